@@ -1,0 +1,36 @@
+/* A growing byte buffer, for building small texts: log lines, JSON answers, request bodies.
+ * Used by every process. Not for streaming: evbuffers do that. */
+#ifndef WEIR_COMMON_BUF_H
+#define WEIR_COMMON_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+    char *data; /* NULL while empty; not NUL-terminated save by buf_cstr */
+    size_t len;
+    size_t cap;
+};
+
+#define BUF_INIT   \
+    {              \
+        NULL, 0, 0 \
+    }
+
+void buf_free(struct buf *b);
+void buf_clear(struct buf *b); /* keeps the memory */
+/* Makes room for `more` bytes after len and returns where they go; the caller adds to len. */
+char *buf_reserve(struct buf *b, size_t more);
+void buf_put(struct buf *b, const void *data, size_t len);
+void buf_puts(struct buf *b, const char *s);
+void buf_putc(struct buf *b, char c);
+void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Appends s as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
+void buf_put_json(struct buf *b, const char *s, size_t len);
+/* The content with a NUL behind it (not counted in len); valid until the next change of b. */
+const char *buf_cstr(struct buf *b);
+/* Hands the memory, NUL-terminated, to the caller, who frees it; b is empty afterwards. */
+char *buf_take(struct buf *b);
+
+#endif

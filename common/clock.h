@@ -1,0 +1,21 @@
+/* The only file that reads clocks; every process. Tests stop the clock and move it by hand.
+ * Instants are `_at`: CLOCK_BOOTTIME in ns, the same on both sides of the shared table, going on
+ * through suspend. Wall-clock instants are for files, logs and answers only. 0 means "never". */
+#ifndef WEIR_COMMON_CLOCK_H
+#define WEIR_COMMON_CLOCK_H
+
+#include <stdint.h>
+
+#define CLOCK_NS_PER_MS UINT64_C(1000000)
+
+uint64_t clock_boot_ns(void);
+uint64_t clock_wall_ms(void); /* ms since 1970 */
+
+/* The wall-clock instant in ms of a boot-clock instant, as both clocks stand now. */
+uint64_t clock_wall_ms_of(uint64_t boot_at);
+
+/* Tests: from now on both clocks stand still at these values. Both 0: back to the real clocks. */
+void clock_fake_set(uint64_t boot_at, uint64_t wall_ms);
+void clock_fake_advance_ms(uint64_t ms);
+
+#endif

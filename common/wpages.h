@@ -1,0 +1,105 @@
+/* The workers' pages: a shared memory object NAME.workers, made by the weir master, in which each
+ * worker alone writes its own slot: statistics, last-success stamps, heartbeat. trackerd reads the
+ * stamps (a success that overtook a failure is not lost), weirctl, /v1/ratelimits and /metrics
+ * read sums over all slots. It exists without a tracker, and counts survive a worker's death: the
+ * next worker in a slot goes on adding.
+ *
+ *   0        struct wpages_header                     4096 bytes
+ *   4096     struct wpages_pair_key[pairs_max]         256 bytes each: the directory
+ *   then     slots: struct wpages_slot (4096 bytes), struct wpages_pair[pairs_max] (512 bytes each)
+ *
+ * All counters are relaxed 64-bit atomics with one writer: plain adds, no locked instructions. */
+#ifndef WEIR_COMMON_WPAGES_H
+#define WEIR_COMMON_WPAGES_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/outcome.h"
+
+#define WPAGES_HISTOGRAM_BUCKETS 32
+#define WPAGES_CHAINS_MAX        64
+#define WPAGES_CODES             16
+#define WPAGES_OUTCOMES          40 /* room for enum outcome */
+
+_Static_assert(OUTCOME_COUNT <= WPAGES_OUTCOMES, "wpages layout");
+
+typedef _Atomic uint64_t wcounter;
+
+struct wpages_pair { /* 512 bytes: one pair in one slot */
+    wcounter requests, successes, failures;
+    wcounter last_stream_success_at; /* boot clock ns of the end; the start of that stream below */
+    wcounter last_stream_success_started_at;
+    wcounter last_answer_success_at;
+    wcounter mid_failures;
+    wcounter tokens;
+    wcounter outcomes[WPAGES_OUTCOMES];
+    wcounter reserved[16];
+};
+_Static_assert(sizeof(struct wpages_pair) == 512, "wpages layout");
+
+struct wpages_slot {     /* 4096 bytes */
+    _Atomic int32_t pid; /* 0 = nobody */
+    uint32_t zero;
+    wcounter incarnation; /* start of that process, boot clock ns */
+    wcounter heartbeat_at;
+    wcounter active_streams, connections;
+    wcounter restarts; /* of this slot; written by the master */
+    wcounter ttft[WPAGES_HISTOGRAM_BUCKETS], ttft_sum_us;
+    wcounter overhead[WPAGES_HISTOGRAM_BUCKETS], overhead_sum_us;
+    wcounter reserved[440];
+};
+_Static_assert(sizeof(struct wpages_slot) == 4096, "wpages layout");
+
+struct wpages; /* a mapping */
+
+/* Master: makes the object anew (an old one of a dead master is replaced; its counters are kept
+ * when layout and boot id match). NULL with errno. `group_gid` (or -1) gets read access. */
+struct wpages *wpages_create(const char *table_name, uint32_t slots, uint32_t pairs_max,
+                             int group_gid);
+/* Everybody else: maps it read-only. NULL when absent or not of this layout and boot. */
+struct wpages *wpages_open_reader(const char *table_name);
+void wpages_close(struct wpages **pages);
+/* Master, at its end: removes the name if it is still ours. */
+void wpages_unlink(const struct wpages *pages);
+
+/* Master: index of the pair in the directory, adding it when new. -1 when the directory is full
+ * (the pair then has no statistics of its own; routing is not affected). */
+int wpages_pair_add(struct wpages *pages, const char *provider, const char *model);
+/* Index of a pair, or -1. */
+int wpages_pair_find(const struct wpages *pages, uint64_t key_hash);
+
+uint32_t wpages_slots(const struct wpages *pages);
+int32_t wpages_master_pid(const struct wpages *pages);
+uint64_t wpages_started_at(const struct wpages *pages); /* of the master, boot clock ns */
+/* Pointers into the mapping; valid until close. The pair's may be NULL for index -1. */
+struct wpages_slot *wpages_slot(const struct wpages *pages, uint32_t slot);
+struct wpages_pair *wpages_pair(const struct wpages *pages, uint32_t slot, int pair);
+
+/* One writer per counter: an atomic load and store, without a lock prefix. */
+static inline void wcounter_add(wcounter *c, uint64_t n)
+{
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+static inline uint64_t wcounter_get(const wcounter *c)
+{
+    return atomic_load_explicit((wcounter *)c, memory_order_relaxed);
+}
+static inline void wcounter_set(wcounter *c, uint64_t v)
+{
+    atomic_store_explicit(c, v, memory_order_relaxed);
+}
+
+/* Sums over all slots for one pair (index from wpages_pair_find; -1 gives zeros). */
+struct wpages_sum {
+    uint64_t requests, successes, failures, mid_failures, tokens;
+    uint64_t last_stream_success_at, last_stream_success_started_at; /* the latest */
+    uint64_t last_answer_success_at;
+    uint64_t outcomes[WPAGES_OUTCOMES];
+};
+void wpages_sum(const struct wpages *pages, int pair, struct wpages_sum *out);
+
+#endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/utf8.h"
 
 #define BUF_FIRST_BYTES 256
 
@@ -66,24 +67,6 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     va_end(again);
     if (n > 0)
         b->len += (size_t)n;
-}
-
-/* Length of the UTF-8 sequence at s (RFC 3629, no surrogates, no overlong forms), 0 when there is
- * none. */
-static size_t utf8_length(const unsigned char *s, size_t len)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4 || n > len)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return n;
 }
 
 static void put_json_escape(struct buf *b, unsigned char c)

@@ -5,5 +5,6 @@ libcommon_a_SOURCES = \
 	common/buf.c common/buf.h \
 	common/clock.c common/clock.h \
 	common/log.c common/log.h \
-	common/outcome.c common/outcome.h
+	common/outcome.c common/outcome.h \
+	common/utf8.h
 COMMON_LIBS = libcommon.a $(JSONC_LIBS) $(YAML_LIBS)

@@ -1,0 +1,43 @@
+/* One UTF-8 character: pure, inline, every process. The rules of RFC 3629: no overlong forms, no
+ * surrogates, nothing above U+10FFFF. */
+#ifndef WEIR_COMMON_UTF8_H
+#define WEIR_COMMON_UTF8_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Length of the character at s (len > 0 bytes are there), 0 when there is no whole valid one. */
+static inline size_t utf8_length(const unsigned char *s, size_t len)
+{
+    if (s[0] < 0x80)
+        return 1;
+    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    if (s[0] < 0xc2 || s[0] > 0xf4 || n > len)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+/* Writes a code point below 0x110000 (no surrogate) and returns its length, 1 to 4. */
+static inline size_t utf8_encode(uint32_t code, char out[4])
+{
+    static const unsigned char leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    if (code < 0x80) {
+        out[0] = (char)code;
+        return 1;
+    }
+    size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = n - 1; i > 0; i--) {
+        out[i] = (char)(0x80 | (code & 0x3f));
+        code >>= 6;
+    }
+    out[0] = (char)(leads[n] | code);
+    return n;
+}
+
+#endif

@@ -1,1 +1,3 @@
-# see Makefile.am
+# Every kind of test has its own fragment.
+include tests/unit/local.mk
+include tests/fuzz/local.mk

@@ -1,0 +1,207 @@
+/* See chat.h. */
+#include "server/chat.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ADDED_STREAM_OPTIONS "\"stream_options\":{\"include_usage\":true},"
+#define MODEL_KEY            "\"model\":"
+#define BYTE_ORDER_MARK      "\xef\xbb\xbf"
+
+enum member_id {
+    MODEL,
+    STREAM,
+    MESSAGES,
+    STREAM_OPTIONS,
+    MEMBERS
+};
+
+/* The walk over one body: the scanner, what was found, and where to say what is wrong. */
+struct reading {
+    struct jsonscan scan;
+    struct chat_request *out;
+    bool is_seen[MEMBERS];
+    char *why;
+    size_t why_cap;
+};
+
+/* The reasons below, save when the scanner has one: a value cut short is no wrong type. */
+static bool refuse(struct reading *r, const char *fmt, const char *arg)
+{
+    const struct jsonscan *scan = &r->scan;
+    if (scan->error != JSONSCAN_OK)
+        snprintf(r->why, r->why_cap, "request body is not valid JSON: %s at offset %zu",
+                 jsonscan_error_text(scan->error), (size_t)(scan->at - scan->start));
+    else
+        snprintf(r->why, r->why_cap, fmt, arg);
+    return false;
+}
+
+/* The readers consume the value ahead; false when it is of the wrong type or broken. */
+
+static bool read_model(struct reading *r)
+{
+    struct chat_request *out = r->out;
+    if (jsonscan_peek(&r->scan) != JSONSCAN_STRING)
+        return false;
+    out->model_from = (size_t)(r->scan.at - r->scan.start);
+    bool is_good = jsonscan_string(&r->scan, &out->model);
+    out->model_to = (size_t)(r->scan.at - r->scan.start);
+    return is_good;
+}
+
+static bool read_stream(struct reading *r)
+{
+    enum jsonscan_type type = jsonscan_peek(&r->scan);
+    r->out->is_stream = type == JSONSCAN_TRUE;
+    return (type == JSONSCAN_TRUE || type == JSONSCAN_FALSE || type == JSONSCAN_NULL) &&
+           jsonscan_skip(&r->scan, NULL);
+}
+
+static bool read_messages(struct reading *r)
+{
+    return jsonscan_peek(&r->scan) == JSONSCAN_ARRAY && jsonscan_skip(&r->scan, NULL);
+}
+
+/* Present is present, null too: what it may hold is the provider's to say. */
+static bool read_stream_options(struct reading *r)
+{
+    return jsonscan_skip(&r->scan, NULL);
+}
+
+static const struct {
+    const char *name, *wrong_type;
+    bool (*read)(struct reading *r);
+} members[MEMBERS] = {
+    [MODEL] = {"model", "\"%s\" must be a string", read_model},
+    [STREAM] = {"stream", "\"%s\" must be true or false", read_stream},
+    [MESSAGES] = {"messages", "\"%s\" must be an array", read_messages},
+    [STREAM_OPTIONS] = {"stream_options", "\"%s\" must be an object", read_stream_options},
+};
+
+static enum member_id find_member(struct jsonscan_span key)
+{
+    enum member_id id = 0;
+    while (id < MEMBERS && !jsonscan_equals(key, members[id].name))
+        id++;
+    return id;
+}
+
+static bool read_member(struct reading *r, struct jsonscan_span key)
+{
+    enum member_id id = find_member(key);
+    if (id == MEMBERS)
+        return jsonscan_skip(&r->scan, NULL) || refuse(r, "", "");
+    if (r->is_seen[id])
+        return refuse(r, "\"%s\" is given twice", members[id].name);
+    r->is_seen[id] = true;
+    return members[id].read(r) || refuse(r, members[id].wrong_type, members[id].name);
+}
+
+static bool enter_root(struct reading *r, size_t len)
+{
+    const char *body = r->scan.start;
+    if (len >= strlen(BYTE_ORDER_MARK) &&
+        memcmp(body, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+        return refuse(r, "request body begins with a byte order mark, which is not JSON%s", "");
+    if (jsonscan_peek(&r->scan) != JSONSCAN_OBJECT)
+        return refuse(r, "request body must be a JSON object%s", "");
+    return jsonscan_enter(&r->scan);
+}
+
+bool chat_read(const char *body, size_t len, struct chat_request *out, char *why, size_t why_cap)
+{
+    struct reading r = {.out = out, .why = why, .why_cap = why_cap};
+    struct jsonscan_span key;
+    *out = (struct chat_request){0};
+    jsonscan_init(&r.scan, body, len);
+    if (!enter_root(&r, len))
+        return false;
+    out->first_member_at = (size_t)(r.scan.at - body);
+    while (jsonscan_next_member(&r.scan, &key))
+        if (!read_member(&r, key))
+            return false;
+    if (!jsonscan_finish(&r.scan))
+        return refuse(&r, "", "");
+    if (!r.is_seen[MESSAGES])
+        return refuse(&r, "\"%s\" is missing", "messages");
+    out->has_model = r.is_seen[MODEL];
+    out->has_stream_options = r.is_seen[STREAM_OPTIONS];
+    if (!out->has_model)
+        out->model_from = out->model_to = out->first_member_at;
+    return true;
+}
+
+/* Writes the JSON escape of c, if it needs one; returns its length, 0 when c stands for itself. */
+static size_t escape(unsigned char c, char out[6])
+{
+    static const char hex[] = "0123456789abcdef";
+    if (c == '"' || c == '\\') {
+        out[0] = '\\';
+        out[1] = (char)c;
+        return 2;
+    }
+    if (c >= 0x20)
+        return 0;
+    memcpy(out, "\\u00", 4);
+    out[4] = hex[c >> 4];
+    out[5] = hex[c & 0xf];
+    return 6;
+}
+
+/* The model as a JSON string; with out NULL only its length. */
+static size_t write_model(const char *model, char *out)
+{
+    size_t len = 0;
+    char bytes[6];
+    if (out != NULL)
+        out[len] = '"';
+    len++;
+    for (; *model != '\0'; model++) {
+        size_t n = escape((unsigned char)*model, bytes);
+        if (n == 0)
+            bytes[n++] = *model;
+        if (out != NULL)
+            memcpy(out + len, bytes, n);
+        len += n;
+    }
+    if (out != NULL)
+        out[len] = '"';
+    return len + 1;
+}
+
+static bool adds_stream_options(const struct chat_request *chat)
+{
+    return chat->is_stream && !chat->has_stream_options;
+}
+
+size_t chat_upstream_length(const struct chat_request *chat, size_t len, const char *model)
+{
+    size_t out = len - (chat->model_to - chat->model_from) + write_model(model, NULL);
+    if (!chat->has_model)
+        out += strlen(MODEL_KEY) + strlen(",");
+    if (adds_stream_options(chat))
+        out += strlen(ADDED_STREAM_OPTIONS);
+    return out;
+}
+
+static char *put(char *out, const char *data, size_t len)
+{
+    memcpy(out, data, len);
+    return out + len;
+}
+
+void chat_write_upstream(const struct chat_request *chat, const char *body, size_t len,
+                         const char *model, char *out)
+{
+    out = put(out, body, chat->first_member_at);
+    if (adds_stream_options(chat))
+        out = put(out, ADDED_STREAM_OPTIONS, strlen(ADDED_STREAM_OPTIONS));
+    if (!chat->has_model)
+        out = put(out, MODEL_KEY, strlen(MODEL_KEY));
+    out = put(out, body + chat->first_member_at, chat->model_from - chat->first_member_at);
+    out += write_model(model, out);
+    if (!chat->has_model)
+        out = put(out, ",", 1);
+    put(out, body + chat->model_to, len - chat->model_to);
+}

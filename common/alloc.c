@@ -40,6 +40,14 @@ char *xstrndup(const char *s, size_t len)
     return must(strndup(s, len));
 }
 
+char *xmemdup(const void *data, size_t len)
+{
+    char *out = xmalloc(len + 1);
+    memcpy(out, data, len);
+    out[len] = '\0';
+    return out;
+}
+
 char *xasprintf(const char *fmt, ...)
 {
     char *out = NULL;

@@ -13,6 +13,8 @@ void *xreallocarray(void *ptr, size_t count, size_t size);
 char *xstrdup(const char *s);
 /* Copies at most len bytes of s and ends them with a NUL. */
 char *xstrndup(const char *s, size_t len);
+/* Copies len bytes, whatever they are, and puts a NUL behind them. */
+char *xmemdup(const void *data, size_t len);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

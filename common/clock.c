@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "common/buf.h"
+
 static bool faked;
 static uint64_t fake_boot_at, fake_wall_ms;
 
@@ -30,6 +32,17 @@ uint64_t clock_wall_ms_of(uint64_t boot_at)
     if (boot_at >= now)
         return clock_wall_ms() + (boot_at - now) / CLOCK_NS_PER_MS;
     return clock_wall_ms() - (now - boot_at) / CLOCK_NS_PER_MS;
+}
+
+void clock_put_iso8601(struct buf *out, uint64_t wall_ms)
+{
+    time_t sec = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    gmtime_r(&sec, &tm);
+    char text[32];
+    size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    buf_put(out, text, n);
+    buf_printf(out, ".%03uZ", (unsigned)(wall_ms % 1000));
 }
 
 void clock_fake_set(uint64_t boot_at, uint64_t wall_ms)

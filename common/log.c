@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
@@ -78,23 +77,11 @@ int log_reopen(void)
     return lg.path != NULL ? log_open_file(lg.path) : 0;
 }
 
-static void put_time(struct buf *b)
-{
-    uint64_t ms = clock_wall_ms();
-    time_t sec = (time_t)(ms / 1000);
-    struct tm tm;
-    gmtime_r(&sec, &tm);
-    char text[32];
-    size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-    buf_put(b, text, n);
-    buf_printf(b, ".%03uZ", (unsigned)(ms % 1000));
-}
-
 static void put_json_line(struct buf *b, enum log_level level, const char *msg,
                           const struct log_field *fields, size_t n)
 {
     buf_puts(b, "{\"time\":\"");
-    put_time(b);
+    clock_put_iso8601(b, clock_wall_ms());
     buf_printf(b, "\",\"level\":\"%s\",\"msg\":", level_names[level]);
     buf_put_json(b, msg, strlen(msg));
     buf_printf(b, ",\"prog\":\"%s\",\"pid\":%d", lg.prog, (int)getpid());
@@ -110,9 +97,17 @@ static void put_json_line(struct buf *b, enum log_level level, const char *msg,
     buf_puts(b, "}\n");
 }
 
+static bool is_plain(const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++)
+        if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == '"' || *p == '=')
+            return false;
+    return text[0] != '\0';
+}
+
 static void put_text_value(struct buf *b, const char *text)
 {
-    if (text[0] != '\0' && strpbrk(text, " \t\"=") == NULL)
+    if (is_plain(text))
         buf_puts(b, text);
     else
         buf_put_json(b, text, strlen(text));
@@ -122,7 +117,7 @@ static void put_text_line(struct buf *b, enum log_level level, const char *msg,
                           const struct log_field *fields, size_t n)
 {
     if (!lg.to_syslog) {
-        put_time(b);
+        clock_put_iso8601(b, clock_wall_ms());
         buf_printf(b, " %-5s %s[%d] ", level_names[level], lg.prog, (int)getpid());
     }
     buf_puts(b, msg);

@@ -2,12 +2,43 @@
 # The pure files: no sockets, no clock, no libevent, no curl, no log. Unit tests and fuzzers link this.
 noinst_LIBRARIES += libpure.a
 libpure_a_SOURCES = \
+	server/answer.c server/answer.h \
 	server/bytescan.h \
 	server/chat.c server/chat.h \
+	server/choose.c server/choose.h \
 	server/chunk.c server/chunk.h \
+	server/classify.c server/classify.h \
 	server/http1.c server/http1.h \
 	server/http1_chunked.c \
 	server/httpdate.c server/httpdate.h \
 	server/jsonscan.c server/jsonscan.h \
 	server/limits.c server/limits.h \
-	server/sse.c server/sse.h
+	server/provider.c server/provider.h \
+	server/sse.c server/sse.h \
+	server/trail.c server/trail.h
+
+# The rest of a worker and the master, all but main: a library, so that the replay tests can put
+# their own transfers and clients at both ends of an exchange.
+noinst_LIBRARIES += libserver.a
+libserver_a_SOURCES = \
+	server/access_log.c server/access_log.h \
+	server/account.c server/account.h \
+	server/attempt.c server/attempt.h \
+	server/client_http.c server/client_http.h \
+	server/endpoints.c server/endpoints.h \
+	server/exchange.c server/exchange.h \
+	server/inherit.h \
+	server/listen.c server/listen.h \
+	server/master.c server/master.h \
+	server/master_listen.c server/master_listen.h \
+	server/metrics.c server/metrics.h \
+	server/relay.c server/relay.h \
+	server/report.c server/report.h \
+	server/tableview.c server/tableview.h \
+	server/transfer.h server/transfer_curl.c \
+	server/turn.c server/turn.h \
+	server/worker.c server/worker.h
+
+sbin_PROGRAMS += weir
+weir_SOURCES = server/main.c
+weir_LDADD = libserver.a libpure.a $(COMMON_LIBS) $(LIBEVENT_LIBS) $(LIBCURL_LIBS)

@@ -1,0 +1,28 @@
+/* The access log (CONTRACT 8): a JSON line a request, written by the worker that served it. Off
+ * unless server.accessLog names a file ("-": standard error). Never holds prompts or answers. */
+#ifndef WEIR_SERVER_ACCESS_LOG_H
+#define WEIR_SERVER_ACCESS_LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* 0, or -1 with errno. NULL: off. */
+int access_log_open(const char *path);
+/* After logrotate. */
+void access_log_reopen(void);
+void access_log_close(void);
+
+struct access_record {
+    const char *request_id, *method, *path;
+    const char *chain;            /* NULL where none was routed to */
+    const char *provider, *model; /* that served; NULL = none */
+    uint32_t attempts;
+    int status;
+    uint64_t bytes;                           /* of the answer's body */
+    uint64_t duration_us, first_token_us;     /* first_token_us 0 = never */
+    int64_t prompt_tokens, completion_tokens; /* -1 = unknown */
+    const char *outcome;                      /* outcome word, or an error code of weir's own */
+};
+void access_log_write(const struct access_record *record);
+
+#endif

@@ -1,0 +1,149 @@
+/* See account.h. Order matters: the stamp of a success is in the page before the row is read, so
+ * that trackerd, which compares stamps when it applies a failure, cannot miss both. */
+#include "server/account.h"
+
+#include <stdlib.h>
+
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "server/classify.h"
+
+struct account {
+    const struct conf *conf;
+    struct tableview *view;
+    struct report *report;
+    struct wpages_pair **pairs; /* of each configured pair in our slot; NULL = none */
+    struct wpages_pair nobody;  /* takes the counts of a pair without a place */
+};
+
+struct account *account_new(const struct conf *conf, struct wpages *pages, uint32_t slot,
+                            struct tableview *view, struct report *report)
+{
+    struct account *a = xcalloc(1, sizeof(*a));
+    a->conf = conf;
+    a->view = view;
+    a->report = report;
+    a->pairs = xcalloc(conf->n_pairs, sizeof(*a->pairs));
+    for (uint32_t i = 0; i < conf->n_pairs; i++) {
+        if (pages != NULL)
+            a->pairs[i] =
+                wpages_pair(pages, slot, wpages_pair_find(pages, conf->pairs[i].key_hash));
+        if (a->pairs[i] == NULL)
+            a->pairs[i] = &a->nobody;
+    }
+    return a;
+}
+
+void account_free(struct account **account)
+{
+    free((*account)->pairs);
+    free(*account);
+    *account = NULL;
+}
+
+void account_started(struct account *a, uint32_t pair)
+{
+    wcounter_add(&a->pairs[pair]->requests, 1);
+}
+
+static void count(struct wpages_pair *page, const struct account_result *r)
+{
+    enum outcome_credit credit = outcome_info(r->outcome)->credit;
+    wcounter_add(&page->outcomes[r->outcome], 1);
+    if (r->tokens > 0)
+        wcounter_add(&page->tokens, (uint64_t)r->tokens);
+    if (credit == CREDIT_STREAM_SUCCESS || credit == CREDIT_ANSWER_SUCCESS)
+        wcounter_add(&page->successes, 1);
+    else if (outcome_info(r->outcome)->may_move_on || r->outcome == OUTCOME_CONTENT_FILTERED)
+        wcounter_add(&page->failures, 1);
+    if (credit == CREDIT_MID_FAILURE)
+        wcounter_add(&page->mid_failures, 1);
+}
+
+static void stamp(struct wpages_pair *page, const struct account_result *r)
+{
+    enum outcome_credit credit = outcome_info(r->outcome)->credit;
+    if (credit == CREDIT_STREAM_SUCCESS) {
+        wcounter_set(&page->last_stream_success_started_at, r->started_at);
+        wcounter_set(&page->last_stream_success_at, r->ended_at);
+    }
+    if (credit == CREDIT_STREAM_SUCCESS || credit == CREDIT_ANSWER_SUCCESS)
+        wcounter_set(&page->last_answer_success_at, r->ended_at);
+    /* The row is read after this: neither may move across the other. */
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+static struct evwire_event event_of(const struct account *a, const struct account_result *r,
+                                    enum ev_kind kind)
+{
+    return (struct evwire_event){
+        .key_hash = a->conf->pairs[r->pair].key_hash,
+        .row = r->pick.row,
+        .kind = (uint16_t)kind,
+        .outcome = (uint16_t)r->outcome,
+        .count = 1,
+        .incident = r->pick.incident,
+        .started_at = r->started_at,
+        .ended_at = r->ended_at,
+    };
+}
+
+static uint64_t post(struct account *a, const struct evwire_event *event)
+{
+    return report_post(a->report, event);
+}
+
+static uint64_t post_credit(struct account *a, const struct account_result *r)
+{
+    static const enum ev_kind kinds[] = {
+        [CREDIT_STREAM_SUCCESS] = EV_STREAM_SUCCESS,
+        [CREDIT_ANSWER_SUCCESS] = EV_ANSWER_SUCCESS,
+        [CREDIT_PRE_FAILURE] = EV_PRE_FAILURE,
+        [CREDIT_MID_FAILURE] = EV_MID_FAILURE,
+    };
+    enum outcome_credit credit = outcome_info(r->outcome)->credit;
+    bool is_success = credit == CREDIT_STREAM_SUCCESS || credit == CREDIT_ANSWER_SUCCESS;
+    if (credit == CREDIT_NOTHING || (is_success && !tableview_wants_reset(a->view, r->pair)))
+        return 0;
+    struct evwire_event event = event_of(a, r, kinds[credit]);
+    return post(a, &event);
+}
+
+static uint64_t post_rest(struct account *a, const struct account_result *r)
+{
+    if (r->rest_ms == 0)
+        return 0;
+    struct evwire_event event = event_of(a, r, EV_COOLDOWN);
+    event.cause = classify_cause(r->outcome);
+    event.until_at = r->ended_at + r->rest_ms * CLOCK_NS_PER_MS;
+    return post(a, &event);
+}
+
+static uint64_t reset_at(uint64_t ended_at, uint64_t reset_ms)
+{
+    return reset_ms != 0 ? ended_at + reset_ms * CLOCK_NS_PER_MS : 0;
+}
+
+static uint64_t post_quota(struct account *a, const struct account_result *r)
+{
+    if (!r->quota.is_known)
+        return 0;
+    struct evwire_event event = event_of(a, r, EV_QUOTA);
+    event.remaining_requests = r->quota.remaining_requests;
+    event.remaining_tokens = r->quota.remaining_tokens;
+    event.reset_requests_at = reset_at(r->ended_at, r->quota.reset_requests_ms);
+    event.reset_tokens_at = reset_at(r->ended_at, r->quota.reset_tokens_ms);
+    return post(a, &event);
+}
+
+uint64_t account_ended(struct account *a, const struct account_result *r)
+{
+    struct wpages_pair *page = a->pairs[r->pair];
+    count(page, r);
+    stamp(page, r);
+    uint64_t last = post_credit(a, r);
+    uint64_t rest = post_rest(a, r);
+    uint64_t quota = post_quota(a, r);
+    last = rest != 0 ? rest : last;
+    return quota != 0 ? quota : last;
+}

@@ -1,0 +1,38 @@
+/* What an attempt's outcome changes outside the request: the worker's own page (statistics, stamps
+ * of success) and, where the table must hear of it, an event to trackerd. The one place where
+ * credit is given or taken; exchange calls it once when an attempt starts and once when it ends. */
+#ifndef WEIR_SERVER_ACCOUNT_H
+#define WEIR_SERVER_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/conf.h"
+#include "common/outcome.h"
+#include "common/wpages.h"
+#include "server/limits.h"
+#include "server/report.h"
+#include "server/tableview.h"
+
+struct account;
+
+/* pages may be NULL (no statistics then). Nothing is owned. */
+struct account *account_new(const struct conf *conf, struct wpages *pages, uint32_t slot,
+                            struct tableview *view, struct report *report);
+void account_free(struct account **account);
+
+struct account_result {
+    uint32_t pair;
+    enum outcome outcome;
+    struct tableview_pick pick;
+    uint64_t started_at, ended_at; /* boot clock ns */
+    uint64_t rest_ms;              /* cooldown asked for; 0 = none */
+    struct limits_quota quota;
+    int64_t tokens; /* -1 = unknown */
+};
+
+void account_started(struct account *account, uint32_t pair);
+/* Returns the number of the last event posted for it, 0 when none was needed. */
+uint64_t account_ended(struct account *account, const struct account_result *result);
+
+#endif

@@ -1,0 +1,256 @@
+/* See master_listen.h. */
+#include "server/master_listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+
+#define BACKLOG     4096
+#define SOCKET_MODE 0666 /* of a Unix socket: the API key guards it, as it guards a port */
+
+struct place {
+    char *text; /* as configured: what identifies it over a reload */
+    uint16_t port;
+    bool is_unix;
+    int *fds; /* -1 = moved to another set */
+    size_t n;
+};
+
+struct master_listen {
+    struct place *places;
+    size_t n;
+};
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un un;
+};
+
+static socklen_t fill_address(const struct conf_listen *l, union address *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (l->unix_path != NULL) {
+        out->un.sun_family = AF_UNIX;
+        strncpy(out->un.sun_path, l->unix_path, sizeof(out->un.sun_path) - 1);
+        return sizeof(out->un);
+    }
+    if (inet_pton(AF_INET, l->address, &out->v4.sin_addr) == 1) {
+        out->v4.sin_family = AF_INET;
+        out->v4.sin_port = htons(l->port);
+        return sizeof(out->v4);
+    }
+    inet_pton(AF_INET6, l->address, &out->v6.sin6_addr);
+    out->v6.sin6_family = AF_INET6;
+    out->v6.sin6_port = htons(l->port);
+    return sizeof(out->v6);
+}
+
+static int open_socket(const union address *addr, socklen_t len, int reuse_option)
+{
+    int on = 1;
+    int fd = socket(addr->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (reuse_option != 0)
+        setsockopt(fd, SOL_SOCKET, reuse_option, &on, sizeof(on));
+    if (addr->any.sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (bind(fd, &addr->any, len) == 0)
+        return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+/* SO_REUSEPORT would let a second weir of the same user take half of the connections: a socket
+ * without it finds out whether somebody listens already. */
+static bool is_taken(const union address *addr, socklen_t len)
+{
+    int fd = open_socket(addr, len, 0);
+    if (fd < 0)
+        return true;
+    bool is_busy = listen(fd, 1) != 0;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return is_busy;
+}
+
+static bool open_tcp(struct place *p, const union address *addr, socklen_t len, uint32_t workers)
+{
+    if (p->n == 0 && is_taken(addr, len))
+        return false;
+    p->fds = xreallocarray(p->fds, workers > p->n ? workers : p->n, sizeof(int));
+    while (p->n < workers) {
+        int fd = open_socket(addr, len, SO_REUSEPORT);
+        if (fd < 0)
+            return false;
+        p->fds[p->n++] = fd;
+        if (listen(fd, BACKLOG) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool is_listened_on(const union address *addr, socklen_t len)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool yes = fd >= 0 && connect(fd, &addr->any, len) == 0;
+    if (fd >= 0)
+        close(fd);
+    return yes;
+}
+
+static bool open_unix(struct place *p, const union address *addr, socklen_t len)
+{
+    if (p->n > 0)
+        return true;
+    if (is_listened_on(addr, len)) {
+        errno = EADDRINUSE;
+        return false;
+    }
+    unlink(addr->un.sun_path); /* of a weir that died */
+    int fd = open_socket(addr, len, 0);
+    if (fd < 0)
+        return false;
+    p->fds = xreallocarray(p->fds, 1, sizeof(int));
+    p->fds[p->n++] = fd;
+    return chmod(addr->un.sun_path, SOCKET_MODE) == 0 && listen(fd, BACKLOG) == 0;
+}
+
+static char *describe(const struct conf_listen *l)
+{
+    if (l->unix_path != NULL)
+        return xasprintf("cannot listen on unix:%s: %s", l->unix_path, strerror(errno));
+    return xasprintf("cannot listen on %s port %u: %s", l->address, l->port, strerror(errno));
+}
+
+static bool open_place(struct place *p, const struct conf_listen *l, uint32_t workers)
+{
+    union address addr;
+    socklen_t len = fill_address(l, &addr);
+    return l->unix_path != NULL ? open_unix(p, &addr, len) : open_tcp(p, &addr, len, workers);
+}
+
+/* Takes the sockets of the same place over from an older set. */
+static void take_over(struct place *p, struct master_listen *old)
+{
+    for (size_t i = 0; old != NULL && i < old->n; i++) {
+        struct place *o = &old->places[i];
+        if (strcmp(o->text, p->text) != 0 || o->port != p->port || o->n == 0)
+            continue;
+        p->fds = o->fds;
+        p->n = o->n;
+        o->fds = NULL;
+        o->n = 0;
+        return;
+    }
+}
+
+static void give_back(struct master_listen *from, struct master_listen *to)
+{
+    for (size_t i = 0; to != NULL && i < to->n; i++)
+        take_over(&to->places[i], from);
+}
+
+struct master_listen *master_listen_renew(struct master_listen *old, const struct conf *conf,
+                                          char **why)
+{
+    struct master_listen *ml = xcalloc(1, sizeof(*ml));
+    ml->places = xcalloc(conf->n_listen, sizeof(*ml->places));
+    for (size_t i = 0; i < conf->n_listen; i++) {
+        const struct conf_listen *l = &conf->listen[i];
+        struct place *p = &ml->places[ml->n++];
+        *p = (struct place){
+            .text = xstrdup(l->text), .port = l->port, .is_unix = l->unix_path != NULL};
+        take_over(p, old);
+        if (!open_place(p, l, conf->workers)) {
+            *why = describe(l);
+            give_back(ml, old);
+            master_listen_free(&ml, 0);
+            return NULL;
+        }
+    }
+    return ml;
+}
+
+struct master_listen *master_listen_new(const struct conf *conf, char **why)
+{
+    return master_listen_renew(NULL, conf, why);
+}
+
+static void remove_file(const struct place *p)
+{
+    union address addr;
+    socklen_t len = sizeof(addr);
+    if (p->is_unix && p->n > 0 && getsockname(p->fds[0], &addr.any, &len) == 0)
+        unlink(addr.un.sun_path);
+}
+
+void master_listen_free(struct master_listen **listen, int remove_files)
+{
+    struct master_listen *ml = *listen;
+    *listen = NULL;
+    for (size_t i = 0; i < ml->n; i++) {
+        struct place *p = &ml->places[i];
+        if (remove_files)
+            remove_file(p);
+        for (size_t k = 0; k < p->n; k++)
+            close(p->fds[k]);
+        free(p->fds);
+        free(p->text);
+    }
+    free(ml->places);
+    free(ml);
+}
+
+size_t master_listen_count(const struct master_listen *ml)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ml->n; i++)
+        count += ml->places[i].n;
+    return count;
+}
+
+size_t master_listen_share(const struct master_listen *ml, uint32_t index, uint32_t workers,
+                           int *fds)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < ml->n; i++) {
+        const struct place *p = &ml->places[i];
+        /* After a reload to fewer workers, the sockets beyond go to those that are left. */
+        for (size_t k = 0; k < p->n; k++)
+            if (p->is_unix || k % workers == index)
+                fds[n++] = p->fds[k];
+    }
+    return n;
+}
+
+static bool is_among(int fd, const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fds[i] == fd)
+            return true;
+    return false;
+}
+
+void master_listen_keep_only(const struct master_listen *ml, const int *fds, size_t n)
+{
+    for (size_t i = 0; i < ml->n; i++)
+        for (size_t k = 0; k < ml->places[i].n; k++)
+            if (!is_among(ml->places[i].fds[k], fds, n))
+                close(ml->places[i].fds[k]);
+}

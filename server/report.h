@@ -1,0 +1,44 @@
+/* A worker's line to trackerd: posts events (common/evwire.h), never blocks, keeps what could not
+ * be delivered or was not acknowledged and sends it again on a new connection. Bounded: past
+ * REPORT_QUEUE_MAX events, equal ones are merged and then the oldest quota event goes first. */
+#ifndef WEIR_SERVER_REPORT_H
+#define WEIR_SERVER_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/evwire.h"
+
+#define REPORT_QUEUE_MAX 1024
+
+struct report;
+struct event_base;
+
+/* `slot` and `incarnation` name this worker in the workers' pages. on_connected (may be NULL) is
+ * called whenever trackerd has answered. */
+struct report *report_new(struct event_base *base, const char *socket_path, uint32_t slot,
+                          uint64_t incarnation, void (*on_connected)(void *arg), void *arg);
+void report_free(struct report **report);
+
+bool report_is_connected(const struct report *report);
+
+/* Posts an event (its seq is filled in here) and returns its number. */
+uint64_t report_post(struct report *report, const struct evwire_event *event);
+
+/* Somebody who waits until an event is in the table. Embedded in its owner; zeroed before use. */
+struct report_waiter {
+    uint64_t seq;
+    void (*fn)(void *arg);
+    void *arg;
+    struct report_waiter *next;
+};
+/* Calls waiter->fn once all events up to waiter->seq were acknowledged; false, and no call, when
+ * they are already, or when there is no trackerd to wait for. */
+bool report_wait(struct report *report, struct report_waiter *waiter);
+/* Forgets a waiter; allowed when it was never added. */
+void report_unwait(struct report *report, struct report_waiter *waiter);
+
+/* Events that were given up because the queue was full. */
+uint64_t report_dropped(const struct report *report);
+
+#endif

@@ -1,0 +1,38 @@
+/* A worker's look at the shared table: which pairs may be used now. Maps the table read-only, knows
+ * the row of each configured pair by index, and re-maps when trackerd made a new table. Without a
+ * table, or with one that cannot be read, every pair counts as available. Never writes, never
+ * waits. */
+#ifndef WEIR_SERVER_TABLEVIEW_H
+#define WEIR_SERVER_TABLEVIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/conf.h"
+#include "common/outcome.h"
+#include "common/shmtab.h"
+
+struct tableview;
+
+struct tableview *tableview_new(const struct conf *conf);
+void tableview_free(struct tableview **view);
+
+/* Opens the table when there is none, follows a newer one, resolves rows again when they moved.
+ * Cheap when nothing changed; call it from a timer and when trackerd's connection comes. */
+void tableview_refresh(struct tableview *view);
+/* The mapping for readers of whole rows; NULL while there is none. Until the next refresh. */
+const struct shmtab *tableview_table(const struct tableview *view);
+
+/* How a pair stood when a request looked: what its events must carry. */
+struct tableview_pick {
+    uint32_t row;      /* UINT32_MAX: unknown */
+    uint64_t incident; /* 0: unknown */
+};
+
+/* OUTCOME_NONE: use it. OUTCOME_IN_COOLDOWN: *rest_ms is what is left of it. */
+enum outcome tableview_verdict(struct tableview *view, uint32_t pair, uint64_t now_at,
+                               struct tableview_pick *pick, uint64_t *rest_ms);
+/* Has the row anything that a success would reset? False when nothing is known. */
+bool tableview_wants_reset(struct tableview *view, uint32_t pair);
+
+#endif

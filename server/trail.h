@@ -1,0 +1,32 @@
+/* What a request met on its way along the chain, entry by entry: pure data. choose and exchange
+ * fill it; the error message, the access log and X-Weir-Attempts are made from it. */
+#ifndef WEIR_SERVER_TRAIL_H
+#define WEIR_SERVER_TRAIL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/conf.h"
+#include "common/outcome.h"
+
+struct trail_step {
+    uint32_t pair; /* index into conf.pairs */
+    enum outcome outcome;
+    int status;          /* HTTP status of the provider; 0 = none */
+    uint64_t rest_ms;    /* how long the pair rests from then on; 0 = not */
+    uint64_t elapsed_ms; /* of the attempt */
+};
+
+struct trail {
+    struct trail_step *steps;
+    uint32_t n, cap;
+};
+
+void trail_free(struct trail *trail);
+/* A new last step; valid until the next call. */
+struct trail_step *trail_add(struct trail *trail, uint32_t pair, enum outcome outcome);
+/* "fake/m1: in cooldown (12 s left); fake/m2: rate limited (429)" */
+void trail_describe(const struct trail *trail, const struct conf *conf, struct buf *out);
+
+#endif

@@ -1,0 +1,71 @@
+/* One HTTP request to a provider, in a worker. The header says nothing of the client behind it
+ * (transfer_curl.c: libcurl), so that another can stand beside it. attempt starts transfers and is
+ * told what comes.
+ *
+ * Promises: no event is raised from inside transfer_start, _pause or _abort; none after `done` or
+ * after an abort; every call here may be made from inside an event. A request is never sent twice,
+ * save that one which a pooled connection lost within TRANSFER_REPLAY_MS of sending, without a byte
+ * of answer, goes once more on a fresh connection (the pool was dead, not the provider). */
+#ifndef WEIR_SERVER_TRANSFER_H
+#define WEIR_SERVER_TRANSFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define TRANSFER_REPLAY_MS    200
+#define TRANSFER_HEAD_MAX     65536 /* bytes of a response's head */
+#define TRANSFER_HEADERS_MAX  256
+#define TRANSFER_FINISH_MS    1000 /* how long an answered transfer may take to end on its own */
+#define TRANSFER_FINISH_BYTES 65536
+
+enum transfer_end {
+    TRANSFER_COMPLETE, /* as far as HTTP's framing tells; a close-delimited body cannot be verified
+                        */
+    TRANSFER_DNS,
+    TRANSFER_CONNECT,
+    TRANSFER_TLS,
+    TRANSFER_LOST,     /* after connecting, before the head was complete */
+    TRANSFER_CUT,      /* in the body */
+    TRANSFER_BAD_HEAD, /* too large, or not HTTP */
+};
+
+struct transfers; /* a worker's connections */
+struct transfer;
+struct event_base;
+
+struct transfers *transfers_new(struct event_base *base);
+/* Aborts what still runs. */
+void transfers_free(struct transfers **transfers);
+
+/* The response's headers; valid during the head event only. */
+struct transfer_headers;
+/* Value by lower-case name, NUL-terminated; NULL when absent. The signature fits limits.h. */
+const char *transfer_header(const void *headers, const char *name);
+
+struct transfer_events {
+    void (*head)(void *arg, int status, const struct transfer_headers *headers);
+    void (*data)(void *arg, const char *data, size_t len);
+    /* The transfer is over and freed after this. `detail`: the client library's words. */
+    void (*done)(void *arg, enum transfer_end end, const char *detail);
+};
+
+struct transfer_request {
+    char *url;            /* taken */
+    char *const *headers; /* "Name: value"; borrowed for the call */
+    size_t n_headers;
+    char *body; /* taken; POST */
+    size_t body_len;
+    bool http2; /* over TLS, when the provider offers it */
+};
+
+struct transfer *transfer_start(struct transfers *transfers, struct transfer_request *request,
+                                const struct transfer_events *events, void *arg);
+/* Stops or resumes reading: the provider feels it through TCP. */
+void transfer_pause(struct transfer *transfer, bool paused);
+/* Closes the connection at once. The pointer is dead afterwards. */
+void transfer_abort(struct transfer *transfer);
+/* Everything needed has come: no more events; the transfer ends on its own, so that its connection
+ * can be used again, or is aborted after TRANSFER_FINISH_MS. The pointer is dead afterwards. */
+void transfer_finish(struct transfer *transfer);
+
+#endif

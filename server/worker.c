@@ -1,0 +1,208 @@
+/* See worker.h. Start and stop mirror each other: what init makes, deinit undoes in reverse. */
+#include "server/worker.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "server/access_log.h"
+#include "server/endpoints.h"
+#include "server/listen.h"
+#include "server/turn.h"
+
+#define TICK_MS       200  /* heartbeat, look for a new table, end of a drain */
+#define DRAIN_LAST_MS 1000 /* for error events to reach their clients after the drain time */
+
+struct worker {
+    struct inherit in;
+    struct event_base *base;
+    struct event *signals[3], *tick, *life, *drain_end;
+    struct listeners *listeners;
+    struct clients *clients;
+    struct exchange_env env;
+    struct wpages_slot own_slot; /* when there are no pages */
+    bool is_draining, is_ending;
+};
+
+const struct exchange_env *worker_env(const struct worker *w)
+{
+    return &w->env;
+}
+
+const struct inherit *worker_inherit(const struct worker *w)
+{
+    return &w->in;
+}
+
+bool worker_has_tracker(const struct worker *w)
+{
+    return report_is_connected(w->env.report);
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static void leave_when_empty(struct worker *w)
+{
+    if (w->is_draining && clients_count(w->clients) == 0)
+        event_base_loopbreak(w->base);
+}
+
+static void on_drain_end(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    struct timeval tv = {DRAIN_LAST_MS / 1000, 0};
+    if (w->is_ending) {
+        event_base_loopbreak(w->base);
+        return;
+    }
+    w->is_ending = true;
+    log_warn("drain time is over, %u connections are ended", clients_count(w->clients));
+    clients_shutdown(w->clients);
+    event_add(w->drain_end, &tv);
+}
+
+static void drain(struct worker *w)
+{
+    if (w->is_draining)
+        return;
+    w->is_draining = true;
+    uint32_t ms = w->in.conf->drain_timeout_ms;
+    struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+    listeners_free(&w->listeners);
+    clients_drain(w->clients);
+    event_add(w->drain_end, &tv);
+    leave_when_empty(w);
+}
+
+static void on_stop(evutil_socket_t sig, short what, void *arg)
+{
+    drain(arg);
+}
+
+static void on_reopen(evutil_socket_t sig, short what, void *arg)
+{
+    log_reopen();
+    access_log_reopen();
+}
+
+static void on_master_gone(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    event_del(w->life);
+    log_warn("the master is gone, draining");
+    drain(w);
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    wcounter_set(&w->env.slot->heartbeat_at, clock_boot_ns());
+    tableview_refresh(w->env.view);
+    leave_when_empty(w);
+}
+
+static void on_tracker(void *arg)
+{
+    struct worker *w = arg;
+    tableview_refresh(w->env.view);
+}
+
+static void watch_signals(struct worker *w)
+{
+    static const struct {
+        int sig;
+        event_callback_fn fn;
+    } rows[] = {{SIGTERM, on_stop}, {SIGQUIT, on_stop}, {SIGUSR1, on_reopen}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        w->signals[i] = evsignal_new(w->base, rows[i].sig, rows[i].fn, w);
+        event_add(w->signals[i], NULL);
+    }
+    /* A terminal's Ctrl-C reaches the whole group: the master tells us when to go. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static struct event_base *make_base(void)
+{
+    struct event_config *config = event_config_new();
+    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
+static void init_env(struct worker *w)
+{
+    const struct inherit *in = &w->in;
+    w->env.conf = in->conf;
+    w->env.slot = in->pages != NULL ? wpages_slot(in->pages, in->slot) : &w->own_slot;
+    w->env.transfers = transfers_new(w->base);
+    w->env.view = tableview_new(in->conf);
+    w->env.report =
+        report_new(w->base, in->conf->tracker_socket, in->slot, in->incarnation, on_tracker, w);
+    w->env.account = account_new(in->conf, in->pages, in->slot, w->env.view, w->env.report);
+    wcounter_set(&w->env.slot->active_streams, 0);
+    wcounter_set(&w->env.slot->connections, 0);
+}
+
+static void init(struct worker *w)
+{
+    w->base = make_base();
+    turn_init(w->base);
+    watch_signals(w);
+    init_env(w);
+    w->clients = clients_new(&(struct clients_setup){.base = w->base,
+                                                     .conf = w->in.conf,
+                                                     .slot = w->env.slot,
+                                                     .endpoints = endpoints,
+                                                     .worker = w});
+    w->listeners = listeners_new(w->base, w->in.listen_fds, w->in.n_listen_fds, w->clients,
+                                 w->in.conf->max_connections);
+    w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
+    event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
+    w->life = event_new(w->base, w->in.life_fd, EV_READ | EV_PERSIST, on_master_gone, w);
+    event_add(w->life, NULL);
+    w->drain_end = evtimer_new(w->base, on_drain_end, w);
+    on_tick(-1, 0, w);
+}
+
+static void deinit(struct worker *w)
+{
+    event_free(w->drain_end);
+    event_free(w->life);
+    event_free(w->tick);
+    if (w->listeners != NULL)
+        listeners_free(&w->listeners);
+    clients_free(&w->clients);
+    turn_deinit();
+    account_free(&w->env.account);
+    report_free(&w->env.report);
+    tableview_free(&w->env.view);
+    transfers_free(&w->env.transfers);
+    for (size_t i = 0; i < sizeof(w->signals) / sizeof(w->signals[0]); i++)
+        event_free(w->signals[i]);
+    event_base_free(w->base);
+}
+
+int worker_run(const struct inherit *inherit)
+{
+    struct worker *w = xcalloc(1, sizeof(*w));
+    w->in = *inherit;
+    daemon_drop_root(inherit->uid, inherit->gid);
+    init(w);
+    int failed = event_base_dispatch(w->base);
+    deinit(w);
+    free(w);
+    access_log_close();
+    return failed == 0 ? EX_OK : EX_SOFTWARE;
+}

@@ -1,0 +1,23 @@
+/* A worker process: one event loop, one set of upstream connections, all requests that come over
+ * its listeners. Made by fork in master.c; never returns to it. */
+#ifndef WEIR_SERVER_WORKER_H
+#define WEIR_SERVER_WORKER_H
+
+#include <stdbool.h>
+
+#include "server/client_http.h"
+#include "server/exchange.h"
+#include "server/inherit.h"
+
+struct worker;
+
+/* Serves until it is told to stop (SIGTERM: drain; the master's end: the same) and returns the exit
+ * code of the process. */
+int worker_run(const struct inherit *inherit);
+
+/* For endpoints. */
+const struct exchange_env *worker_env(const struct worker *worker);
+const struct inherit *worker_inherit(const struct worker *worker);
+bool worker_has_tracker(const struct worker *worker);
+
+#endif

@@ -15,6 +15,9 @@
 #define CONF_MODEL_MAX       127
 #define CONF_CHAIN_NAME_MAX  127
 
+/* A larger file is refused, in bytes. */
+#define CONF_FILE_MAX 1048576
+
 enum provider_type {
     PROVIDER_OPENAI,
     PROVIDER_OPENROUTER,
@@ -55,7 +58,7 @@ struct conf_chain {
 
 struct conf_listen {
     char *text;      /* as configured, for messages */
-    char *address;   /* without brackets; NULL for a Unix socket */
+    char *address;   /* numeric, without brackets; NULL for a Unix socket */
     uint16_t port;   /* 0 for a Unix socket */
     char *unix_path; /* NULL unless unix:PATH */
 };
@@ -100,6 +103,10 @@ struct conf {
  * stand in messages. On failure -1, and messages holds every fault, each a line
  * `FILE:LINE:COLUMN: text`. Secrets are never in messages. */
 int conf_load(const char *path, struct conf **out, struct buf *messages);
+/* As conf_load, for programs that use no key (weir-trackerd, weirctl): ${NAME} is left as it
+ * stands, so that the environment need not hold the keys. */
+int conf_load_without_secrets(const char *path, struct conf **out, struct buf *messages);
+/* Accepts NULL inside; sets *conf to NULL. */
 void conf_free(struct conf **conf);
 
 /* Appends the settings as in force, as YAML, secrets masked. */

@@ -4,6 +4,24 @@ libcommon_a_SOURCES = \
 	common/alloc.c common/alloc.h \
 	common/buf.c common/buf.h \
 	common/clock.c common/clock.h \
+	common/conf.c common/conf.h \
+	common/conf_check.c \
+	common/conf_effective.c \
+	common/conf_faults.c common/conf_faults.h \
+	common/conf_index.c common/conf_index.h \
+	common/conf_link.c \
+	common/conf_listen.c common/conf_listen.h \
+	common/conf_lists.c \
+	common/conf_nearest.c common/conf_nearest.h \
+	common/conf_node.c \
+	common/conf_parse.h \
+	common/conf_reader.h \
+	common/conf_schema.c common/conf_schema.h \
+	common/conf_secret.c \
+	common/conf_url.c common/conf_url.h \
+	common/conf_value.c \
+	common/conf_yaml.c common/conf_yaml.h \
+	common/fnv.h \
 	common/log.c common/log.h \
 	common/outcome.c common/outcome.h \
 	common/utf8.h

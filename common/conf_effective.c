@@ -1,0 +1,202 @@
+/* Prints the settings in force, by the schema, as a configuration file that loads again (with its
+ * secrets masked, of course). See conf_print_effective in conf.h. Pure. */
+#include <string.h>
+
+#include "common/conf_schema.h"
+
+#define MASK   "\"********\""
+#define INDENT 2
+
+/* Where a section's values are, and how deep it stands. */
+struct printer {
+    const struct conf *conf;
+    const void *base;
+    unsigned indent;
+    struct buf *out;
+};
+
+typedef void print_fn(const struct printer *p, const struct conf_key *key);
+
+static void print_section(const struct printer *p, const struct conf_section *section);
+
+static const void *member(const struct printer *p, const struct conf_key *key)
+{
+    return (const char *)p->base + key->offset;
+}
+
+static void put_key(const struct printer *p, const struct conf_key *key)
+{
+    buf_printf(p->out, "%*s%s:", (int)p->indent, "", key->name);
+}
+
+static void put_string(const struct printer *p, const char *text)
+{
+    buf_put_json(p->out, text, strlen(text));
+}
+
+static uint32_t read_number(const struct printer *p, const struct conf_key *key)
+{
+    uint16_t narrow;
+    uint32_t wide;
+    if (key->size == sizeof(narrow)) {
+        memcpy(&narrow, member(p, key), sizeof(narrow));
+        return narrow;
+    }
+    memcpy(&wide, member(p, key), sizeof(wide));
+    return wide;
+}
+
+/* A number that may not be 0 but is was not given, and has no default. */
+static void print_number(const struct printer *p, const struct conf_key *key)
+{
+    uint32_t value = read_number(p, key);
+    if (value == 0 && key->min > 0 && !key->may_be_0)
+        return;
+    put_key(p, key);
+    buf_printf(p->out, " %u\n", value);
+}
+
+static void print_bool(const struct printer *p, const struct conf_key *key)
+{
+    put_key(p, key);
+    buf_puts(p->out, *(const bool *)member(p, key) ? " true\n" : " false\n");
+}
+
+static void print_word(const struct printer *p, const struct conf_key *key)
+{
+    put_key(p, key);
+    buf_printf(p->out, " %s\n", key->words[read_number(p, key)]);
+}
+
+static void print_text(const struct printer *p, const struct conf_key *key)
+{
+    const char *text = *(char *const *)member(p, key);
+    if (text == NULL && key->min > 0)
+        return;
+    put_key(p, key);
+    buf_putc(p->out, ' ');
+    put_string(p, text != NULL ? text : "");
+    buf_putc(p->out, '\n');
+}
+
+static void print_secret(const struct printer *p, const struct conf_key *key)
+{
+    put_key(p, key);
+    buf_puts(p->out, " " MASK "\n");
+}
+
+static void print_version(const struct printer *p, const struct conf_key *key)
+{
+    put_key(p, key);
+    buf_puts(p->out, " 1\n");
+}
+
+static void print_nothing(const struct printer *p, const struct conf_key *key)
+{
+}
+
+static void print_chain_ref(const struct printer *p, const struct conf_key *key)
+{
+    put_key(p, key);
+    buf_putc(p->out, ' ');
+    put_string(p, p->conf->chains[p->conf->default_chain].name);
+    buf_putc(p->out, '\n');
+}
+
+static void put_dash(const struct printer *p)
+{
+    buf_printf(p->out, "%*s- ", (int)p->indent + INDENT, "");
+}
+
+static void print_secrets(const struct printer *p, const struct conf_key *key)
+{
+    put_key(p, key);
+    buf_putc(p->out, '\n');
+    for (uint32_t i = 0; i < p->conf->n_api_keys; i++) {
+        put_dash(p);
+        buf_puts(p->out, MASK "\n");
+    }
+}
+
+static void print_listen(const struct printer *p, const struct conf_key *key)
+{
+    put_key(p, key);
+    buf_putc(p->out, '\n');
+    for (uint32_t i = 0; i < p->conf->n_listen; i++) {
+        put_dash(p);
+        put_string(p, p->conf->listen[i].text);
+        buf_putc(p->out, '\n');
+    }
+}
+
+/* A mapping with nothing in it is left out: a key without a value does not load. */
+static void print_mapping(const struct printer *p, const struct conf_key *key)
+{
+    struct buf inner = BUF_INIT;
+    print_section(&(struct printer){p->conf, p->base, p->indent + INDENT, &inner}, key->section);
+    if (inner.len > 0) {
+        put_key(p, key);
+        buf_putc(p->out, '\n');
+        buf_put(p->out, inner.data, inner.len);
+    }
+    buf_free(&inner);
+}
+
+/* An element of a list of mappings: the dash goes where its first line's indentation is. */
+static void print_item(const struct printer *p, const struct conf_key *key, const void *base)
+{
+    size_t start = p->out->len;
+    print_section(&(struct printer){p->conf, base, p->indent + 2 * INDENT, p->out}, key->section);
+    p->out->data[start + p->indent + INDENT] = '-';
+}
+
+static void print_providers(const struct printer *p, const struct conf_key *key)
+{
+    put_key(p, key);
+    buf_putc(p->out, '\n');
+    for (uint32_t i = 0; i < p->conf->n_providers; i++)
+        print_item(p, key, &p->conf->providers[i]);
+}
+
+static void print_chains(const struct printer *p, const struct conf_key *key)
+{
+    put_key(p, key);
+    buf_putc(p->out, '\n');
+    for (uint32_t i = 0; i < p->conf->n_chains; i++)
+        print_item(p, key, &p->conf->chains[i]);
+}
+
+static void print_entries(const struct printer *p, const struct conf_key *key)
+{
+    const struct conf_chain *chain = p->base;
+    put_key(p, key);
+    buf_putc(p->out, '\n');
+    for (uint32_t i = 0; i < chain->n_pairs; i++) {
+        const struct conf_pair *pair = &p->conf->pairs[chain->pairs[i]];
+        struct conf_entry entry = {pair->provider->id, (char *)pair->model};
+        print_item(p, key, &entry);
+    }
+}
+
+static print_fn *const print_kind[] = {
+    [CONF_INT] = print_number,      [CONF_BOOL] = print_bool,
+    [CONF_WORD] = print_word,       [CONF_TEXT] = print_text,
+    [CONF_SECRET] = print_secret,   [CONF_URL] = print_text,
+    [CONF_PATH] = print_text,       [CONF_SHM] = print_text,
+    [CONF_WORKERS] = print_number,  [CONF_VERSION] = print_version,
+    [CONF_IGNORED] = print_nothing, [CONF_CHAIN_REF] = print_chain_ref,
+    [CONF_SECRETS] = print_secrets, [CONF_LISTEN] = print_listen,
+    [CONF_SECTION] = print_mapping, [CONF_PROVIDERS] = print_providers,
+    [CONF_CHAINS] = print_chains,   [CONF_ENTRIES] = print_entries,
+};
+
+static void print_section(const struct printer *p, const struct conf_section *section)
+{
+    for (size_t i = 0; i < section->n_keys; i++)
+        print_kind[section->keys[i].kind](p, &section->keys[i]);
+}
+
+void conf_print_effective(const struct conf *conf, struct buf *out)
+{
+    print_section(&(struct printer){conf, conf, 0, out}, &conf_schema);
+}

@@ -1,0 +1,24 @@
+/* Which known word did somebody mean? For messages about unknown keys and names. Pure. */
+#ifndef WEIR_COMMON_CONF_NEAREST_H
+#define WEIR_COMMON_CONF_NEAREST_H
+
+#include <stddef.h>
+
+/* How far apart two words are: a letter inserted, dropped or replaced costs 2, the wrong case 1.
+ * Only the first CONF_NEAREST_MAX bytes are looked at. */
+#define CONF_NEAREST_MAX 128
+unsigned conf_nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len);
+
+/* A search over candidates given one after the other. `best` stays
+ * NULL when there was no candidate. Borrows the candidates. */
+struct conf_nearest {
+    const char *word;
+    size_t len;
+    const char *best;
+    unsigned distance;
+};
+
+struct conf_nearest conf_nearest_start(const char *word, size_t len);
+void conf_nearest_offer(struct conf_nearest *search, const char *candidate);
+
+#endif

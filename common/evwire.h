@@ -2,17 +2,17 @@
  * pack and check (pure). Both sides run on one machine: native byte order. Numbers are never
  * reused; a change of any layout changes EVWIRE_VERSION.
  *
- *   every packet:  struct evwire_head (16 bytes), then by its kind:
- *     EVWIRE_HELLO    worker -> trackerd   struct evwire_hello, first on a worker's connection
- *     EVWIRE_EVENTS   worker -> trackerd   head.count records of struct evwire_event
- *     EVWIRE_ACK      trackerd -> worker   struct evwire_ack: all events up to `seq` are in the
- * table EVWIRE_COMMAND  weirctl -> trackerd  struct evwire_command EVWIRE_REPLY    trackerd ->
- * weirctl  struct evwire_reply EVWIRE_CHANGE   trackerd -> weirctl  struct evwire_change, after the
- * command `events`
+ *   every packet: struct evwire_head (16 bytes), then by its kind:
+ *     HELLO    worker -> trackerd   struct evwire_hello, first on a worker's connection
+ *     EVENTS   worker -> trackerd   head.count records of struct evwire_event
+ *     ACK      trackerd -> worker   struct evwire_ack: all events up to `seq` are in the table
+ *     COMMAND  weirctl -> trackerd  struct evwire_command
+ *     REPLY    trackerd -> weirctl  struct evwire_reply; to a worker only to say why it is refused
+ *     CHANGE   trackerd -> weirctl  struct evwire_change, after the command `events`
  *
  * A worker numbers its events from 1 for each incarnation and repeats what was not acknowledged on
- * a new connection; trackerd keeps the last number of each worker slot in the table and applies
- * none twice. */
+ * a new connection; trackerd keeps the last number of each worker process in the table, applies
+ * none twice, and answers a hello with an ACK of that number. */
 #ifndef WEIR_COMMON_EVWIRE_H
 #define WEIR_COMMON_EVWIRE_H
 
@@ -74,6 +74,7 @@ enum cooldown_cause {
     CAUSE_OPERATOR, /* weirctl cooldown */
     CAUSE_COUNT
 };
+_Static_assert(CAUSE_COUNT <= SHMTAB_CAUSES, "row layout");
 const char *cooldown_cause_word(enum cooldown_cause cause);
 /* The row's reason text: "mid-stream failures exceeded threshold", "429 rate limited", ... */
 const char *cooldown_cause_reason(enum cooldown_cause cause);
@@ -133,7 +134,7 @@ struct evwire_reply { /* 520 bytes */
     char text[512]; /* for a person; NUL-terminated */
 };
 
-struct evwire_change { /* a row as it is now, and what happened to it */
+struct evwire_change { /* 608 bytes: a row as it is now, and what happened to it */
     uint64_t at_wall_ms;
     uint32_t kind;  /* enum ev_change_kind */
     uint32_t cause; /* enum cooldown_cause */
@@ -150,12 +151,14 @@ enum ev_change_kind {
     EVCH_RECOVERED = 5,
     EVCH_QUOTA = 6,
 };
+const char *ev_change_word(enum ev_change_kind kind);
 
 _Static_assert(sizeof(struct evwire_head) == 16, "wire layout");
 _Static_assert(sizeof(struct evwire_hello) == 32, "wire layout");
 _Static_assert(sizeof(struct evwire_event) == 128, "wire layout");
 _Static_assert(sizeof(struct evwire_command) == 304, "wire layout");
 _Static_assert(sizeof(struct evwire_reply) == 520, "wire layout");
+_Static_assert(sizeof(struct evwire_change) == 608, "wire layout");
 
 /* Checks a received packet: magic, version, kind, exact size for its kind, count, zero fields,
  * NUL-terminated texts. Returns its head (into data) or NULL, with *status set to the reason. */

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libcommon.a
 libcommon_a_SOURCES = \
 	common/alloc.c common/alloc.h \
+	common/bootid.c common/bootid.h \
 	common/buf.c common/buf.h \
 	common/clock.c common/clock.h \
 	common/conf.c common/conf.h \
@@ -21,8 +22,15 @@ libcommon_a_SOURCES = \
 	common/conf_url.c common/conf_url.h \
 	common/conf_value.c \
 	common/conf_yaml.c common/conf_yaml.h \
+	common/evwire.c common/evwire.h \
 	common/fnv.h \
 	common/log.c common/log.h \
 	common/outcome.c common/outcome.h \
-	common/utf8.h
+	common/ratelimits.c common/ratelimits.h \
+	common/shmlayout.h \
+	common/shmlock.c common/shmlock.h \
+	common/shmobj.c common/shmobj.h \
+	common/shmtab.c common/shmtab.h \
+	common/utf8.h \
+	common/wpages.c common/wpages.h
 COMMON_LIBS = libcommon.a $(JSONC_LIBS) $(YAML_LIBS)

@@ -1,18 +1,14 @@
-/* The shared cooldown table: its layout, and how it is made, opened and read (DESIGN "The table").
- * weir-trackerd is its only writer (trackerd/publish.c); workers and weirctl map it read-only.
+/* The shared cooldown table as its readers see it: workers and weirctl map it read-only; its only
+ * writer is weir-trackerd (trackerd/publish.c). The bytes are in shmlayout.h.
  *
- * Two POSIX shared memory objects: NAME (header page + rows) and NAME.lock (one page: the robust
- * process-shared mutex, apart because whoever may write a robust mutex may write into the memory
- * of whoever unlocks it). No pointers; every field is native-endian; both sides are one machine.
+ * Two POSIX shared memory objects: NAME (header, rows, senders; 0640) and NAME.lock (one page with
+ * the robust process-shared mutex, 0660; apart because whoever may write a robust mutex may write
+ * into the memory of whoever unlocks it). No pointers in them; native byte order.
  *
- *   NAME       0     struct shmtab_header        4096 bytes
- *              4096  struct shmtab_row[capacity]  512 bytes each
- *   NAME.lock  0     struct shmtab_lock          4096 bytes
- *
- * A row is read without the lock: the sequence counter is odd while it changes; every word of it is
- * a relaxed atomic; a checksum shows a damaged row. A reader that meets an odd counter too often
- * takes what was there before the change from the header's journal or reports "unreadable", which
- * callers treat as "available". It never waits. */
+ * A row is read without the lock: a sequence counter is odd while it changes, checksums show a torn
+ * or damaged copy. A reader that meets an odd counter takes the row's new image from the journal in
+ * the header, which is complete before the row is touched; so a writer that was stopped or killed
+ * half-way holds nobody up. What cannot be read counts as "available". */
 #ifndef WEIR_COMMON_SHMTAB_H
 #define WEIR_COMMON_SHMTAB_H
 
@@ -24,6 +20,13 @@
 #define SHMTAB_MODEL_BYTES    128
 #define SHMTAB_REASON_BYTES   96
 #define SHMTAB_QUOTA_UNKNOWN  INT64_MIN
+#define SHMTAB_CAUSES         16 /* room for enum cooldown_cause (evwire.h) */
+#define SHMTAB_RECENT_MID     8
+#define SHMTAB_RECENT_PRE     4
+
+/* No pair rests longer than this: trackerd cuts it, and a reader that finds more takes it for
+ * damage and the pair for available. */
+#define SHMTAB_REST_MAX_NS (UINT64_C(31) * 24 * 3600 * 1000000000)
 
 /* row flags */
 #define SHMTAB_RECOVERING UINT32_C(1) /* a cooldown began since the last success */
@@ -53,6 +56,11 @@ struct shmtab_state {
     uint64_t last_success_at;         /* latest stream success that trackerd knows of */
     int64_t quota_remaining_requests, quota_remaining_tokens; /* SHMTAB_QUOTA_UNKNOWN */
     uint64_t quota_reset_requests_wall_ms, quota_reset_tokens_wall_ms, quota_updated_wall_ms;
+    uint64_t last_answer_success_at; /* the same without streaming */
+    uint32_t cooldowns_by_cause[SHMTAB_CAUSES];
+    /* When the latest of the counted failures ended, newest first, 0 = none: what a success that
+     * is reported late must leave standing. */
+    uint64_t recent_mid[SHMTAB_RECENT_MID], recent_pre[SHMTAB_RECENT_PRE];
 };
 
 enum pair_status {
@@ -64,6 +72,13 @@ enum pair_status {
 const char *pair_status_word(enum pair_status status);
 /* The contract's status of a row at `now` (CLOCK_BOOTTIME ns); pure. */
 enum pair_status shmtab_status(const struct shmtab_hot *hot, uint64_t now_at);
+
+/* What is left of a row's cooldown, in ns; 0 when none runs, or when it is absurd. Pure. */
+static inline uint64_t shmtab_rest_ns(const struct shmtab_hot *hot, uint64_t now_at)
+{
+    uint64_t rest = hot->cooldown_until_at > now_at ? hot->cooldown_until_at - now_at : 0;
+    return rest <= SHMTAB_REST_MAX_NS ? rest : 0;
+}
 
 struct shmtab; /* a mapping of both objects; one per process that looks */
 
@@ -99,5 +114,15 @@ int shmtab_find(const struct shmtab *tab, const char *provider, const char *mode
 bool shmtab_read_hot(const struct shmtab *tab, int row, uint64_t key_hash, struct shmtab_hot *out);
 /* The whole row. False as above, and for a free row. */
 bool shmtab_read(const struct shmtab *tab, int row, struct shmtab_state *out);
+/* Rows 0..n-1 as they stood at one moment: taken under the lock, unless that is not to be had
+ * within 2 ms; then each row is sound by itself. A row that is free or unreadable has key_hash 0.
+ */
+void shmtab_read_all(const struct shmtab *tab, struct shmtab_state *out, uint32_t n);
+
+/* What trackerd did since the table was made, for the metrics. */
+struct shmtab_counts {
+    uint64_t events_applied, events_repeated, events_unknown, packets_refused, lock_timeouts;
+};
+struct shmtab_counts shmtab_counts(const struct shmtab *tab);
 
 #endif

@@ -8,7 +8,9 @@
  *   4096     struct wpages_pair_key[pairs_max]         256 bytes each: the directory
  *   then     slots: struct wpages_slot (4096 bytes), struct wpages_pair[pairs_max] (512 bytes each)
  *
- * All counters are relaxed 64-bit atomics with one writer: plain adds, no locked instructions. */
+ * All counters are relaxed 64-bit atomics with one writer: plain adds, no locked instructions. A
+ * slot's part is a multiple of the page size, so that a worker can give up writing to all others.
+ */
 #ifndef WEIR_COMMON_WPAGES_H
 #define WEIR_COMMON_WPAGES_H
 
@@ -36,7 +38,9 @@ struct wpages_pair { /* 512 bytes: one pair in one slot */
     wcounter mid_failures;
     wcounter tokens;
     wcounter outcomes[WPAGES_OUTCOMES];
-    wcounter reserved[16];
+    wcounter last_answer_success_started_at;
+    wcounter stamp_seq; /* odd while a stamp and its start are being written: wpages_stamp_* */
+    wcounter reserved[14];
 };
 _Static_assert(sizeof(struct wpages_pair) == 512, "wpages layout");
 
@@ -56,11 +60,19 @@ _Static_assert(sizeof(struct wpages_slot) == 4096, "wpages layout");
 struct wpages; /* a mapping */
 
 /* Master: makes the object anew (an old one of a dead master is replaced; its counters are kept
- * when layout and boot id match). NULL with errno. `group_gid` (or -1) gets read access. */
+ * when layout and boot id match). NULL with errno; EBUSY: another weir master lives that has this
+ * table's pages. `group_gid` (or -1) gets read access. pairs_max is rounded up to a multiple of 8.
+ * The life of the master shows in an fcntl lock: it must not open the object a second time. */
 struct wpages *wpages_create(const char *table_name, uint32_t slots, uint32_t pairs_max,
                              int group_gid);
+/* Worker, after the fork: from now on only this slot can be written to in this process. */
+int wpages_restrict(struct wpages *pages, uint32_t slot);
 /* Everybody else: maps it read-only. NULL when absent or not of this layout and boot. */
 struct wpages *wpages_open_reader(const char *table_name);
+/* False when the name leads to another object by now: a new master made its own. */
+bool wpages_is_current(const struct wpages *pages);
+/* The pid of the living master that owns the pages, 0 when there is none. Not for the master. */
+int32_t wpages_live_master(const struct wpages *pages);
 void wpages_close(struct wpages **pages);
 /* Master, at its end: removes the name if it is still ours. */
 void wpages_unlink(const struct wpages *pages);
@@ -77,6 +89,16 @@ uint64_t wpages_started_at(const struct wpages *pages); /* of the master, boot c
 /* Pointers into the mapping; valid until close. The pair's may be NULL for index -1. */
 struct wpages_slot *wpages_slot(const struct wpages *pages, uint32_t slot);
 struct wpages_pair *wpages_pair(const struct wpages *pages, uint32_t slot, int pair);
+
+/* Leaves the stamp of a success in the worker's own page: when the stream (or answer) ended and
+ * when it started, seen together by trackerd. */
+void wpages_stamp_stream(struct wpages_pair *pair, uint64_t started_at, uint64_t ended_at);
+void wpages_stamp_answer(struct wpages_pair *pair, uint64_t started_at, uint64_t ended_at);
+/* Both stamps of one slot. False, with zeros, when the worker stopped half-way through writing. */
+struct wpages_stamps {
+    uint64_t stream_started_at, stream_ended_at, answer_started_at, answer_ended_at;
+};
+bool wpages_read_stamps(const struct wpages_pair *pair, struct wpages_stamps *out);
 
 /* One writer per counter: an atomic load and store, without a lock prefix. */
 static inline void wcounter_add(wcounter *c, uint64_t n)

@@ -1,0 +1,126 @@
+/* See shmobj.h. */
+#include "common/shmobj.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Where glibc and musl keep POSIX shared memory on Linux: rename(2) has no shm counterpart. */
+#define SHM_DIR "/dev/shm"
+#define NEW     ".new"
+
+bool shmobj_name(char out[SHMOBJ_NAME_MAX], const char *name, const char *suffix)
+{
+    int n = snprintf(out, SHMOBJ_NAME_MAX, "%s%s", name, suffix);
+    return n > 0 && n < SHMOBJ_NAME_MAX - (int)strlen(NEW);
+}
+
+static int fail(struct shmobj *obj, int error)
+{
+    shmobj_close(obj);
+    errno = error;
+    return -1;
+}
+
+static int map(struct shmobj *obj, bool writable)
+{
+    int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    void *base = mmap(NULL, obj->size, prot, MAP_SHARED, obj->fd, 0);
+    if (base == MAP_FAILED)
+        return -1;
+    obj->base = base;
+    return 0;
+}
+
+int shmobj_create(const char *name, size_t size, struct shmobj *out)
+{
+    char temporary[SHMOBJ_NAME_MAX];
+    *out = SHMOBJ_NONE;
+    if (!shmobj_name(temporary, name, NEW)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    shm_unlink(temporary); /* of a maker that died before publishing */
+    out->fd = shm_open(temporary, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (out->fd < 0)
+        return -1;
+    int error = posix_fallocate(out->fd, 0, (off_t)size);
+    struct stat st;
+    if (error == 0 && fstat(out->fd, &st) != 0)
+        error = errno;
+    if (error == 0) {
+        out->size = size;
+        out->dev = st.st_dev;
+        out->ino = st.st_ino;
+        error = map(out, true) == 0 ? 0 : errno;
+    }
+    if (error != 0) {
+        shm_unlink(temporary);
+        return fail(out, error);
+    }
+    return 0;
+}
+
+int shmobj_publish(struct shmobj *obj, const char *name, mode_t mode, int gid)
+{
+    char from[SHMOBJ_NAME_MAX + sizeof(SHM_DIR) + sizeof(NEW)];
+    char to[SHMOBJ_NAME_MAX + sizeof(SHM_DIR)];
+    snprintf(from, sizeof(from), SHM_DIR "%s" NEW, name);
+    snprintf(to, sizeof(to), SHM_DIR "%s", name);
+    /* The mode is the gate: only now may others open it. umask plays no part in fchmod. */
+    if ((gid >= 0 && fchown(obj->fd, (uid_t)-1, (gid_t)gid) != 0) || fchmod(obj->fd, mode) != 0 ||
+        rename(from, to) != 0) {
+        int error = errno;
+        unlink(from);
+        return fail(obj, error);
+    }
+    return 0;
+}
+
+int shmobj_open(const char *name, bool writable, size_t min_size, struct shmobj *out)
+{
+    *out = SHMOBJ_NONE;
+    out->fd = shm_open(name, writable ? O_RDWR : O_RDONLY, 0);
+    if (out->fd < 0)
+        return -1;
+    struct stat st;
+    if (fstat(out->fd, &st) != 0)
+        return fail(out, errno);
+    if (!S_ISREG(st.st_mode) || st.st_size < (off_t)min_size)
+        return fail(out, EPROTO);
+    if ((st.st_mode & S_IWOTH) != 0)
+        return fail(out, EPERM);
+    out->size = (size_t)st.st_size;
+    out->dev = st.st_dev;
+    out->ino = st.st_ino;
+    return map(out, writable) == 0 ? 0 : fail(out, errno);
+}
+
+bool shmobj_is_named(const struct shmobj *obj, const char *name)
+{
+    /* By path: opening and closing it would drop the fcntl locks that this process has on it. */
+    char path[SHMOBJ_NAME_MAX + sizeof(SHM_DIR)];
+    struct stat st;
+    snprintf(path, sizeof(path), SHM_DIR "%s", name);
+    return stat(path, &st) == 0 && st.st_dev == obj->dev && st.st_ino == obj->ino &&
+           st.st_size == (off_t)obj->size;
+}
+
+void shmobj_unlink(const struct shmobj *obj, const char *name)
+{
+    if (shmobj_is_named(obj, name))
+        shm_unlink(name);
+}
+
+void shmobj_close(struct shmobj *obj)
+{
+    if (obj->base != NULL)
+        munmap(obj->base, obj->size);
+    if (obj->fd >= 0)
+        close(obj->fd);
+    *obj = SHMOBJ_NONE;
+}

@@ -1,0 +1,44 @@
+/* POSIX shared memory objects, as the makers of weir's four segments need them: filled before
+ * anybody may open them, memory reserved up front, names removed only while they are ours.
+ * Used by trackerd (table, lock, guard), the weir master (worker pages, ledger) and all readers. */
+#ifndef WEIR_COMMON_SHMOBJ_H
+#define WEIR_COMMON_SHMOBJ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define SHMOBJ_NAME_MAX 200 /* bytes of a name with its suffix and NUL */
+
+struct shmobj {
+    int fd;
+    void *base;
+    size_t size;
+    dev_t dev; /* which object this is, whatever its name leads to by now */
+    ino_t ino;
+};
+#define SHMOBJ_NONE ((struct shmobj){.fd = -1})
+
+/* Writes NAME and suffix to out. False when it does not fit. */
+bool shmobj_name(char out[SHMOBJ_NAME_MAX], const char *name, const char *suffix);
+
+/* A new object without a name that others look for: `NAME.new`, mode 0600, zeroed, `size` bytes
+ * reserved (a full tmpfs is ENOSPC here, never SIGBUS later), mapped read-write. The caller fills
+ * it, then publishes it. 0, or -1 with errno. */
+int shmobj_create(const char *name, size_t size, struct shmobj *out);
+/* Gives a created object its group (or -1), its final mode, and its name, in place of whatever
+ * bears the name now, in one step. 0, or -1 with errno and the object closed. */
+int shmobj_publish(struct shmobj *obj, const char *name, mode_t mode, int gid);
+
+/* Maps a whole existing object of at least min_size bytes. -1 with errno: EPROTO when it is too
+ * small or no plain file, EPERM when anybody may write to it. */
+int shmobj_open(const char *name, bool writable, size_t min_size, struct shmobj *out);
+
+/* Does the name still lead to this object, at its full size? */
+bool shmobj_is_named(const struct shmobj *obj, const char *name);
+/* Removes the name if it still leads to this object. */
+void shmobj_unlink(const struct shmobj *obj, const char *name);
+/* Unmaps and closes; nothing for SHMOBJ_NONE. */
+void shmobj_close(struct shmobj *obj);
+
+#endif

@@ -314,7 +314,7 @@ static void send_body(void *client, const struct iovec *pieces, int n)
         total += pieces[i].iov_len;
     }
     framed[0] = (struct iovec){size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", total)};
-    framed[n + 1] = (struct iovec){"\r\n", 2};
+    framed[n + 1] = (struct iovec){(char *)"\r\n", 2};
     if (total > 0) /* an empty chunk would end the body */
         send_pieces(c, framed, n + 2);
 }
@@ -324,7 +324,7 @@ static void go_on(void *ptr);
 static void end_answer(void *client)
 {
     struct client *c = client;
-    static const struct iovec last_chunk = {"0\r\n\r\n", 5};
+    static const struct iovec last_chunk = {(char *)"0\r\n\r\n", 5};
     c->exchange = NULL;
     if (c->state == CLIENT_DEAD)
         return;
@@ -554,7 +554,7 @@ static void serve(struct client *c)
 
 static void begin_body(struct client *c, const struct http1_request *req)
 {
-    static const struct iovec go_ahead = {"HTTP/1.1 100 Continue\r\n\r\n", 25};
+    static const struct iovec go_ahead = {(char *)"HTTP/1.1 100 Continue\r\n\r\n", 25};
     c->framing = req->framing;
     c->body_expected = req->framing == HTTP1_LENGTH ? req->content_length : 0;
     http1_chunked_init(&c->chunked);

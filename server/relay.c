@@ -91,7 +91,7 @@ void relay_event(struct relay *r, const struct sse_event *event)
         return;
     }
     const struct iovec pieces[] = {
-        {"data: ", 6}, {(void *)event->data, event->data_len}, {"\n\n", 2}};
+        {(char *)"data: ", 6}, {(void *)event->data, event->data_len}, {(char *)"\n\n", 2}};
     send_pieces(r, pieces, 3);
 }
 

@@ -1,1 +1,2 @@
 # see Makefile.am
+dist_man_MANS += man/weir.8

@@ -1,0 +1,448 @@
+/* See replay.h. */
+#include "tests/replay/replay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "server/account.h"
+#include "server/exchange.h"
+#include "server/tableview.h"
+#include "server/turn.h"
+
+#define BEGIN_AT      UINT64_C(1000000000000)
+#define BEGIN_WALL_MS UINT64_C(1700000000000)
+#define EVENTS_MAX    64
+#define DEFERRED_MAX  64
+
+struct transfer {
+    const struct transfer_events *events;
+    void *arg;
+    uint32_t pair;
+    char *body;
+};
+
+static struct {
+    struct conf *conf;
+    struct account *account;
+    struct wpages_slot slot;
+    struct exchange_env env;
+    struct exchange *exchange;
+    uint64_t timer_at;
+    /* transfers */
+    struct transfer *transfer;
+    struct buf sent_body;
+    unsigned transfers, aborts;
+    bool is_paused;
+    /* client */
+    int status;
+    struct buf headers, body;
+    bool is_over;
+    size_t queued;
+    /* table */
+    uint64_t cooldown_until_at[REPLAY_PAIRS];
+    bool wants_reset[REPLAY_PAIRS];
+    struct evwire_event events[EVENTS_MAX];
+    unsigned n_events;
+    bool acks_are_held;
+    struct report_waiter *waiter;
+    /* turn */
+    struct {
+        void (*fn)(void *ptr);
+        void *ptr;
+    } deferred[DEFERRED_MAX];
+    size_t n_deferred;
+} r;
+
+/* ---- stand-ins ----------------------------------------------------------------------------- */
+
+void turn_defer(void (*fn)(void *ptr), void *ptr)
+{
+    ck_assert(r.n_deferred < DEFERRED_MAX);
+    r.deferred[r.n_deferred].fn = fn;
+    r.deferred[r.n_deferred++].ptr = ptr;
+}
+
+static void end_turn(void)
+{
+    for (size_t i = 0; i < r.n_deferred; i++)
+        r.deferred[i].fn(r.deferred[i].ptr);
+    r.n_deferred = 0;
+}
+
+struct transfer *transfer_start(struct transfers *ts, struct transfer_request *request,
+                                const struct transfer_events *events, void *arg)
+{
+    struct transfer *t = xcalloc(1, sizeof(*t));
+    ck_assert_ptr_null(r.transfer); /* one attempt at a time */
+    t->events = events;
+    t->arg = arg;
+    t->pair = (uint32_t)(request->url[strlen("http://")] - 'a');
+    buf_clear(&r.sent_body);
+    buf_put(&r.sent_body, request->body, request->body_len);
+    free(request->url);
+    free(request->body);
+    r.transfer = t;
+    r.transfers++;
+    r.is_paused = false;
+    return t;
+}
+
+static void forget(struct transfer *t)
+{
+    if (r.transfer == t)
+        r.transfer = NULL;
+    free(t);
+}
+
+void transfer_abort(struct transfer *t)
+{
+    r.aborts++;
+    forget(t);
+}
+
+void transfer_finish(struct transfer *t)
+{
+    forget(t);
+}
+
+void transfer_pause(struct transfer *t, bool paused)
+{
+    r.is_paused = paused;
+}
+
+const char *transfer_header(const void *headers, const char *name)
+{
+    static char value[256];
+    size_t len = strlen(name);
+    for (const char *line = headers; *line != '\0'; line += strcspn(line, "\n") + 1) {
+        if (strncmp(line, name, len) != 0 || strncmp(line + len, ": ", 2) != 0)
+            continue;
+        snprintf(value, sizeof(value), "%.*s", (int)strcspn(line + len + 2, "\n"), line + len + 2);
+        return value;
+    }
+    return NULL;
+}
+
+enum outcome tableview_verdict(struct tableview *view, uint32_t pair, uint64_t now_at,
+                               struct tableview_pick *pick, uint64_t *rest_ms)
+{
+    *pick = (struct tableview_pick){.row = pair, .incident = 7};
+    if (r.cooldown_until_at[pair] <= now_at)
+        return OUTCOME_NONE;
+    *rest_ms = (r.cooldown_until_at[pair] - now_at) / CLOCK_NS_PER_MS;
+    return OUTCOME_IN_COOLDOWN;
+}
+
+bool tableview_wants_reset(struct tableview *view, uint32_t pair)
+{
+    return r.wants_reset[pair];
+}
+
+uint64_t report_post(struct report *report, const struct evwire_event *event)
+{
+    ck_assert(r.n_events < EVENTS_MAX);
+    r.events[r.n_events] = *event;
+    return ++r.n_events;
+}
+
+bool report_wait(struct report *report, struct report_waiter *waiter)
+{
+    if (!r.acks_are_held)
+        return false;
+    r.waiter = waiter;
+    return true;
+}
+
+void report_unwait(struct report *report, struct report_waiter *waiter)
+{
+    if (r.waiter == waiter)
+        r.waiter = NULL;
+}
+
+/* ---- the client ---------------------------------------------------------------------------- */
+
+static void client_head(void *client, int status, const char *headers, size_t len, int64_t length)
+{
+    ck_assert_int_eq(r.status, 0); /* one head */
+    r.status = status;
+    buf_put(&r.headers, headers, len);
+}
+
+static void client_body(void *client, const struct iovec *pieces, int n)
+{
+    ck_assert_int_ne(r.status, 0);
+    ck_assert(!r.is_over);
+    for (int i = 0; i < n; i++)
+        buf_put(&r.body, pieces[i].iov_base, pieces[i].iov_len);
+}
+
+static void client_end(void *client)
+{
+    ck_assert(!r.is_over);
+    r.is_over = true;
+    r.exchange = NULL;
+}
+
+static size_t client_queued(void *client)
+{
+    return r.queued;
+}
+
+static void client_timer(void *client, uint64_t due_at)
+{
+    r.timer_at = due_at;
+}
+
+static const struct exchange_client client_ops = {client_head, client_body, client_end,
+                                                  client_queued, client_timer};
+
+/* ---- the world ----------------------------------------------------------------------------- */
+
+static struct conf *make_conf(void)
+{
+    struct conf *conf = xcalloc(1, sizeof(*conf));
+    conf->request_timeout_ms = 30000;
+    conf->stream_idle_timeout_ms = 20000;
+    conf->first_token_timeout_ms = 40000;
+    conf->stream_heartbeat_ms = 15000;
+    conf->cooldown_default_ms = 60000;
+    conf->max_held_bytes = 1 << 20;
+    conf->n_providers = conf->n_pairs = REPLAY_PAIRS;
+    conf->providers = xcalloc(REPLAY_PAIRS, sizeof(*conf->providers));
+    conf->pairs = xcalloc(REPLAY_PAIRS, sizeof(*conf->pairs));
+    conf->n_chains = 1;
+    conf->chains = xcalloc(1, sizeof(*conf->chains));
+    conf->chains[0].name = xstrdup("main");
+    conf->chains[0].n_pairs = REPLAY_PAIRS;
+    conf->chains[0].pairs = xcalloc(REPLAY_PAIRS, sizeof(uint32_t));
+    for (uint32_t i = 0; i < REPLAY_PAIRS; i++) {
+        struct conf_provider *p = &conf->providers[i];
+        p->id = xasprintf("%c", 'a' + (int)i);
+        p->name = xstrdup(p->id);
+        p->api_key = xasprintf("key-of-%s", p->id);
+        p->base_url = xasprintf("http://%s/v1", p->id);
+        p->type = PROVIDER_GENERIC_OPENAI;
+        conf->pairs[i] =
+            (struct conf_pair){.provider = p, .model = xasprintf("m%u", i), .key_hash = i + 1};
+        conf->chains[0].pairs[i] = i;
+    }
+    return conf;
+}
+
+static void free_conf(struct conf *conf)
+{
+    for (uint32_t i = 0; i < REPLAY_PAIRS; i++) {
+        struct conf_provider *p = &conf->providers[i];
+        free(p->id);
+        free(p->name);
+        free(p->api_key);
+        free(p->base_url);
+        free((char *)conf->pairs[i].model);
+    }
+    free(conf->chains[0].name);
+    free(conf->chains[0].pairs);
+    free(conf->chains);
+    free(conf->providers);
+    free(conf->pairs);
+    free(conf);
+}
+
+void replay_begin(void)
+{
+    memset(&r, 0, sizeof(r));
+    log_set_level(LOGLV_ERROR + 1);
+    clock_fake_set(BEGIN_AT, BEGIN_WALL_MS);
+    r.conf = make_conf();
+    r.account = account_new(r.conf, NULL, 0, NULL, NULL);
+    r.env = (struct exchange_env){.conf = r.conf, .account = r.account, .slot = &r.slot};
+}
+
+void replay_end(void)
+{
+    if (r.exchange != NULL)
+        replay_client_leaves();
+    ck_assert_ptr_null(r.transfer);
+    ck_assert_uint_eq(wcounter_get(&r.slot.active_streams), 0);
+    account_free(&r.account);
+    free_conf(r.conf);
+    buf_free(&r.headers);
+    buf_free(&r.body);
+    buf_free(&r.sent_body);
+    clock_fake_set(0, 0);
+}
+
+struct conf *replay_conf(void)
+{
+    return r.conf;
+}
+
+void replay_chat(const char *body)
+{
+    struct exchange_request request = {
+        .endpoint = "/chat/completions",
+        .request_id = "req-1",
+        .body = xstrdup(body),
+        .body_len = strlen(body),
+        .received_at = clock_boot_ns(),
+    };
+    r.exchange = exchange_new(&r.env, &request, &client_ops, NULL);
+    exchange_begin(r.exchange);
+    end_turn();
+}
+
+void replay_chat_stream(void)
+{
+    replay_chat("{\"model\":\"main\",\"messages\":[],\"stream\":true}");
+}
+
+void replay_chat_plain(void)
+{
+    replay_chat("{\"model\":\"main\",\"messages\":[]}");
+}
+
+void replay_pass_ms(uint64_t ms)
+{
+    uint64_t until_at = clock_boot_ns() + ms * CLOCK_NS_PER_MS;
+    while (r.exchange != NULL && r.timer_at != 0 && r.timer_at <= until_at) {
+        uint64_t left_ns = r.timer_at > clock_boot_ns() ? r.timer_at - clock_boot_ns() : 0;
+        clock_fake_advance_ms((left_ns + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS);
+        r.timer_at = 0;
+        exchange_on_timer(r.exchange);
+        end_turn();
+    }
+    if (clock_boot_ns() < until_at)
+        clock_fake_advance_ms((until_at - clock_boot_ns()) / CLOCK_NS_PER_MS);
+}
+
+/* ---- the provider -------------------------------------------------------------------------- */
+
+bool replay_is_sending(void)
+{
+    return r.transfer != NULL;
+}
+
+uint32_t replay_pair(void)
+{
+    ck_assert_ptr_nonnull(r.transfer);
+    return r.transfer->pair;
+}
+
+const char *replay_sent_body(void)
+{
+    return buf_cstr(&r.sent_body);
+}
+
+void replay_head(int status, const char *headers)
+{
+    ck_assert_ptr_nonnull(r.transfer);
+    r.transfer->events->head(r.transfer->arg, status, (const struct transfer_headers *)headers);
+    end_turn();
+}
+
+void replay_data(const char *text)
+{
+    ck_assert_ptr_nonnull(r.transfer);
+    r.transfer->events->data(r.transfer->arg, text, strlen(text));
+    end_turn();
+}
+
+void replay_done(enum transfer_end end)
+{
+    struct transfer *t = r.transfer;
+    ck_assert_ptr_nonnull(t);
+    r.transfer = NULL;
+    t->events->done(t->arg, end, "detail of the transfer");
+    free(t);
+    end_turn();
+}
+
+unsigned replay_transfers(void)
+{
+    return r.transfers;
+}
+
+unsigned replay_aborts(void)
+{
+    return r.aborts;
+}
+
+bool replay_is_paused(void)
+{
+    return r.is_paused;
+}
+
+/* ---- looking ------------------------------------------------------------------------------- */
+
+int replay_status(void)
+{
+    return r.status;
+}
+
+const char *replay_headers(void)
+{
+    return buf_cstr(&r.headers);
+}
+
+const char *replay_body(void)
+{
+    return buf_cstr(&r.body);
+}
+
+bool replay_is_over(void)
+{
+    return r.is_over;
+}
+
+void replay_client_leaves(void)
+{
+    struct exchange *x = r.exchange;
+    r.exchange = NULL;
+    exchange_client_left(x);
+    end_turn();
+}
+
+void replay_client_queues(size_t bytes)
+{
+    r.queued = bytes;
+}
+
+void replay_client_reads(void)
+{
+    r.queued = 0;
+    exchange_client_drained(r.exchange);
+    end_turn();
+}
+
+void replay_cooldown_ms(uint32_t pair, uint64_t ms)
+{
+    r.cooldown_until_at[pair] = clock_boot_ns() + ms * CLOCK_NS_PER_MS;
+}
+
+void replay_wants_reset(uint32_t pair)
+{
+    r.wants_reset[pair] = true;
+}
+
+void replay_hold_acks(void)
+{
+    r.acks_are_held = true;
+}
+
+unsigned replay_events(enum ev_kind kind, uint32_t pair)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < r.n_events; i++)
+        count += r.events[i].kind == kind && r.events[i].key_hash == pair + 1;
+    return count;
+}
+
+const struct evwire_event *replay_last_event(void)
+{
+    ck_assert_uint_gt(r.n_events, 0);
+    return &r.events[r.n_events - 1];
+}

@@ -1,0 +1,59 @@
+/* Request lives on a fake clock: a real exchange, real attempts, relay and counters' bookkeeping,
+ * between a scripted transfer and a client that writes down what it is sent. No sockets, no event
+ * loop, no waiting: hours of timeouts pass in microseconds. Link-time stand-ins replace transfer.h,
+ * tableview.h, report.h and turn.h (replay.c). */
+#ifndef WEIR_TESTS_REPLAY_H
+#define WEIR_TESTS_REPLAY_H
+
+#include <check.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/conf.h"
+#include "common/evwire.h"
+#include "server/transfer.h"
+
+#define REPLAY_PAIRS 3 /* a/m0, b/m1, c/m2: the chain "main", in this order */
+
+/* A fresh world: clock at some instant, three pairs, no cooldowns, default settings. */
+void replay_begin(void);
+/* Checks that nothing is left running, frees everything. */
+void replay_end(void);
+struct conf *replay_conf(void);
+
+/* Starts a chat; the replay owns it. */
+void replay_chat(const char *body);
+void replay_chat_stream(void);
+void replay_chat_plain(void);
+
+/* Lets time pass; timers fire on the way, each at its instant. */
+void replay_pass_ms(uint64_t ms);
+
+/* The provider's side, of the transfer that runs now. */
+bool replay_is_sending(void);
+uint32_t replay_pair(void);                        /* whose transfer it is; fails when none runs */
+const char *replay_sent_body(void);                /* what the pair was sent */
+void replay_head(int status, const char *headers); /* "name: value\n..." in lower case */
+void replay_data(const char *text);
+void replay_done(enum transfer_end end);
+unsigned replay_transfers(void); /* started so far */
+unsigned replay_aborts(void);    /* of them aborted */
+bool replay_is_paused(void);
+
+/* The client's side. */
+int replay_status(void); /* 0 = no head yet */
+const char *replay_headers(void);
+const char *replay_body(void); /* all of it so far */
+bool replay_is_over(void);
+void replay_client_leaves(void);
+void replay_client_queues(size_t bytes); /* pretends that so much waits for the client to read */
+void replay_client_reads(void);          /* it read everything */
+
+/* The table's side. */
+void replay_cooldown_ms(uint32_t pair, uint64_t ms); /* the pair is in cooldown from now */
+void replay_wants_reset(uint32_t pair);              /* its row has something to reset */
+void replay_hold_acks(void);                         /* trackerd does not answer from now */
+unsigned replay_events(enum ev_kind kind, uint32_t pair);
+const struct evwire_event *replay_last_event(void);
+
+#endif

@@ -1,0 +1,655 @@
+/* Whole request lives on a fake clock: what the client sees, what the tracker hears, and when
+ * (CONTRACT 4.2, 4.3, 5.1). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/outcome.h"
+#include "tests/replay/replay.h"
+
+#define SSE  "content-type: text/event-stream\n"
+#define JSON "content-type: application/json\n"
+#define ROLE \
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"
+#define TOKEN          "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"t\"}}]}\n\n"
+#define FINISH         "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+#define DONE           "data: [DONE]\n\n"
+#define ANSWER         "{\"choices\":[{\"message\":{\"content\":\"hi\"}}]}"
+#define ERROR_OF(text) "{\"error\":{\"message\":\"" text "\",\"type\":\"t\",\"code\":null}}"
+
+static void assert_has(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is missing in \"%s\"", part, text);
+}
+
+static void assert_has_not(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) == NULL, "\"%s\" stands in \"%s\"", part, text);
+}
+
+static void begin_stream(void)
+{
+    replay_chat_stream();
+    replay_head(200, SSE);
+}
+
+/* ---- streams that end well ----------------------------------------------------------------- */
+
+START_TEST(a_stream_is_relayed_byte_for_byte)
+{
+    begin_stream();
+    replay_data(ROLE);
+    ck_assert_int_eq(replay_status(), 0);
+    replay_data(TOKEN);
+    ck_assert_int_eq(replay_status(), 200);
+    ck_assert_str_eq(replay_body(), ROLE TOKEN);
+    assert_has(replay_headers(), "X-Weir-Provider: a/m0\r\n");
+    assert_has(replay_headers(), "X-Weir-Attempts: 1\r\n");
+    assert_has(replay_headers(), "X-Request-Id: req-1\r\n");
+    replay_data(TOKEN FINISH DONE);
+    ck_assert(replay_is_over());
+    ck_assert_str_eq(replay_body(), ROLE TOKEN TOKEN FINISH DONE);
+    ck_assert(!replay_is_sending());
+    ck_assert_uint_eq(replay_aborts(), 0);
+}
+END_TEST
+
+START_TEST(a_finish_without_done_is_completed_by_weir)
+{
+    begin_stream();
+    replay_data(TOKEN FINISH);
+    ck_assert(!replay_is_over());
+    replay_done(TRANSFER_COMPLETE);
+    ck_assert_str_eq(replay_body(), TOKEN FINISH DONE);
+    ck_assert_uint_eq(replay_events(EV_MID_FAILURE, 0), 0);
+}
+END_TEST
+
+START_TEST(after_the_finish_a_broken_connection_no_longer_matters)
+{
+    begin_stream();
+    replay_data(TOKEN FINISH);
+    replay_done(TRANSFER_CUT);
+    ck_assert_str_eq(replay_body(), TOKEN FINISH DONE);
+    ck_assert_uint_eq(replay_events(EV_MID_FAILURE, 0), 0);
+}
+END_TEST
+
+START_TEST(one_unfinished_choice_of_two_is_a_truncated_stream)
+{
+    begin_stream();
+    replay_data("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}},"
+                "{\"index\":1,\"delta\":{\"content\":\"y\"}}]}\n\n" FINISH);
+    replay_done(TRANSFER_COMPLETE);
+    assert_has(replay_body(), "\"code\":\"stream_truncated\"");
+    assert_has_not(replay_body(), "[DONE]");
+}
+END_TEST
+
+START_TEST(a_success_is_reported_only_when_there_is_something_to_reset)
+{
+    begin_stream();
+    replay_data(TOKEN FINISH DONE);
+    ck_assert_uint_eq(replay_events(EV_STREAM_SUCCESS, 0), 0);
+    replay_end();
+    replay_begin();
+    replay_wants_reset(0);
+    begin_stream();
+    replay_data(TOKEN FINISH DONE);
+    ck_assert_uint_eq(replay_events(EV_STREAM_SUCCESS, 0), 1);
+}
+END_TEST
+
+/* ---- failures before content --------------------------------------------------------------- */
+
+struct early {
+    const char *data; /* after the head; NULL = no head at all */
+    enum transfer_end end;
+    enum ev_kind kind;
+};
+
+static const struct early early_failures[] = {
+    {NULL, TRANSFER_CONNECT, EV_PRE_FAILURE},
+    {NULL, TRANSFER_DNS, EV_PRE_FAILURE},
+    {NULL, TRANSFER_TLS, EV_PRE_FAILURE},
+    {NULL, TRANSFER_LOST, EV_PRE_FAILURE},
+    {NULL, TRANSFER_BAD_HEAD, EV_PRE_FAILURE},
+    {"", TRANSFER_CUT, EV_MID_FAILURE},
+    {ROLE, TRANSFER_CUT, EV_MID_FAILURE},
+    {ROLE, TRANSFER_COMPLETE, EV_MID_FAILURE},
+    {ROLE "data: {\"error\":{\"message\":\"no\"}}\n\n", TRANSFER_COMPLETE, EV_MID_FAILURE},
+    {ROLE "event: error\ndata: {\"message\":\"no\"}\n\n", TRANSFER_COMPLETE, EV_MID_FAILURE},
+    {"data: {\n\ndata: {\n\ndata: {\n\ndata: {\n\n", TRANSFER_COMPLETE, EV_MID_FAILURE},
+};
+
+START_TEST(a_failure_before_content_moves_on_unseen)
+{
+    const struct early *f = &early_failures[_i];
+    replay_chat_stream();
+    if (f->data != NULL) {
+        replay_head(200, SSE);
+        replay_data(f->data);
+    }
+    if (replay_transfers() == 1)
+        replay_done(f->end);
+    ck_assert_uint_eq(replay_pair(), 1);
+    ck_assert_int_eq(replay_status(), 0);
+    ck_assert_uint_eq(replay_events(f->kind, 0), 1);
+    replay_head(200, SSE);
+    replay_data(TOKEN FINISH DONE);
+    ck_assert_str_eq(replay_body(), TOKEN FINISH DONE);
+    assert_has(replay_headers(), "X-Weir-Provider: b/m1\r\n");
+    assert_has(replay_headers(), "X-Weir-Attempts: 2\r\n");
+}
+END_TEST
+
+struct status_case {
+    int status;
+    const char *headers;
+    uint64_t rest_ms;
+    unsigned pre_failures;
+};
+
+static const struct status_case status_cases[] = {
+    {429, "retry-after: 7\n", 7000, 0},
+    {429, "retry-after-ms: 1500\nretry-after: 7\n", 1500, 0},
+    {429, "", 60000, 0},
+    {402, "", 300000, 0},
+    {401, "", 60000, 0},
+    {403, "", 60000, 0},
+    {500, "retry-after: 7\n", 0, 1},
+    {503, "", 0, 1},
+    {503, "retry-after: 3\n", 3000, 1},
+    {529, "retry-after: 3\n", 3000, 1},
+    {408, "", 0, 1},
+    {404, "", 0, 0},
+    {302, "location: http://elsewhere/\n", 0, 1},
+};
+
+START_TEST(a_status_moves_on_and_rests_the_pair_as_the_contract_says)
+{
+    const struct status_case *c = &status_cases[_i];
+    replay_chat_plain();
+    replay_head(c->status, c->headers);
+    replay_data(ERROR_OF("no"));
+    replay_done(TRANSFER_COMPLETE);
+    ck_assert_uint_eq(replay_pair(), 1);
+    ck_assert_uint_eq(replay_events(EV_PRE_FAILURE, 0), c->pre_failures);
+    ck_assert_uint_eq(replay_events(EV_COOLDOWN, 0), c->rest_ms != 0);
+    if (c->rest_ms != 0)
+        ck_assert_uint_eq(replay_last_event()->until_at,
+                          clock_boot_ns() + c->rest_ms * CLOCK_NS_PER_MS);
+}
+END_TEST
+
+START_TEST(silence_before_the_head_moves_on_and_is_no_mid_stream_failure)
+{
+    replay_chat_stream();
+    replay_pass_ms(29999);
+    ck_assert_uint_eq(replay_pair(), 0);
+    replay_pass_ms(1);
+    ck_assert_uint_eq(replay_pair(), 1);
+    ck_assert_uint_eq(replay_aborts(), 1);
+    ck_assert_uint_eq(replay_events(EV_MID_FAILURE, 0), 0);
+    ck_assert_uint_eq(replay_events(EV_PRE_FAILURE, 0), 1);
+}
+END_TEST
+
+START_TEST(a_providers_own_timeout_comes_first)
+{
+    replay_conf()->providers[0].timeout_ms = 5000;
+    replay_chat_stream();
+    replay_pass_ms(4999);
+    ck_assert_uint_eq(replay_pair(), 0);
+    replay_pass_ms(1);
+    ck_assert_uint_eq(replay_pair(), 1);
+}
+END_TEST
+
+START_TEST(comments_do_not_keep_a_stream_alive)
+{
+    begin_stream();
+    for (int i = 0; i < 19; i++) {
+        replay_pass_ms(1000);
+        replay_data(": keep-alive\n\n");
+    }
+    replay_pass_ms(999);
+    ck_assert_uint_eq(replay_pair(), 0);
+    replay_pass_ms(1);
+    ck_assert_uint_eq(replay_pair(), 1);
+    ck_assert_uint_eq(replay_events(EV_MID_FAILURE, 0), 1);
+}
+END_TEST
+
+START_TEST(events_without_content_do_not_put_off_the_first_token)
+{
+    begin_stream();
+    for (int i = 0; i < 39; i++) {
+        replay_pass_ms(1000);
+        replay_data(ROLE);
+    }
+    replay_pass_ms(1000);
+    ck_assert_uint_eq(replay_pair(), 1);
+    ck_assert_uint_eq(replay_last_event()->outcome, OUTCOME_STREAM_NO_TOKEN);
+}
+END_TEST
+
+/* ---- failures after content ---------------------------------------------------------------- */
+
+struct late {
+    const char *data;
+    enum transfer_end end;
+    const char *code, *words;
+};
+
+static const struct late late_failures[] = {
+    {"", TRANSFER_CUT, "stream_error", "detail of the transfer"},
+    {"", TRANSFER_COMPLETE, "stream_truncated", "a/m0"},
+    {"data: {\"error\":{\"message\":\"overloaded \\\"now\\\"\"}}\n\n" DONE, TRANSFER_COMPLETE,
+     "stream_error", "overloaded \\\"now\\\""},
+    {"data: {\"error\":\"plain words\"}\n\n", TRANSFER_COMPLETE, "stream_error", "plain words"},
+    {"event: error\ndata: not json\n\n", TRANSFER_COMPLETE, "stream_error", "not json"},
+    {"data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"error\"}]}\n\n",
+     TRANSFER_COMPLETE, "stream_error", "a/m0"},
+    {"data: x\n\ndata: x\n\ndata: x\n\ndata: x\n\n", TRANSFER_COMPLETE, "stream_error", "a/m0"},
+};
+
+START_TEST(a_failure_after_content_is_told_and_counted_once)
+{
+    const struct late *f = &late_failures[_i];
+    begin_stream();
+    replay_data(TOKEN);
+    replay_data(f->data);
+    if (replay_is_sending())
+        replay_done(f->end);
+    ck_assert(replay_is_over());
+    ck_assert_uint_eq(replay_transfers(), 1);
+    ck_assert_uint_eq(replay_events(EV_MID_FAILURE, 0), 1);
+    ck_assert_int_eq(strncmp(replay_body(), TOKEN "data: {\"error\":{\"message\":\"a/m0: ", 90), 0);
+    char *code = NULL;
+    ck_assert_int_gt(
+        asprintf(&code, "\"type\":\"server_error\",\"param\":null,\"code\":\"%s\"}}\n\n", f->code),
+        0);
+    assert_has(replay_body(), code);
+    assert_has(replay_body(), f->words);
+    assert_has_not(replay_body(), "[DONE]");
+    free(code);
+}
+END_TEST
+
+START_TEST(silence_after_content_is_an_idle_timeout)
+{
+    begin_stream();
+    replay_data(TOKEN);
+    replay_pass_ms(19000);
+    replay_data(TOKEN);
+    replay_pass_ms(19999);
+    ck_assert(!replay_is_over());
+    replay_pass_ms(1);
+    ck_assert(replay_is_over());
+    assert_has(replay_body(), "\"code\":\"stream_idle_timeout\"");
+    ck_assert_uint_eq(replay_aborts(), 1);
+    ck_assert_uint_eq(replay_events(EV_MID_FAILURE, 0), 1);
+}
+END_TEST
+
+START_TEST(three_malformed_events_are_dropped_and_the_stream_goes_on)
+{
+    begin_stream();
+    replay_data(TOKEN "data: {\n\ndata: nope\n\ndata: [1\n\n" TOKEN FINISH DONE);
+    ck_assert_str_eq(replay_body(), TOKEN TOKEN FINISH DONE);
+    ck_assert_uint_eq(replay_events(EV_MID_FAILURE, 0), 0);
+}
+END_TEST
+
+START_TEST(the_error_waits_for_the_table_but_not_for_ever)
+{
+    replay_hold_acks();
+    begin_stream();
+    replay_data(TOKEN);
+    replay_done(TRANSFER_CUT);
+    ck_assert(!replay_is_over());
+    replay_pass_ms(49);
+    ck_assert(!replay_is_over());
+    replay_pass_ms(1);
+    ck_assert(replay_is_over());
+    assert_has(replay_body(), "stream_error");
+}
+END_TEST
+
+/* ---- heartbeats ---------------------------------------------------------------------------- */
+
+START_TEST(heartbeats_begin_after_a_while_and_end_with_content)
+{
+    begin_stream();
+    replay_pass_ms(14999);
+    ck_assert_int_eq(replay_status(), 0);
+    replay_pass_ms(1);
+    ck_assert_int_eq(replay_status(), 200);
+    assert_has_not(replay_headers(), "X-Weir-Provider");
+    ck_assert_str_eq(replay_body(), ": weir\n\n");
+    replay_data(ROLE);
+    replay_pass_ms(15000);
+    ck_assert_str_eq(replay_body(), ": weir\n\n: weir\n\n");
+    replay_data(TOKEN);
+    replay_pass_ms(16000);
+    ck_assert_str_eq(replay_body(), ": weir\n\n: weir\n\n" ROLE TOKEN);
+}
+END_TEST
+
+START_TEST(after_a_heartbeat_moving_on_is_still_possible)
+{
+    begin_stream();
+    replay_pass_ms(15000);
+    replay_done(TRANSFER_CUT);
+    ck_assert_uint_eq(replay_pair(), 1);
+    replay_head(200, SSE);
+    replay_data(TOKEN FINISH DONE);
+    ck_assert_str_eq(replay_body(), ": weir\n\n" TOKEN FINISH DONE);
+}
+END_TEST
+
+START_TEST(after_a_heartbeat_exhaustion_is_an_error_event)
+{
+    begin_stream();
+    replay_pass_ms(15000);
+    for (int i = 0; i < REPLAY_PAIRS; i++)
+        replay_done(TRANSFER_CONNECT);
+    ck_assert(replay_is_over());
+    assert_has(replay_body(),
+               ": weir\n\ndata: {\"error\":{\"message\":\"All providers exhausted: ");
+    assert_has(replay_body(), "\"type\":\"server_error\",\"param\":null,\"code\":"
+                              "\"all_providers_exhausted\"}}\n\n");
+    assert_has_not(replay_body(), "[DONE]");
+}
+END_TEST
+
+/* ---- answers without streaming ------------------------------------------------------------- */
+
+START_TEST(an_answer_is_relayed_whole)
+{
+    replay_chat_plain();
+    replay_head(200, JSON);
+    replay_data("\n\n" ANSWER);
+    ck_assert_int_eq(replay_status(), 0);
+    replay_done(TRANSFER_COMPLETE);
+    ck_assert_int_eq(replay_status(), 200);
+    ck_assert_str_eq(replay_body(), "\n\n" ANSWER);
+    assert_has(replay_headers(), "X-Weir-Provider: a/m0\r\n");
+    assert_has(replay_headers(), "X-Weir-Attempts: 1\r\n");
+}
+END_TEST
+
+struct bad_answer {
+    const char *headers, *body;
+    enum transfer_end end;
+};
+
+static const struct bad_answer bad_answers[] = {
+    {JSON, ANSWER, TRANSFER_CUT},
+    {JSON, "{\"choices\":[", TRANSFER_COMPLETE},
+    {JSON, ERROR_OF("in a 200"), TRANSFER_COMPLETE},
+    {"content-type: text/html\n", "<html>", TRANSFER_COMPLETE},
+    {SSE, TOKEN, TRANSFER_COMPLETE},
+    {JSON, "", TRANSFER_COMPLETE},
+};
+
+START_TEST(a_bad_answer_moves_on_as_a_pre_stream_failure)
+{
+    const struct bad_answer *b = &bad_answers[_i];
+    replay_chat_plain();
+    replay_head(200, b->headers);
+    if (replay_transfers() == 1) {
+        replay_data(b->body);
+        replay_done(b->end);
+    }
+    ck_assert_uint_eq(replay_pair(), 1);
+    ck_assert_uint_eq(replay_events(EV_PRE_FAILURE, 0), 1);
+    ck_assert_uint_eq(replay_events(EV_MID_FAILURE, 0), 0);
+}
+END_TEST
+
+START_TEST(json_to_a_streaming_request_moves_on)
+{
+    replay_chat_stream();
+    replay_head(200, JSON);
+    ck_assert_uint_eq(replay_pair(), 1);
+    ck_assert_uint_eq(replay_events(EV_PRE_FAILURE, 0), 1);
+}
+END_TEST
+
+START_TEST(an_answer_resets_what_an_answer_may)
+{
+    replay_wants_reset(0);
+    replay_chat_plain();
+    replay_head(200, JSON);
+    replay_data(ANSWER);
+    replay_done(TRANSFER_COMPLETE);
+    ck_assert_uint_eq(replay_events(EV_ANSWER_SUCCESS, 0), 1);
+    ck_assert_uint_eq(replay_events(EV_STREAM_SUCCESS, 0), 0);
+}
+END_TEST
+
+/* ---- the end of the chain ------------------------------------------------------------------ */
+
+START_TEST(pairs_in_cooldown_are_passed_by)
+{
+    replay_cooldown_ms(0, 10000);
+    replay_chat_plain();
+    ck_assert_uint_eq(replay_pair(), 1);
+    replay_head(200, JSON);
+    replay_data(ANSWER);
+    replay_done(TRANSFER_COMPLETE);
+    assert_has(replay_headers(), "X-Weir-Attempts: 2\r\n");
+}
+END_TEST
+
+START_TEST(exhaustion_names_each_pair_and_the_soonest_end)
+{
+    replay_cooldown_ms(0, 12345);
+    replay_cooldown_ms(1, 4200);
+    replay_chat_plain();
+    replay_done(TRANSFER_CONNECT);
+    ck_assert_int_eq(replay_status(), 503);
+    assert_has(replay_headers(), "Retry-After: 5\r\n");
+    assert_has(replay_headers(), "retry-after-ms: 4200\r\n");
+    assert_has(replay_body(), "a/m0: in cooldown (13 s left); b/m1: in cooldown (5 s left); "
+                              "c/m2: no connection");
+    assert_has(replay_body(), "\"code\":\"all_providers_exhausted\"");
+}
+END_TEST
+
+START_TEST(exhaustion_without_cooldown_promises_nothing)
+{
+    replay_chat_plain();
+    for (int i = 0; i < REPLAY_PAIRS; i++)
+        replay_done(TRANSFER_CONNECT);
+    ck_assert_int_eq(replay_status(), 503);
+    assert_has_not(replay_headers(), "Retry-After");
+}
+END_TEST
+
+static void answer_error(int status, const char *body)
+{
+    replay_head(status, JSON);
+    replay_data(body);
+    replay_done(TRANSFER_COMPLETE);
+}
+
+START_TEST(an_error_all_agree_on_is_the_first_ones)
+{
+    replay_cooldown_ms(2, 5000); /* was not tried: has no say */
+    replay_chat_plain();
+    answer_error(404, ERROR_OF("first"));
+    answer_error(400, ERROR_OF("second"));
+    ck_assert_int_eq(replay_status(), 404);
+    ck_assert_str_eq(replay_body(), ERROR_OF("first"));
+}
+END_TEST
+
+START_TEST(a_mix_of_errors_is_503)
+{
+    replay_chat_plain();
+    answer_error(400, ERROR_OF("first"));
+    answer_error(500, ERROR_OF("second"));
+    answer_error(400, ERROR_OF("third"));
+    ck_assert_int_eq(replay_status(), 503);
+    assert_has(replay_body(), "a/m0: the request was refused (HTTP 400); "
+                              "b/m1: server error (HTTP 500)");
+}
+END_TEST
+
+START_TEST(a_content_filter_is_not_routed_around)
+{
+    replay_chat_plain();
+    answer_error(400, "{\"error\":{\"message\":\"m\",\"code\":\"content_policy_violation\"}}");
+    ck_assert_uint_eq(replay_transfers(), 1);
+    ck_assert_int_eq(replay_status(), 400);
+    assert_has(replay_body(), "content_policy_violation");
+}
+END_TEST
+
+START_TEST(the_providers_key_is_masked_in_its_words)
+{
+    replay_chat_plain();
+    answer_error(400, ERROR_OF("bad key key-of-a"));
+    answer_error(404, ERROR_OF("x"));
+    answer_error(404, ERROR_OF("x"));
+    ck_assert_str_eq(replay_body(), ERROR_OF("bad key ********"));
+}
+END_TEST
+
+START_TEST(the_deadline_covers_all_entries)
+{
+    replay_conf()->deadline_ms = 45000;
+    replay_chat_plain();
+    replay_pass_ms(30000);
+    ck_assert_uint_eq(replay_pair(), 1);
+    replay_pass_ms(15000);
+    ck_assert(!replay_is_sending());
+    ck_assert_int_eq(replay_status(), 504);
+    assert_has(replay_body(), "\"code\":\"deadline_exceeded\"");
+    ck_assert_uint_eq(replay_events(EV_PRE_FAILURE, 1), 0);
+}
+END_TEST
+
+/* ---- the client ---------------------------------------------------------------------------- */
+
+START_TEST(a_client_that_leaves_aborts_and_never_counts)
+{
+    begin_stream();
+    replay_data(TOKEN);
+    replay_client_leaves();
+    ck_assert_uint_eq(replay_aborts(), 1);
+    ck_assert_uint_eq(replay_events(EV_MID_FAILURE, 0), 0);
+    ck_assert_uint_eq(replay_events(EV_STREAM_SUCCESS, 0), 0);
+}
+END_TEST
+
+START_TEST(a_client_that_leaves_while_waiting_aborts_too)
+{
+    replay_chat_plain();
+    replay_client_leaves();
+    ck_assert_uint_eq(replay_aborts(), 1);
+    ck_assert_uint_eq(replay_events(EV_PRE_FAILURE, 0), 0);
+}
+END_TEST
+
+START_TEST(a_slow_client_pauses_the_provider_and_the_clock)
+{
+    begin_stream();
+    replay_client_queues(300 << 10);
+    replay_data(TOKEN);
+    ck_assert(replay_is_paused());
+    replay_pass_ms(3600 * 1000);
+    ck_assert(!replay_is_over());
+    replay_client_reads();
+    ck_assert(!replay_is_paused());
+    replay_pass_ms(19999);
+    ck_assert(!replay_is_over());
+    replay_pass_ms(1);
+    assert_has(replay_body(), "stream_idle_timeout");
+}
+END_TEST
+
+START_TEST(a_bad_request_never_reaches_a_provider)
+{
+    static const char *const bodies[] = {
+        "",
+        "[]",
+        "{",
+        "{\"model\":\"main\"}",
+        "{\"model\":1,\"messages\":[]}",
+        "{\"model\":\"a\",\"model\":\"b\",\"messages\":[]}",
+        "{\"messages\":[],\"stream\":\"yes\"}",
+    };
+    replay_chat(bodies[_i]);
+    ck_assert_int_eq(replay_status(), 400);
+    ck_assert_uint_eq(replay_transfers(), 0);
+    assert_has(replay_body(), "\"type\":\"invalid_request_error\",\"param\":null,\"code\":"
+                              "\"invalid_request\"}}");
+}
+END_TEST
+
+START_TEST(the_body_goes_on_as_it_was_written)
+{
+    replay_chat("{ \"seed\":12345678901234567890, \"model\" : \"main\" ,\"top_p\":0.10,"
+                "\"messages\":[],\"stream\":true}");
+    ck_assert_str_eq(replay_sent_body(),
+                     "{\"stream_options\":{\"include_usage\":true}, "
+                     "\"seed\":12345678901234567890, \"model\" : \"m0\" ,\"top_p\":0.10,"
+                     "\"messages\":[],\"stream\":true}");
+}
+END_TEST
+
+#define N(list) ((int)(sizeof(list) / sizeof((list)[0])))
+
+int main(void)
+{
+    Suite *suite = suite_create("exchange");
+    TCase *tc = tcase_create("replay");
+    tcase_add_checked_fixture(tc, replay_begin, replay_end);
+    tcase_add_test(tc, a_stream_is_relayed_byte_for_byte);
+    tcase_add_test(tc, a_finish_without_done_is_completed_by_weir);
+    tcase_add_test(tc, after_the_finish_a_broken_connection_no_longer_matters);
+    tcase_add_test(tc, one_unfinished_choice_of_two_is_a_truncated_stream);
+    tcase_add_test(tc, a_success_is_reported_only_when_there_is_something_to_reset);
+    tcase_add_loop_test(tc, a_failure_before_content_moves_on_unseen, 0, N(early_failures));
+    tcase_add_loop_test(tc, a_status_moves_on_and_rests_the_pair_as_the_contract_says, 0,
+                        N(status_cases));
+    tcase_add_test(tc, silence_before_the_head_moves_on_and_is_no_mid_stream_failure);
+    tcase_add_test(tc, a_providers_own_timeout_comes_first);
+    tcase_add_test(tc, comments_do_not_keep_a_stream_alive);
+    tcase_add_test(tc, events_without_content_do_not_put_off_the_first_token);
+    tcase_add_loop_test(tc, a_failure_after_content_is_told_and_counted_once, 0, N(late_failures));
+    tcase_add_test(tc, silence_after_content_is_an_idle_timeout);
+    tcase_add_test(tc, three_malformed_events_are_dropped_and_the_stream_goes_on);
+    tcase_add_test(tc, the_error_waits_for_the_table_but_not_for_ever);
+    tcase_add_test(tc, heartbeats_begin_after_a_while_and_end_with_content);
+    tcase_add_test(tc, after_a_heartbeat_moving_on_is_still_possible);
+    tcase_add_test(tc, after_a_heartbeat_exhaustion_is_an_error_event);
+    tcase_add_test(tc, an_answer_is_relayed_whole);
+    tcase_add_loop_test(tc, a_bad_answer_moves_on_as_a_pre_stream_failure, 0, N(bad_answers));
+    tcase_add_test(tc, json_to_a_streaming_request_moves_on);
+    tcase_add_test(tc, an_answer_resets_what_an_answer_may);
+    tcase_add_test(tc, pairs_in_cooldown_are_passed_by);
+    tcase_add_test(tc, exhaustion_names_each_pair_and_the_soonest_end);
+    tcase_add_test(tc, exhaustion_without_cooldown_promises_nothing);
+    tcase_add_test(tc, an_error_all_agree_on_is_the_first_ones);
+    tcase_add_test(tc, a_mix_of_errors_is_503);
+    tcase_add_test(tc, a_content_filter_is_not_routed_around);
+    tcase_add_test(tc, the_providers_key_is_masked_in_its_words);
+    tcase_add_test(tc, the_deadline_covers_all_entries);
+    tcase_add_test(tc, a_client_that_leaves_aborts_and_never_counts);
+    tcase_add_test(tc, a_client_that_leaves_while_waiting_aborts_too);
+    tcase_add_test(tc, a_slow_client_pauses_the_provider_and_the_clock);
+    tcase_add_loop_test(tc, a_bad_request_never_reaches_a_provider, 0, 7);
+    tcase_add_test(tc, the_body_goes_on_as_it_was_written);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -22,15 +22,20 @@ libcommon_a_SOURCES = \
 	common/conf_url.c common/conf_url.h \
 	common/conf_value.c \
 	common/conf_yaml.c common/conf_yaml.h \
+	common/daemon.c common/daemon.h \
+	common/daemon_options.c \
+	common/daemon_user.c \
 	common/evwire.c common/evwire.h \
 	common/fnv.h \
 	common/log.c common/log.h \
 	common/outcome.c common/outcome.h \
+	common/pidfile.c \
 	common/ratelimits.c common/ratelimits.h \
 	common/shmlayout.h \
 	common/shmlock.c common/shmlock.h \
 	common/shmobj.c common/shmobj.h \
 	common/shmtab.c common/shmtab.h \
+	common/unixsock.c common/unixsock.h \
 	common/utf8.h \
 	common/wpages.c common/wpages.h
 COMMON_LIBS = libcommon.a $(JSONC_LIBS) $(YAML_LIBS)

@@ -1,0 +1,98 @@
+/* The pid file of a daemon, see daemon.h. Locked with fcntl's process-wide locks, not flock: the
+ * lock must not pass to the workers, who may outlive a killed master for a moment. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/buf.h"
+#include "common/daemon.h"
+
+static struct {
+    char *path; /* NULL: we have none */
+    int fd;
+    pid_t owner; /* a forked child must not remove it */
+} pf = {.fd = -1};
+
+static int lock_whole(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_SETLK, &lock) == 0)
+        return 0;
+    if (errno == EACCES)
+        errno = EAGAIN;
+    return -1;
+}
+
+/* Another instance may have removed the file between our open and our lock. */
+static bool is_still_at(int fd, const char *path)
+{
+    struct stat ours, there;
+    return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+           ours.st_ino == there.st_ino;
+}
+
+static int close_keeping_errno(int fd)
+{
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+static int open_locked(const char *path)
+{
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0644);
+        if (fd < 0)
+            return -1;
+        if (lock_whole(fd) != 0)
+            return close_keeping_errno(fd);
+        if (is_still_at(fd, path))
+            return fd;
+        close(fd);
+    }
+}
+
+static int write_pid(int fd)
+{
+    struct buf text = BUF_INIT;
+    buf_printf(&text, "%ld\n", (long)getpid());
+    errno = EIO; /* for a short write, which sets none */
+    bool is_written =
+        ftruncate(fd, 0) == 0 && pwrite(fd, text.data, text.len, 0) == (ssize_t)text.len;
+    buf_free(&text);
+    return is_written ? 0 : -1;
+}
+
+int daemon_pid_file_write(const char *path)
+{
+    if (path == NULL)
+        return 0;
+    assert(pf.path == NULL); /* one a process: closing a second one would lose the first's lock */
+    int fd = open_locked(path);
+    if (fd < 0)
+        return -1;
+    if (write_pid(fd) != 0)
+        return close_keeping_errno(fd);
+    pf.path = xstrdup(path);
+    pf.fd = fd;
+    pf.owner = getpid();
+    return 0;
+}
+
+void daemon_pid_file_remove(void)
+{
+    if (pf.path == NULL || pf.owner != getpid())
+        return;
+    /* Without the right to remove it (root has been left) an empty file says as much. */
+    if (unlink(pf.path) != 0 && ftruncate(pf.fd, 0) != 0)
+        errno = 0;
+    close(pf.fd);
+    free(pf.path);
+    pf.path = NULL;
+    pf.fd = -1;
+}

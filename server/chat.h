@@ -12,7 +12,8 @@
 
 /* Offsets point into the body that was read; nothing is copied. */
 struct chat_request {
-    bool has_model, is_stream, has_stream_options;
+    bool has_model, is_stream;
+    bool has_stream_options;     /* whatever its value, null too */
     struct jsonscan_span model;  /* string content as written, for the chain's name */
     size_t model_from, model_to; /* the value with its quotes; equal when there is no model */
     size_t first_member_at;      /* offset just behind the root's opening brace */
@@ -23,7 +24,9 @@ struct chat_request {
  * client (static or written to why_buf, no user text in it save an offset). */
 bool chat_read(const char *body, size_t len, struct chat_request *out, char *why, size_t why_cap);
 
-/* Length of the body that goes upstream for this model, and the body itself (out has that room). */
+/* Length of the body that goes upstream for this model, and the body itself (out has that room).
+ * chat and body are of one chat_read that returned true; the model is UTF-8 and is escaped as JSON
+ * needs it. What has to be added goes right behind the opening brace. */
 size_t chat_upstream_length(const struct chat_request *chat, size_t len, const char *model);
 void chat_write_upstream(const struct chat_request *chat, const char *body, size_t len,
                          const char *model, char *out);

@@ -18,22 +18,23 @@ enum chunk_kind {
 
 struct chunk {
     enum chunk_kind kind;
-    bool has_content; /* non-empty content, reasoning_content, reasoning, refusal; or a tool call
-                         (tool_calls, function_call) */
-    bool has_finish;  /* a non-null finish_reason on some choice */
-    bool has_error;   /* a top-level `error` that is not null, {"object":"error"}, or
-                         finish_reason "error" */
+    bool has_content; /* in a choice's delta: non-empty content, reasoning_content, reasoning,
+                         refusal, or a tool call (tool_calls, function_call); or its `text` */
+    bool has_finish;  /* a finish_reason on some choice; "" counts as none */
+    bool has_error;   /* an `error` at the root, in a choice or in x_groq (null, false and "" count
+                         as none), {"object":"error"}, or finish_reason "error" */
     uint64_t choices_seen, choices_finished; /* bit i = choice index i (0..63) appears / finished */
-    struct jsonscan_span error_message;      /* the provider's words, as written; len 0 = none */
+    struct jsonscan_span error_message; /* the provider's words, as written, inside the data; len 0
+                                           = none */
     int64_t prompt_tokens, completion_tokens, total_tokens; /* from usage; -1 = not there */
 };
 
-/* Reads the data of one event. */
+/* Reads the data of one event. A malformed one has no flag set, whatever stands in it. */
 void chunk_read(const char *data, size_t len, struct chunk *out);
 
 enum answer_kind {
     ANSWER_GOOD,     /* a JSON object with an array `choices` (or `data`, for embeddings) */
-    ANSWER_ERROR,    /* JSON with an `error` member */
+    ANSWER_ERROR,    /* JSON with an error, as in a chunk; also Google's [{"error":...}] */
     ANSWER_NOT_JSON, /* not a JSON object of that kind */
 };
 struct answer_facts {

@@ -40,8 +40,8 @@ struct jsonscan_span {
 };
 
 struct jsonscan {
-    const char *start, *at, *end;
-    enum jsonscan_error error; /* sticky: after the first one every call answers false/NONE */
+    const char *start, *at, *end; /* after an error, at is where it was found */
+    enum jsonscan_error error;    /* sticky: after the first one every call answers false/NONE */
     uint32_t depth;
     uint64_t is_object[JSONSCAN_DEPTH_MAX / 64]; /* kind of each open container */
     bool is_first; /* the container just entered has had no member yet */
@@ -67,7 +67,8 @@ bool jsonscan_finish(struct jsonscan *s);
 /* Does the string content equal the NUL-terminated literal, once its escapes are resolved? */
 bool jsonscan_equals(struct jsonscan_span content, const char *literal);
 /* Unescapes content into out (at most cap bytes with the NUL; cut at a character's border when it
- * does not fit). Returns the length written. */
+ * does not fit). Returns the length written; a \u0000 is a NUL among them. Half a surrogate pair,
+ * which JSON's grammar allows, becomes U+FFFD. */
 size_t jsonscan_unescape(struct jsonscan_span content, char *out, size_t cap);
 
 #endif

@@ -18,9 +18,11 @@ struct sse_event {
     size_t data_len;
 };
 
-/* Returns false to stop the feeding (the stream is over for the receiver). */
+/* Returns false to stop the feeding (the stream is over for the receiver). Must not free or feed
+ * the parser it is called from. */
 typedef bool (*sse_event_fn)(void *arg, const struct sse_event *event);
 
+/* Sticky: after STOPPED or TOO_LARGE every call says so again. */
 enum sse_result {
     SSE_OK,
     SSE_STOPPED,   /* the callback said so; what was not consumed is dropped */
@@ -28,6 +30,7 @@ enum sse_result {
 };
 
 struct sse;
+/* arg is handed to on_event; the caller frees the parser. */
 struct sse *sse_new(sse_event_fn on_event, void *arg);
 void sse_free(struct sse **sse);
 /* Feeds bytes; calls on_event for each complete event that has data. An event that lies whole in

@@ -10,6 +10,38 @@ UNIT_TESTS += tests/unit/test_outcome
 tests_unit_test_outcome_LDADD = $(UNIT_LIBS)
 tests_unit_test_outcome_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_chat
+tests_unit_test_chat_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_chat_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_jsonscan
+tests_unit_test_jsonscan_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_jsonscan_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_chunk
+tests_unit_test_chunk_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_chunk_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_http1
+tests_unit_test_http1_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_http1_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_http1_chunked
+tests_unit_test_http1_chunked_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_http1_chunked_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_httpdate
+tests_unit_test_httpdate_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_httpdate_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_limits
+tests_unit_test_limits_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_limits_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_sse
+tests_unit_test_sse_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_sse_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif

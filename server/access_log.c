@@ -63,6 +63,11 @@ static void put_tokens(const char *key, int64_t tokens)
         buf_printf(&line, ",\"%s\":%" PRId64, key, tokens);
 }
 
+bool access_log_is_on(void)
+{
+    return fd >= 0;
+}
+
 void access_log_write(const struct access_record *r)
 {
     if (fd < 0)
@@ -85,6 +90,7 @@ void access_log_write(const struct access_record *r)
     put_tokens("promptTokens", r->prompt_tokens);
     put_tokens("completionTokens", r->completion_tokens);
     put_text("outcome", r->outcome);
+    put_text("trail", r->trail);
     buf_puts(&line, "}\n");
     /* One write a line, appended: lines of several workers never mix. A full disk costs the line.
      */

@@ -3,6 +3,7 @@
 #ifndef WEIR_SERVER_ACCESS_LOG_H
 #define WEIR_SERVER_ACCESS_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,7 +23,9 @@ struct access_record {
     uint64_t duration_us, first_token_us;     /* first_token_us 0 = never */
     int64_t prompt_tokens, completion_tokens; /* -1 = unknown */
     const char *outcome;                      /* outcome word, or an error code of weir's own */
+    const char *trail;                        /* each attempt with outcome and ms; NULL = none */
 };
+bool access_log_is_on(void);
 void access_log_write(const struct access_record *record);
 
 #endif

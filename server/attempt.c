@@ -235,6 +235,9 @@ static void read_limits(struct attempt *a, const struct transfer_headers *header
                           &a->result.quota);
         return;
     }
+    uint64_t named_ms;
+    a->result.has_named_wait =
+        limits_retry_after_ms(transfer_header, headers, now_wall_ms, &named_ms, &was_clamped);
     enum outcome outcome = classify_status(a->result.status, a->has_retry_after, &no_facts);
     a->result.rest_ms = classify_rest_ms(outcome, a->spec.conf, a->provider->type, transfer_header,
                                          headers, now_wall_ms, &was_clamped);

@@ -56,6 +56,8 @@ struct client {
     char request_id[CLIENT_REQUEST_ID_MAX + 1];
     uint64_t received_at;
     bool has_key, is_loopback, is_http10, keep_alive, is_head_request;
+    int delivery; /* asked for by X-Weir-Delivery; -1 = not */
+    bool explain;
     bool is_chunked_answer, answer_started, is_broken;
     enum http1_framing framing;
     struct http1_chunked chunked;
@@ -419,6 +421,8 @@ void client_exchange(struct client *c, const struct exchange_env *env, const cha
         .body = request->body,
         .body_len = request->body_len,
         .received_at = c->received_at,
+        .delivery = c->delivery,
+        .explain = c->explain,
     };
     request->body = NULL;
     c->exchange = exchange_new(env, &xr, &exchange_ops, c);
@@ -524,6 +528,24 @@ static bool check_body(struct client *c, const struct http1_request *req)
     return true;
 }
 
+/* The wishes a client may have for one request; false: a 400 was sent. */
+static bool check_wishes(struct client *c, const struct http1_request *req)
+{
+    const struct http1_text *delivery = http1_header(req, "x-weir-delivery");
+    const struct http1_text *explain = http1_header(req, "x-weir-explain");
+    c->explain = explain != NULL && http1_text_equals(*explain, "1");
+    c->delivery = -1;
+    if (delivery == NULL)
+        return true;
+    if (http1_text_equals(*delivery, "stream"))
+        c->delivery = DELIVERY_STREAM;
+    else if (http1_text_equals(*delivery, "complete"))
+        c->delivery = DELIVERY_COMPLETE;
+    if (c->delivery < 0)
+        refuse(c, ERROR_INVALID_REQUEST, "X-Weir-Delivery is \"stream\" or \"complete\".");
+    return c->delivery >= 0;
+}
+
 static bool check_key(struct client *c, const struct http1_request *req)
 {
     c->has_key = has_valid_key(c->owner->setup.conf, req);
@@ -599,7 +621,8 @@ static void on_head(struct client *c, const char *head, size_t len)
     c->is_http10 = req.version_minor == 0;
     c->keep_alive = req.keep_alive;
     take_request_id(c, &req);
-    if (find_endpoint(c, &req) && check_key(c, &req) && check_body(c, &req))
+    if (find_endpoint(c, &req) && check_key(c, &req) && check_body(c, &req) &&
+        check_wishes(c, &req))
         begin_body(c, &req);
 }
 

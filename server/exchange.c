@@ -25,6 +25,7 @@ enum exchange_state {
     EX_ROUTE,   /* which chain? */
     EX_CHOOSE,  /* which entry is next? */
     EX_ATTEMPT, /* an attempt runs, nothing of it was shown to the client */
+    EX_RETRY,   /* the same entry is tried again, perhaps after the wait it asked for */
     EX_RELAY,   /* committed: content goes to the client, no other entry any more */
     EX_SETTLE,  /* the end is known; trackerd is given a moment to apply what was reported */
     EX_FINISH,  /* the end goes to the client */
@@ -61,7 +62,9 @@ struct exchange {
 
     struct chat_request chat;
     const struct conf_chain *chain;
-    uint32_t next_entry; /* position in the chain */
+    uint32_t next_entry; /* position in the chain: entries before it were tried or passed by */
+    uint32_t retries;    /* of the current entry */
+    enum delivery delivery;
     struct tableview_pick pick;
     struct attempt *attempt;
     bool is_recorded; /* the attempt's result is in the trail */
@@ -74,7 +77,7 @@ struct exchange {
     struct kept_error kept;
     bool has_disagreement; /* an entry that was tried failed otherwise than by an agreeable 4xx */
 
-    uint64_t deadline_at, heartbeat_at, settle_at; /* 0 = none */
+    uint64_t deadline_at, heartbeat_at, retry_at, settle_at; /* 0 = none */
     struct report_waiter waiter;
     uint64_t last_event_seq; /* of the last event that was reported; 0 = none */
 
@@ -98,6 +101,7 @@ static void update_timer(struct exchange *x);
 static enum step step_read(struct exchange *x);
 static enum step step_route(struct exchange *x);
 static enum step step_choose(struct exchange *x);
+static enum step step_retry(struct exchange *x);
 static enum step step_wait(struct exchange *x);
 static enum step step_settle(struct exchange *x);
 static enum step step_finish(struct exchange *x);
@@ -108,8 +112,9 @@ static const struct {
 } states[] = {
     [EX_READ] = {"read", step_read},       [EX_ROUTE] = {"route", step_route},
     [EX_CHOOSE] = {"choose", step_choose}, [EX_ATTEMPT] = {"attempt", step_wait},
-    [EX_RELAY] = {"relay", step_wait},     [EX_SETTLE] = {"settle", step_settle},
-    [EX_FINISH] = {"finish", step_finish}, [EX_OVER] = {"over", step_wait},
+    [EX_RETRY] = {"retry", step_retry},    [EX_RELAY] = {"relay", step_wait},
+    [EX_SETTLE] = {"settle", step_settle}, [EX_FINISH] = {"finish", step_finish},
+    [EX_OVER] = {"over", step_wait},
 };
 
 static void set_state(struct exchange *x, enum exchange_state state)
@@ -164,6 +169,8 @@ static enum step step_route(struct exchange *x)
               2]; /* one longer than any chain's, so that a longer one misses */
     size_t len = x->chat.has_model ? jsonscan_unescape(x->chat.model, name, sizeof(name)) : 0;
     x->chain = &conf->chains[conf_chain_find(conf, name, len)];
+    x->delivery =
+        x->request.delivery >= 0 ? (enum delivery)x->request.delivery : x->chain->delivery;
     if (conf->deadline_ms != 0)
         x->deadline_at = x->request.received_at + conf->deadline_ms * CLOCK_NS_PER_MS;
     if (x->chat.is_stream && conf->stream_heartbeat_ms != 0)
@@ -210,25 +217,74 @@ static bool agree(const struct exchange *x)
     return x->kept.body != NULL && !x->has_disagreement;
 }
 
+static bool is_past_deadline(const struct exchange *x)
+{
+    return x->deadline_at != 0 && clock_boot_ns() >= x->deadline_at;
+}
+
+static enum step end_by_deadline(struct exchange *x)
+{
+    buf_printf(&x->message,
+               "No content within deadlineMs (%" PRIu32 " ms): ", x->env.conf->deadline_ms);
+    trail_describe(&x->trail, x->env.conf, &x->message);
+    x->refusal = ERROR_DEADLINE;
+    return end_with(x, ENDING_REFUSED);
+}
+
 static enum step step_choose(struct exchange *x)
 {
+    if (is_past_deadline(x))
+        return end_by_deadline(x);
     int entry = choose_next(x->chain, x->next_entry, verdict, x, &x->trail);
-    if (entry < 0)
+    if (entry < 0) {
+        x->next_entry = x->chain->n_pairs;
         return end_with(x, agree(x) ? ENDING_PROVIDER : ENDING_EXHAUSTED);
+    }
     x->next_entry = (uint32_t)entry + 1;
+    x->retries = 0;
     start_attempt(x, x->chain->pairs[entry]);
     set_state(x, EX_ATTEMPT);
     return WAIT;
 }
 
+/* The wait is over. The pair may be at rest for another reason by now: then it is passed by. */
+static enum step step_retry(struct exchange *x)
+{
+    if (clock_boot_ns() < x->retry_at)
+        return WAIT;
+    x->retry_at = 0;
+    x->next_entry--;
+    uint32_t retries = x->retries;
+    set_state(x, EX_CHOOSE);
+    enum step step = step_choose(x);
+    x->retries = retries;
+    return step;
+}
+
 /* ---- what the attempt tells ---------------------------------------------------------------- */
+
+/* The trail, with the attempt that still runs as its last step. */
+static void put_trail(const struct exchange *x, struct buf *out)
+{
+    trail_put(&x->trail, x->env.conf, out);
+    if (x->attempt == NULL || x->is_recorded)
+        return;
+    const struct conf_pair *pair = &x->env.conf->pairs[attempt_pair(x->attempt)];
+    uint64_t elapsed_ns = clock_boot_ns() - attempt_result(x->attempt)->started_at;
+    buf_printf(out, "%s%s/%s=%s;%" PRIu64 "ms", x->trail.n > 0 ? ", " : "", pair->provider->id,
+               pair->model, outcome_info(OUTCOME_NONE)->word, elapsed_ns / CLOCK_NS_PER_MS);
+}
 
 static void put_common_headers(const struct exchange *x, struct buf *out)
 {
     buf_printf(out, "X-Request-Id: %s\r\n", x->request_id);
-    bool is_running = x->attempt != NULL && !x->is_recorded;
     if (x->chain != NULL)
-        buf_printf(out, "X-Weir-Attempts: %u\r\n", x->trail.n + (is_running ? 1 : 0));
+        buf_printf(out, "X-Weir-Attempts: %u\r\n", x->next_entry);
+    if (x->request.explain && x->chain != NULL) {
+        buf_puts(out, "X-Weir-Trail: ");
+        put_trail(x, out);
+        buf_puts(out, "\r\n");
+    }
 }
 
 static void put_provider_header(const struct exchange *x, uint32_t pair, struct buf *out)
@@ -262,12 +318,23 @@ static void hold_back_if_slow(struct exchange *x)
         attempt_pause(x->attempt, true);
 }
 
+/* Is the event kept from the client for now? */
+static bool may_hold(const struct exchange *x, const struct sse_event *event,
+                     const struct chunk *chunk)
+{
+    bool is_full = x->relay.held.len + event->data_len > x->env.conf->max_held_bytes;
+    if (is_full && x->delivery == DELIVERY_COMPLETE)
+        log_fields(LOGLV_WARN, LOG_LIST(LOG_STR("requestId", x->request_id)),
+                   "the answer grew past server.maxHeldBytes: it is committed and streamed");
+    return !is_full &&
+           (x->delivery == DELIVERY_COMPLETE || (!chunk->has_content && !chunk->has_finish));
+}
+
 static void attempt_event(void *arg, const struct sse_event *event, const struct chunk *chunk)
 {
     struct exchange *x = arg;
     if (x->state == EX_ATTEMPT) {
-        if (!chunk->has_content && !chunk->has_finish &&
-            x->relay.held.len + event->data_len < x->env.conf->max_held_bytes) {
+        if (may_hold(x, event, chunk)) {
             relay_hold(&x->relay, event);
             return;
         }
@@ -348,14 +415,49 @@ static void describe_broken(struct exchange *x)
                outcome_info(r->outcome)->text);
     if (r->message[0] != '\0')
         buf_printf(&x->message, ": %s", r->message);
+    if (x->request.explain) {
+        buf_puts(&x->message, " [");
+        put_trail(x, &x->message);
+        buf_putc(&x->message, ']');
+    }
+}
+
+/* May the same entry be tried once more, and after how long? Never after a timeout: a silent route
+ * stays silent. */
+static bool may_retry(const struct exchange *x, uint64_t *wait_ms)
+{
+    const struct conf *conf = x->env.conf;
+    const struct attempt_result *r = attempt_result(x->attempt);
+    *wait_ms = 0;
+    if (x->retries >= conf->retry_attempts)
+        return false;
+    if (r->outcome == OUTCOME_RATE_LIMITED) {
+        *wait_ms = r->rest_ms;
+        return r->has_named_wait && r->rest_ms <= conf->retry_max_wait_ms;
+    }
+    return r->outcome == OUTCOME_CONNECTION_LOST || r->status == 500 || r->status == 502;
+}
+
+static void retry(struct exchange *x, uint64_t wait_ms)
+{
+    const struct attempt_result *r = attempt_result(x->attempt);
+    x->retry_at = r->ended_at + wait_ms * CLOCK_NS_PER_MS;
+    x->retries++;
+    set_state(x, EX_RETRY);
 }
 
 static void move_on(struct exchange *x)
 {
-    keep_error(x);
+    uint64_t wait_ms;
+    bool is_retry = may_retry(x, &wait_ms);
     relay_drop_held(&x->relay);
+    if (is_retry) {
+        retry(x, wait_ms);
+    } else {
+        keep_error(x);
+        set_state(x, EX_CHOOSE);
+    }
     attempt_free(&x->attempt);
-    set_state(x, EX_CHOOSE);
 }
 
 static void attempt_done(void *arg)
@@ -528,12 +630,16 @@ static void (*const endings[])(struct exchange *x) = {
 
 static void write_access(const struct exchange *x)
 {
+    if (!access_log_is_on())
+        return;
     uint64_t now_at = clock_boot_ns();
     const struct conf_pair *pair = NULL;
     if (x->trail.n > 0 && (x->ending == ENDING_ANSWER || x->ending == ENDING_STREAMED ||
                            x->ending == ENDING_BROKEN || x->outcome == OUTCOME_CLIENT_LEFT))
         pair = &x->env.conf->pairs[x->trail.steps[x->trail.n - 1].pair];
     const char *word = outcome_info(x->outcome)->word;
+    struct buf trail = BUF_INIT;
+    put_trail(x, &trail);
     if (x->ending == ENDING_REFUSED)
         word = answer_error_code(x->refusal);
     else if (x->ending == ENDING_EXHAUSTED)
@@ -554,7 +660,9 @@ static void write_access(const struct exchange *x)
         .prompt_tokens = x->prompt_tokens,
         .completion_tokens = x->completion_tokens,
         .outcome = word,
+        .trail = buf_cstr(&trail),
     });
+    buf_free(&trail);
 }
 
 static void destroy(void *ptr)
@@ -600,13 +708,21 @@ static void sooner(uint64_t *due_at, uint64_t at)
         *due_at = at;
 }
 
+/* A held answer that grows is no longer waited for: the deadline looks away until it fails. */
+static bool has_content(const struct exchange *x)
+{
+    return x->attempt != NULL && attempt_result(x->attempt)->first_content_at != 0;
+}
+
 static void update_timer(struct exchange *x)
 {
     uint64_t due_at = 0;
     if (x->state == EX_SETTLE) {
         due_at = x->settle_at;
     } else {
-        sooner(&due_at, x->deadline_at);
+        sooner(&due_at, x->retry_at);
+        if (!has_content(x))
+            sooner(&due_at, x->deadline_at);
         sooner(&due_at, x->heartbeat_at);
         if (x->attempt != NULL)
             sooner(&due_at, attempt_due_at(x->attempt));
@@ -636,11 +752,7 @@ static void end_attempt(struct exchange *x, enum outcome outcome)
 static void deadline_passed(struct exchange *x)
 {
     end_attempt(x, OUTCOME_DEADLINE);
-    buf_printf(&x->message,
-               "No content within deadlineMs (%" PRIu32 " ms): ", x->env.conf->deadline_ms);
-    trail_describe(&x->trail, x->env.conf, &x->message);
-    x->refusal = ERROR_DEADLINE;
-    end_with(x, ENDING_REFUSED);
+    end_by_deadline(x);
     run(x);
 }
 
@@ -653,10 +765,14 @@ void exchange_on_timer(struct exchange *x)
             on_applied(x);
             return;
         }
-    } else if (x->deadline_at != 0 && now_at >= x->deadline_at) {
+    } else if (is_past_deadline(x) && !has_content(x)) {
         deadline_passed(x);
         return;
     } else {
+        if (x->state == EX_RETRY && now_at >= x->retry_at) {
+            run(x);
+            return;
+        }
         if (x->heartbeat_at != 0 && now_at >= x->heartbeat_at)
             heartbeat(x, now_at);
         if (x->attempt != NULL) {

@@ -4,7 +4,11 @@
  * through attempt.h. No sockets, no event loop: tests drive it with a fake clock.
  *
  *     READ -> ROUTE -> CHOOSE -> ATTEMPT -> RELAY -> SETTLE -> FINISH -> OVER
- *                        ^----------/ any failure before commit
+ *                        ^ ^-- RETRY <-/ |  the same entry once more (retryAttempts)
+ *                        \---------------/  any other failure before commit
+ *
+ * Delivery `stream` commits at the first content; `complete` holds a stream until its clean end was
+ * seen, and commits early only when it grows past server.maxHeldBytes.
  */
 #ifndef WEIR_SERVER_EXCHANGE_H
 #define WEIR_SERVER_EXCHANGE_H
@@ -61,6 +65,8 @@ struct exchange_request {
     char *body;             /* taken */
     size_t body_len;
     uint64_t received_at; /* when the head was complete, boot clock ns */
+    int delivery;         /* enum delivery, or -1: as configured for the chain */
+    bool explain;         /* the client wants to know the trail */
 };
 
 struct exchange *exchange_new(const struct exchange_env *env, struct exchange_request *request,

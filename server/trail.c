@@ -42,3 +42,15 @@ void trail_describe(const struct trail *trail, const struct conf *conf, struct b
         describe_step(&trail->steps[i], conf, out);
     }
 }
+
+void trail_put(const struct trail *trail, const struct conf *conf, struct buf *out)
+{
+    for (uint32_t i = 0; i < trail->n; i++) {
+        const struct trail_step *step = &trail->steps[i];
+        const struct conf_pair *pair = &conf->pairs[step->pair];
+        buf_printf(out, "%s%s/%s=%s", i > 0 ? ", " : "", pair->provider->id, pair->model,
+                   outcome_info(step->outcome)->word);
+        if (outcome_was_attempted(step->outcome))
+            buf_printf(out, ";%" PRIu64 "ms", step->elapsed_ms);
+    }
+}

@@ -26,6 +26,9 @@ struct trail {
 void trail_free(struct trail *trail);
 /* A new last step; valid until the next call. */
 struct trail_step *trail_add(struct trail *trail, uint32_t pair, enum outcome outcome);
+/* "fake/m1=in_cooldown, fake/m2=rate_limited;12ms": for X-Weir-Trail and the access log. Words of
+ * weir's own only, never a provider's. */
+void trail_put(const struct trail *trail, const struct conf *conf, struct buf *out);
 /* "fake/m1: in cooldown (12 s left); fake/m2: rate limited (429)" */
 void trail_describe(const struct trail *trail, const struct conf *conf, struct buf *out);
 

@@ -33,6 +33,7 @@ static struct {
     struct exchange_env env;
     struct exchange *exchange;
     uint64_t timer_at;
+    bool explains;
     /* transfers */
     struct transfer *transfer;
     struct buf sent_body;
@@ -289,10 +290,17 @@ void replay_chat(const char *body)
         .body = xstrdup(body),
         .body_len = strlen(body),
         .received_at = clock_boot_ns(),
+        .delivery = -1,
+        .explain = r.explains,
     };
     r.exchange = exchange_new(&r.env, &request, &client_ops, NULL);
     exchange_begin(r.exchange);
     end_turn();
+}
+
+void replay_explain(void)
+{
+    r.explains = true;
 }
 
 void replay_chat_stream(void)

@@ -23,6 +23,7 @@ struct conf *replay_conf(void);
 
 /* Starts a chat; the replay owns it. */
 void replay_chat(const char *body);
+void replay_explain(void); /* the chats from now on ask for their trail */
 void replay_chat_stream(void);
 void replay_chat_plain(void);
 

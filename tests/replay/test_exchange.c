@@ -534,6 +534,196 @@ START_TEST(the_deadline_covers_all_entries)
 }
 END_TEST
 
+/* ---- delivery: complete ---------------------------------------------------------------------- */
+
+static void begin_complete(void)
+{
+    replay_conf()->chains[0].delivery = DELIVERY_COMPLETE;
+    begin_stream();
+}
+
+START_TEST(complete_sends_nothing_before_the_clean_end)
+{
+    begin_complete();
+    replay_data(ROLE TOKEN TOKEN FINISH);
+    ck_assert_int_eq(replay_status(), 0);
+    replay_data(DONE);
+    ck_assert_str_eq(replay_body(), ROLE TOKEN TOKEN FINISH DONE);
+    assert_has(replay_headers(), "X-Weir-Provider: a/m0\r\n");
+}
+END_TEST
+
+START_TEST(complete_rescues_each_late_failure)
+{
+    const struct late *f = &late_failures[_i];
+    begin_complete();
+    replay_data(TOKEN);
+    replay_data(f->data);
+    if (replay_transfers() == 1)
+        replay_done(f->end);
+    ck_assert_uint_eq(replay_pair(), 1);
+    ck_assert_uint_eq(replay_events(EV_MID_FAILURE, 0), 1);
+    replay_head(200, SSE);
+    replay_data(TOKEN TOKEN FINISH DONE);
+    ck_assert_str_eq(replay_body(), TOKEN TOKEN FINISH DONE);
+    assert_has(replay_headers(), "X-Weir-Provider: b/m1\r\n");
+}
+END_TEST
+
+START_TEST(complete_rescues_a_stall_and_keeps_the_client)
+{
+    begin_complete();
+    replay_data(TOKEN);
+    replay_pass_ms(20000);
+    ck_assert_uint_eq(replay_pair(), 1);
+    replay_head(200, SSE);
+    replay_data(TOKEN FINISH DONE);
+    ck_assert_str_eq(replay_body(), ": weir\n\n" TOKEN FINISH DONE);
+}
+END_TEST
+
+START_TEST(complete_streams_what_is_too_large_to_hold)
+{
+    replay_conf()->max_held_bytes = 3 * sizeof(TOKEN);
+    begin_complete();
+    replay_data(TOKEN TOKEN);
+    ck_assert_int_eq(replay_status(), 0);
+    replay_data(TOKEN TOKEN);
+    ck_assert_str_eq(replay_body(), TOKEN TOKEN TOKEN TOKEN);
+    replay_done(TRANSFER_CUT);
+    assert_has(replay_body(), "stream_error");
+}
+END_TEST
+
+START_TEST(a_deadline_spares_a_held_answer_that_grows)
+{
+    replay_conf()->deadline_ms = 5000;
+    begin_complete();
+    for (int i = 0; i < 10; i++) {
+        replay_data(TOKEN);
+        replay_pass_ms(1000);
+    }
+    replay_done(TRANSFER_CUT);
+    ck_assert(replay_is_over());
+    ck_assert_int_eq(replay_status(), 504);
+}
+END_TEST
+
+/* ---- retries of the same entry -------------------------------------------------------------- */
+
+START_TEST(a_short_wait_that_is_named_is_waited_for)
+{
+    replay_conf()->retry_attempts = 1;
+    replay_conf()->retry_max_wait_ms = 3000;
+    replay_chat_plain();
+    replay_head(429, JSON "retry-after: 2\n");
+    replay_done(TRANSFER_COMPLETE);
+    ck_assert(!replay_is_sending());
+    ck_assert_uint_eq(replay_events(EV_COOLDOWN, 0), 1);
+    replay_pass_ms(1999);
+    ck_assert(!replay_is_sending());
+    replay_pass_ms(1);
+    ck_assert_uint_eq(replay_pair(), 0);
+    replay_head(429, JSON "retry-after: 2\n");
+    replay_done(TRANSFER_COMPLETE);
+    ck_assert_uint_eq(replay_pair(), 1); /* one retry, no more */
+    replay_head(200, JSON);
+    replay_data(ANSWER);
+    replay_done(TRANSFER_COMPLETE);
+    assert_has(replay_headers(), "X-Weir-Attempts: 2\r\n");
+}
+END_TEST
+
+struct retry_case {
+    int status; /* 0: the connection is lost */
+    const char *headers;
+    bool is_retried;
+};
+
+static const struct retry_case retry_cases[] = {
+    {500, JSON, true},
+    {502, JSON, true},
+    {0, NULL, true},
+    {503, JSON, false},
+    {429, JSON, false}, /* names no wait */
+    {429, JSON "retry-after: 4\n", false},
+    {404, JSON, false},
+};
+
+START_TEST(what_is_retried_and_what_is_not)
+{
+    const struct retry_case *c = &retry_cases[_i];
+    replay_conf()->retry_attempts = 1;
+    replay_conf()->retry_max_wait_ms = 3000;
+    replay_chat_plain();
+    if (c->status != 0)
+        replay_head(c->status, c->headers);
+    replay_done(c->status != 0 ? TRANSFER_COMPLETE : TRANSFER_LOST);
+    ck_assert_uint_eq(replay_pair(), c->is_retried ? 0 : 1);
+}
+END_TEST
+
+START_TEST(a_timeout_is_never_retried)
+{
+    replay_conf()->retry_attempts = 5;
+    replay_chat_plain();
+    replay_pass_ms(30000);
+    ck_assert_uint_eq(replay_pair(), 1);
+}
+END_TEST
+
+START_TEST(a_client_that_leaves_during_the_wait_ends_it)
+{
+    replay_conf()->retry_attempts = 1;
+    replay_conf()->retry_max_wait_ms = 3000;
+    replay_chat_plain();
+    replay_head(429, JSON "retry-after: 2\n");
+    replay_done(TRANSFER_COMPLETE);
+    replay_client_leaves();
+    replay_pass_ms(5000);
+    ck_assert_uint_eq(replay_transfers(), 1);
+}
+END_TEST
+
+/* ---- explaining ------------------------------------------------------------------------------ */
+
+START_TEST(the_trail_is_a_header_before_commit)
+{
+    replay_explain();
+    replay_cooldown_ms(0, 5000);
+    replay_chat_plain();
+    replay_pass_ms(12);
+    replay_done(TRANSFER_CONNECT);
+    replay_head(200, JSON);
+    replay_data(ANSWER);
+    replay_done(TRANSFER_COMPLETE);
+    assert_has(replay_headers(), "X-Weir-Trail: a/m0=in_cooldown, b/m1=connect_error;12ms, "
+                                 "c/m2=answer_completed;0ms\r\n");
+}
+END_TEST
+
+START_TEST(the_trail_is_in_the_error_event_after_commit)
+{
+    replay_explain();
+    begin_stream();
+    replay_data(TOKEN);
+    replay_pass_ms(40);
+    replay_done(TRANSFER_CUT);
+    assert_has(replay_headers(), "X-Weir-Trail: a/m0=none;0ms\r\n");
+    assert_has(replay_body(), "[a/m0=stream_lost;40ms]");
+}
+END_TEST
+
+START_TEST(nobody_is_told_the_trail_unasked)
+{
+    begin_stream();
+    replay_data(TOKEN);
+    replay_done(TRANSFER_CUT);
+    assert_has_not(replay_headers(), "X-Weir-Trail");
+    assert_has_not(replay_body(), "stream_lost");
+}
+END_TEST
+
 /* ---- the client ---------------------------------------------------------------------------- */
 
 START_TEST(a_client_that_leaves_aborts_and_never_counts)
@@ -641,6 +831,18 @@ int main(void)
     tcase_add_test(tc, a_content_filter_is_not_routed_around);
     tcase_add_test(tc, the_providers_key_is_masked_in_its_words);
     tcase_add_test(tc, the_deadline_covers_all_entries);
+    tcase_add_test(tc, complete_sends_nothing_before_the_clean_end);
+    tcase_add_loop_test(tc, complete_rescues_each_late_failure, 0, N(late_failures));
+    tcase_add_test(tc, complete_rescues_a_stall_and_keeps_the_client);
+    tcase_add_test(tc, complete_streams_what_is_too_large_to_hold);
+    tcase_add_test(tc, a_deadline_spares_a_held_answer_that_grows);
+    tcase_add_test(tc, a_short_wait_that_is_named_is_waited_for);
+    tcase_add_loop_test(tc, what_is_retried_and_what_is_not, 0, N(retry_cases));
+    tcase_add_test(tc, a_timeout_is_never_retried);
+    tcase_add_test(tc, a_client_that_leaves_during_the_wait_ends_it);
+    tcase_add_test(tc, the_trail_is_a_header_before_commit);
+    tcase_add_test(tc, the_trail_is_in_the_error_event_after_commit);
+    tcase_add_test(tc, nobody_is_told_the_trail_unasked);
     tcase_add_test(tc, a_client_that_leaves_aborts_and_never_counts);
     tcase_add_test(tc, a_client_that_leaves_while_waiting_aborts_too);
     tcase_add_test(tc, a_slow_client_pauses_the_provider_and_the_clock);

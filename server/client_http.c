@@ -29,6 +29,7 @@
 
 #define READ_BUFFER_BYTES   (64u << 10)
 #define LINGER_MS           2000u       /* for a closing client to read our last words */
+#define DRAIN_GRACE_MS      500u        /* an idle client's next request may be on its way */
 #define LINGER_BYTES        (1u << 20)  /* that may still come from it */
 #define BODY_FIRST_BYTES    (64u << 10) /* room made for an announced body before it comes */
 #define BODY_PROGRESS_BYTES (64u << 10) /* a body must bring this much per clientBodyTimeoutMs */
@@ -866,7 +867,7 @@ void clients_drain(struct clients *owner)
     for (c = LIST_FIRST(&owner->all); c != NULL; c = next) {
         next = LIST_NEXT(c, link);
         if (c->state == CLIENT_HEAD && c->in.len == 0)
-            drop(c);
+            set_timer_ms(c, DRAIN_GRACE_MS);
     }
 }
 

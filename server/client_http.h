@@ -60,7 +60,8 @@ unsigned clients_count(const struct clients *clients);
 /* Answers 503 overloaded and closes. */
 void client_refuse_overload(struct clients *clients, int fd);
 
-/* No more requests: idle connections are closed, others after their answer. */
+/* The last requests: each connection is closed after its answer, an idle one after a short grace.
+ */
 void clients_drain(struct clients *clients);
 /* Ends the running exchanges with an error. */
 void clients_shutdown(struct clients *clients);

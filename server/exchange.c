@@ -803,7 +803,7 @@ void exchange_client_left(struct exchange *x)
 
 void exchange_shutdown(struct exchange *x)
 {
-    if (x->state != EX_ATTEMPT && x->state != EX_RELAY)
+    if (x->state != EX_ATTEMPT && x->state != EX_RELAY && x->state != EX_RETRY)
         return;
     bool is_committed = x->relay.is_committed;
     end_attempt(x, OUTCOME_SHUTDOWN);

@@ -20,6 +20,9 @@
 #include "server/trail.h"
 #include "server/turn.h"
 
+/* One byte longer than any chain's or pair's name, so that a name that is cut matches none. */
+#define ROUTE_NAME_BYTES (CONF_PROVIDER_ID_MAX + 1 + CONF_MODEL_MAX + 2)
+
 enum exchange_state {
     EX_READ,    /* the body is there: is it a chat request? */
     EX_ROUTE,   /* which chain? */
@@ -62,6 +65,8 @@ struct exchange {
 
     struct chat_request chat;
     const struct conf_chain *chain;
+    struct conf_chain pinned; /* of one entry: the model named a pair */
+    uint32_t pinned_pair;
     uint32_t next_entry; /* position in the chain: entries before it were tried or passed by */
     uint32_t retries;    /* of the current entry */
     enum delivery delivery;
@@ -162,13 +167,41 @@ static enum step step_read(struct exchange *x)
     return GO_ON;
 }
 
+/* The pair that `name` ("PROVIDER/MODEL") names exactly, or -1. */
+static int find_pair(const struct conf *conf, const char *name)
+{
+    for (uint32_t i = 0; i < conf->n_pairs; i++) {
+        const char *id = conf->pairs[i].provider->id;
+        size_t len = strlen(id);
+        if (strncmp(name, id, len) == 0 && name[len] == '/' &&
+            strcmp(name + len + 1, conf->pairs[i].model) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static void find_chain(struct exchange *x)
+{
+    const struct conf *conf = x->env.conf;
+    char name[ROUTE_NAME_BYTES] = "";
+    size_t len = x->chat.has_model ? jsonscan_unescape(x->chat.model, name, sizeof(name)) : 0;
+    int chain = conf_chain_lookup(conf, name, len);
+    /* A NUL in the client's name ends ours: then it is no pair's either. */
+    int pair = chain < 0 && strlen(name) == len ? find_pair(conf, name) : -1;
+    if (pair < 0) {
+        x->chain = &conf->chains[chain >= 0 ? (uint32_t)chain : conf->default_chain];
+        return;
+    }
+    x->pinned_pair = (uint32_t)pair;
+    x->pinned =
+        (struct conf_chain){.pairs = &x->pinned_pair, .n_pairs = 1, .delivery = conf->delivery};
+    x->chain = &x->pinned;
+}
+
 static enum step step_route(struct exchange *x)
 {
     const struct conf *conf = x->env.conf;
-    char name[CONF_CHAIN_NAME_MAX +
-              2]; /* one longer than any chain's, so that a longer one misses */
-    size_t len = x->chat.has_model ? jsonscan_unescape(x->chat.model, name, sizeof(name)) : 0;
-    x->chain = &conf->chains[conf_chain_find(conf, name, len)];
+    find_chain(x);
     x->delivery =
         x->request.delivery >= 0 ? (enum delivery)x->request.delivery : x->chain->delivery;
     if (conf->deadline_ms != 0)

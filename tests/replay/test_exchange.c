@@ -724,6 +724,28 @@ START_TEST(nobody_is_told_the_trail_unasked)
 }
 END_TEST
 
+START_TEST(a_pair_can_be_named)
+{
+    replay_chat("{\"model\":\"b/m1\",\"messages\":[]}");
+    ck_assert_uint_eq(replay_pair(), 1);
+    replay_done(TRANSFER_CONNECT);
+    ck_assert_int_eq(replay_status(), 503);
+    assert_has(replay_headers(), "X-Weir-Attempts: 1\r\n");
+}
+END_TEST
+
+START_TEST(what_names_no_chain_and_no_pair_takes_the_default)
+{
+    static const char *const bodies[] = {
+        "{\"model\":\"b/m\",\"messages\":[]}",   "{\"model\":\"b/m11\",\"messages\":[]}",
+        "{\"model\":\"gpt-4\",\"messages\":[]}", "{\"messages\":[]}",
+        "{\"model\":\"\",\"messages\":[]}",
+    };
+    replay_chat(bodies[_i]);
+    ck_assert_uint_eq(replay_pair(), 0);
+}
+END_TEST
+
 /* ---- the client ---------------------------------------------------------------------------- */
 
 START_TEST(a_client_that_leaves_aborts_and_never_counts)
@@ -843,6 +865,8 @@ int main(void)
     tcase_add_test(tc, the_trail_is_a_header_before_commit);
     tcase_add_test(tc, the_trail_is_in_the_error_event_after_commit);
     tcase_add_test(tc, nobody_is_told_the_trail_unasked);
+    tcase_add_test(tc, a_pair_can_be_named);
+    tcase_add_loop_test(tc, what_names_no_chain_and_no_pair_takes_the_default, 0, 5);
     tcase_add_test(tc, a_client_that_leaves_aborts_and_never_counts);
     tcase_add_test(tc, a_client_that_leaves_while_waiting_aborts_too);
     tcase_add_test(tc, a_slow_client_pauses_the_provider_and_the_clock);

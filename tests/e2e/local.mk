@@ -1,0 +1,29 @@
+# End-to-end cases on real daemons: `make check-e2e`. Not in `make check`, which must also work where
+# only the compiler is; `./quickstart check` runs both.
+EXTRA_DIST += \
+	tests/e2e/run \
+	tests/e2e/daemons.py \
+	tests/e2e/rawhttp.py \
+	tests/e2e/rawprovider.py \
+	tests/e2e/weirtest.py \
+	tests/e2e/test_body.py \
+	tests/e2e/test_config.py \
+	tests/e2e/test_core.py \
+	tests/e2e/test_daemons.py \
+	tests/e2e/test_endpoints.py \
+	tests/e2e/test_errors.py \
+	tests/e2e/test_framing.py \
+	tests/e2e/test_logs.py \
+	tests/e2e/test_relay.py \
+	tests/e2e/test_routing.py \
+	tests/e2e/test_streams.py \
+	tests/e2e/test_weirctl.py
+
+.PHONY: check-e2e
+check-e2e: all
+	WEIR_BUILD='$(abs_top_builddir)' $(srcdir)/tests/e2e/run $(E2E)
+
+clean-local: clean-e2e
+.PHONY: clean-e2e
+clean-e2e:
+	rm -rf e2e-logs

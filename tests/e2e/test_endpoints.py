@@ -1,0 +1,157 @@
+"""GET /v1/models, /v1/ratelimits, /health (CONTRACT 4.1), and /metrics (7)."""
+
+import re
+
+from daemons import wait_until
+from weirtest import between, case, eq
+
+ROW = ["cooldownRemainingMs", "cooldownUntil", "cooldowns", "failures", "midStreamFailures", "model",
+       "provider", "quota", "reason", "requests", "status", "successes"]
+
+
+@case()
+def test_models(t):
+    """Chains first, then the distinct models of all chains with their providers."""
+    t.start({"default": ["alpha/one", "beta/two"], "second": ["beta/two", "gamma/vendor/three:free"]})
+    answer = t.get("/v1/models")
+    eq((answer.status, answer.headers["content-type"].split(";")[0]), (200, "application/json"),
+       "status, content type")
+    document = answer.json()
+    eq(document["object"], "list", "object")
+    eq([(m["id"], m["owned_by"]) for m in document["data"]],
+       [("default", "weir"), ("second", "weir"), ("one", "alpha"), ("two", "beta"),
+        ("vendor/three:free", "gamma")], "models")
+    for m in document["data"]:
+        eq(m["object"], "model", "object")
+        assert isinstance(m["created"], int), m
+
+
+@case()
+def test_ratelimits(t):
+    """One row for every pair of every chain, in the configuration's order."""
+    t.start({"default": ["beta/two", "alpha/one"], "other": ["alpha/one", "alpha/three"]})
+    rows = list(t.rows())
+    eq(rows, ["beta/two", "alpha/one", "alpha/three"], "order of the rows")
+    row = t.row()
+    eq(sorted(row), ROW, "members of a row")
+    eq(row, {"provider": "alpha", "model": "one", "status": "available", "cooldownUntil": None,
+             "cooldownRemainingMs": 0, "reason": None, "midStreamFailures": 0, "cooldowns": 0,
+             "requests": 0, "successes": 0, "failures": 0, "quota": None}, "a fresh row")
+    status = t.status()
+    eq([f"{r['provider']}/{r['model']}" for r in status["ratelimits"]], rows, "rows of weirctl")
+
+
+@case()
+def test_rows_agree_with_weirctl(t):
+    t.start()
+    t.sim.script("one", ["cut=1", "ok"], repeat="loop")
+    for _ in range(3):
+        t.stream()
+    t.ctl("cooldown", "beta", "two", "100", "a reason")
+    wait_until(lambda: t.row()["requests"] == 3, what="3 requests counted")
+    ours, theirs = t.rows(), {f"{r['provider']}/{r['model']}": r for r in t.status()["ratelimits"]}
+    for pair, row in ours.items():
+        other = theirs[pair]
+        eq(sorted(other), ROW, "members of a row of weirctl")
+        for member in ROW:
+            if member in ("cooldownUntil", "cooldownRemainingMs") and row[member]:
+                between(other[member], row[member] - 3000, row[member] + 5, member)
+            else:
+                eq(other[member], row[member], f"{member} of {pair}")
+
+
+@case()
+def test_counts(t):
+    t.start()
+    t.sim.script("one", ["ok", "cut=1", "status=500", "ok"])
+    assert t.stream().is_done
+    assert t.stream().error
+    assert t.stream().is_done  # by beta/two
+    t.answer()
+    row = t.wait_row("alpha/one", requests=4)
+    eq((row["successes"], row["failures"], row["midStreamFailures"]), (2, 2, 1), "alpha/one")
+    row = t.wait_row("beta/two", requests=1)
+    eq((row["successes"], row["failures"]), (1, 0), "beta/two")
+
+
+@case()
+def test_health(t):
+    t.start({"default": ["alpha/one", "beta/two"], "other": ["beta/two"]})
+    answer = t.get("/health", key=None)
+    eq((answer.status, answer.headers["content-type"].split(";")[0]), (200, "application/json"),
+       "status, content type")
+    health = answer.json()
+    for member in ("status", "version", "uptimeMs", "providers", "chains", "tracker"):
+        assert member in health, f"{member} is not in {health}"
+    eq((health["status"], health["tracker"]), ("ok", "up"), "status, tracker")
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", health["version"]), health["version"]
+    between(health["uptimeMs"], 0, 60000, "uptimeMs")
+    later = wait_until(lambda: (h := t.get("/health").json())["uptimeMs"] > health["uptimeMs"] and h)
+    eq(later["version"], health["version"], "version")
+    count = lambda v: v if isinstance(v, int) else len(v)  # noqa: E731
+    eq((count(health["providers"]), count(health["chains"])), (2, 2), "providers, chains")
+
+
+@case()
+def test_health_is_degraded_without_a_tracker(t):
+    t.start()
+    t.trackerd.kill()
+    t.wait_tracker_everywhere(up=False)
+    health = t.get("/health", key=None)
+    eq((health.status, health.json()["status"]), (200, "degraded"), "status")
+    assert t.stream().is_done
+    t.start_trackerd()
+    t.wait_tracker_everywhere()
+    eq(t.get("/health").json()["status"], "ok", "status after it is back")
+
+
+@case()
+def test_answers_have_weirs_headers(t):
+    t.start()
+    for is_stream in (True, False):
+        response = t.chat(is_stream)
+        response.read()
+        eq(response.headers["x-weir-provider"], "alpha/one", "X-Weir-Provider")
+        eq(response.headers["x-weir-attempts"], "1", "X-Weir-Attempts")
+        assert response.headers["x-request-id"], "X-Request-Id"
+    response = t.chat(True)
+    assert "no-cache" in response.headers.get("cache-control", "no-cache"), response.headers
+
+
+@case()
+def test_a_model_picks_its_chain(t):
+    t.start({"default": ["alpha/one"], "other": ["beta/two"]})
+    for model, pair in (("default", "alpha/one"), ("other", "beta/two"), ("gpt-4o", "alpha/one"),
+                        ("", "alpha/one"), ("Other", "alpha/one")):
+        eq(t.stream(model).headers["x-weir-provider"], pair, f"provider for {model!r}")
+
+
+METRICS = [
+    r'weir_requests_total\{chain="default",code="200"\} 3',
+    r'weir_attempts_total\{provider="alpha",model="one",outcome="stream_completed"\} 2',
+    r'weir_mid_stream_failures_total\{provider="alpha",model="one"\} 1',
+    r'weir_active_streams 0', r'weir_workers 2', r'weir_worker_restarts_total 0', r'weir_tracker_up 1',
+    r'weir_cooldown_remaining_seconds\{provider="beta",model="two"\} \d+',
+    r'weir_cooldowns_total\{provider="beta",model="two",cause="\w+"\} 1',
+    r'weir_time_to_first_token_seconds_count 3', r'weir_gateway_overhead_seconds_bucket\{le="\+Inf"\} \d+',
+]
+
+
+@case()
+def test_metrics(t):
+    t.start()
+    t.sim.script("one", ["ok", "cut=1", "ok"])
+    for _ in range(3):
+        t.stream()
+    t.ctl("cooldown", "beta", "two", "100")
+    t.sim.wait(active=0)
+    t.wait_row("alpha/one", requests=3)
+    answer = t.get("/metrics", key=None)
+    eq(answer.status, 200, "status from loopback without a key")
+    assert answer.headers["content-type"].startswith("text/plain"), answer.headers["content-type"]
+    assert "version=0.0.4" in answer.headers["content-type"], answer.headers["content-type"]
+    text = answer.body.decode()
+    for pattern in METRICS:
+        assert re.search(f"(?m)^{pattern}$", text), f"no line {pattern} in\n{text}"
+    for line in text.splitlines():
+        assert re.fullmatch(r'#.*|[a-z_]+(\{([a-z_]+="[^"]*",?)+\})? \S+', line), line

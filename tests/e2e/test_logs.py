@@ -1,0 +1,120 @@
+"""The log lines of CONTRACT 5.2 and 8."""
+
+import json
+import os
+import time
+
+from daemons import wait_until
+from weirtest import PROMPT_MARK, case, eq, log_records, messages_matching
+
+
+@case()
+def test_the_trackers_lines(t):
+    t.start(midStreamCooldownMs=1000)
+    t.sim.script("one", ["cut=1", "cut=1", "ok", "cut=1", "cut=1", "cut=1", "ok"])
+    t.fail_midstream(2)
+    t.wait_row("alpha/one", midStreamFailures=2)
+    assert t.stream().is_done
+    t.wait_row("alpha/one", midStreamFailures=0)
+    t.fail_midstream(3)
+    t.wait_row("alpha/one", status="exhausted")
+    t.wait_row("alpha/one", within=4, status="recovering")
+    assert t.stream().is_done
+    t.wait_row("alpha/one", status="available")
+    expected = [
+        ("debug", "Provider alpha/one mid-stream failure 1/3"),
+        ("debug", "Provider alpha/one mid-stream failure 2/3"),
+        ("debug", "Provider alpha/one mid-stream failure counter reset"),
+        ("debug", "Provider alpha/one mid-stream failure 1/3"),
+        ("debug", "Provider alpha/one mid-stream failure 2/3"),
+        ("warn", "Provider alpha/one mid-stream failures (3) exceeded threshold (3), "
+                 "applying 1000ms cooldown"),
+    ]
+
+    def lines():
+        return [(r["level"], r["msg"]) for r in messages_matching(t.trackerd.log(), "mid-stream")]
+    wait_until(lambda: len(lines()) >= len(expected), what="the lines")
+    eq(lines(), expected, "lines of weir-trackerd about the pair")
+
+
+@case()
+def test_a_success_without_failures_says_nothing_of_a_reset(t):
+    t.start()
+    for _ in range(3):
+        assert t.stream().is_done
+    t.wait_row("alpha/one", successes=3)
+    eq(messages_matching(t.trackerd.log(), "counter reset"), [], "lines about a reset")
+
+
+@case()
+def test_levels(t):
+    """At warn, the cooldown is there and the counting is not."""
+    t.start(logLevel="warn")
+    t.sim.script("one", ["cut=1"])
+    t.fail_midstream(3)
+    t.trackerd.wait_log("exceeded threshold")
+    levels = {r["level"] for r in log_records(t.trackerd.log()) + log_records(t.weir.log())}
+    assert levels <= {"warn", "error"}, f"levels at warn: {levels}"
+
+
+@case()
+def test_lines_are_json(t):
+    """Every line that the daemons write in normal running."""
+    t.start()
+    assert t.stream().is_done
+    t.post(b"{").read()
+    for daemon in (t.weir, t.trackerd):
+        lines = daemon.log().splitlines()
+        assert lines, f"{daemon.name} has logged nothing"
+        for line in lines:
+            record = json.loads(line)
+            assert record["level"] in ("debug", "info", "warn", "error"), line
+            time.strptime(record["time"][:19], "%Y-%m-%dT%H:%M:%S")
+
+
+@case()
+def test_a_refused_key_is_logged_at_error(t):
+    """401 and 403 of a provider: weir's key there is wrong, somebody must act."""
+    t.start()
+    t.sim.script("one", ["status=401"])
+    eq(t.stream().headers["x-weir-provider"], "beta/two", "provider")
+    found = wait_until(lambda: [r for r in log_records(t.weir.log(), level="error")
+                                if "alpha" in json.dumps(r)], what="the error line")
+    assert found
+
+
+@case()
+def test_the_access_log(t):
+    path = os.path.join(t.dir, "access.log")
+    t.start(server={"accessLog": path})
+    t.sim.script("one", ["ok", "cut=2", "status=500", "ok"])
+    responses = []
+    for is_stream in (True, True, True, False):
+        response = t.chat(is_stream)
+        response.read()
+        responses.append(response)
+    bad = t.post(b"{")
+    bad.read()
+
+    def records():
+        with open(path) as f:
+            return [json.loads(line) for line in f.read().splitlines()]
+    wait_until(lambda: len([r for r in records() if r.get("status") is not None]) >= 5, what="5 lines")
+    found = records()
+    text = json.dumps(found)
+    for response in responses + [bad]:
+        assert response.headers["x-request-id"] in text, "a request's id is not in the access log"
+    assert "alpha" in text and "beta" in text and "default" in text
+    assert PROMPT_MARK not in text and "t1 t2" not in text, "prompt or answer in the access log"
+    first = next(r for r in found if responses[0].headers["x-request-id"] in json.dumps(r))
+    eq(first["status"], 200, "status")
+    assert "stream_completed" in json.dumps(first), first
+
+
+@case()
+def test_the_request_id_is_in_the_log(t):
+    t.start()
+    t.sim.script("one", ["cut=1"])
+    response = t.post(t.body(), headers={"X-Request-Id": "follow-me-123"})
+    response.read()
+    wait_until(lambda: "follow-me-123" in t.weir.log(), what="the request's id in weir's log")

@@ -1,0 +1,201 @@
+"""The admin tool (CONTRACT 6)."""
+
+import json
+import re
+import subprocess
+import time
+
+import daemons
+from daemons import SLOW, wait_until
+from weirtest import between, case, eq
+
+
+@case()
+def test_status(t):
+    t.start()
+    code, out, err = t.ctl("status")
+    eq((code, err), (0, ""), "exit code, standard error")
+    for word in ("alpha", "one", "beta", "two", "available"):
+        assert word in out, f"{word!r} is not in {out!r}"
+    status = t.status()
+    eq(sorted(status), ["ratelimits", "tracker"], "members")
+    eq(sorted(status["tracker"]), ["pid", "running", "uptimeMs"], "members of tracker")
+    eq((status["tracker"]["pid"], status["tracker"]["running"]), (t.trackerd.pid, True), "tracker")
+    between(status["tracker"]["uptimeMs"], 0, 60000, "uptimeMs")
+
+
+@case()
+def test_json_before_and_after_the_command(t):
+    t.start()
+    for args in (("--json", "status"), ("status", "--json")):
+        code, out, err = t.ctl(*args)
+        eq(code, 0, f"exit code of {args} ({err!r})")
+        assert json.loads(out)["ratelimits"]
+
+
+@case()
+def test_status_of_some(t):
+    t.start({"default": ["alpha/one", "beta/two", "alpha/three/x"]})
+
+    def pairs(*args):
+        code, out, err = t.ctl("--json", "status", *args)
+        eq(code, 0, f"exit code ({err!r})")
+        return [f"{r['provider']}/{r['model']}" for r in json.loads(out)["ratelimits"]]
+    eq(pairs("alpha"), ["alpha/one", "alpha/three/x"], "one provider")
+    eq(pairs("alpha/three/x"), ["alpha/three/x"], "one pair")
+    code, out, err = t.ctl("status", "nobody")
+    eq(code, 1, "exit code with an unknown provider")
+    assert "nobody" in err, err
+    code, out, err = t.ctl("status", "alpha/none")
+    eq(code, 1, "exit code with an unknown model")
+
+
+@case()
+def test_cooldown_and_clear(t):
+    t.start()
+    began = time.time()
+    code, out, err = t.ctl("cooldown", "alpha", "one", "30", "planned", "work")
+    eq(code, 0, f"exit code ({out!r}, {err!r})")
+    row = t.row()
+    eq(row["status"], "exhausted", "status")
+    assert "planned work" in row["reason"], row["reason"]
+    between(row["cooldownUntil"] / 1000, began + 29.5, began + 32 * SLOW, "cooldownUntil")
+    between(row["cooldownRemainingMs"], 20000, 30000, "cooldownRemainingMs")
+    eq(t.stream().headers["x-weir-provider"], "beta/two", "provider during the cooldown")
+    code, out, err = t.ctl("status")
+    assert "exhausted" in out and "planned work" in out, out
+    eq(t.ctl("clear", "alpha", "one")[0], 0, "exit code of clear")
+    eq(t.row()["cooldownUntil"], None, "cooldownUntil after clear")
+    eq(t.stream().headers["x-weir-provider"], "alpha/one", "provider after clear")
+
+
+@case()
+def test_clear_resets_the_counter(t):
+    t.start()
+    t.sim.script("one", ["cut=1"])
+    t.fail_midstream(2)
+    t.wait_row("alpha/one", midStreamFailures=2)
+    eq(t.ctl("clear", "alpha", "one")[0], 0, "exit code")
+    eq(t.row()["midStreamFailures"], 0, "counter after clear")
+
+
+@case()
+def test_clear_all(t):
+    t.start()
+    for pair in (("alpha", "one"), ("beta", "two")):
+        t.ctl("cooldown", *pair, "30")
+    eq(t.ctl("clear", "--all")[0], 0, "exit code")
+    for row in t.rows().values():
+        eq(row["cooldownUntil"], None, f"cooldownUntil of {row['model']}")
+
+
+@case()
+def test_an_operators_cooldown_ends_by_the_clock(t):
+    t.start()
+    began = time.monotonic()
+    t.ctl("cooldown", "alpha", "one", "1")
+    wait_until(lambda: t.row()["cooldownUntil"] is None, 4, "the cooldown has ended")
+    assert time.monotonic() - began >= 0.95
+
+
+REFUSED = [
+    (("cooldown", "nobody", "one", "5"), 1), (("cooldown", "alpha", "nothing", "5"), 1),
+    (("clear", "nobody", "one"), 1), (("cooldown", "alpha", "one"), 64), (("cooldown",), 64),
+    (("cooldown", "alpha", "one", "abc"), 64), (("cooldown", "alpha", "one", "-5"), 64),
+    (("cooldown", "alpha", "one", "1e400"), 64), (("clear",), 64), (("clear", "alpha"), 64),
+    (("status", "a", "b"), 64), (("version", "x"), 64), (("reload", "x"), 64),
+]
+
+
+@case()
+def test_refusals(t):
+    t.start()
+    for args, expected in REFUSED:
+        code, out, err = t.ctl(*args)
+        eq(code, expected, f"exit code of {args} ({out!r}, {err!r})")
+        assert err and not out, f"{args}: {out!r} {err!r}"
+    assert all(r["status"] == "available" for r in t.rows().values())
+
+
+@case()
+def test_without_a_tracker(t):
+    """status works from the table alone and says that the tracker is down; changes are 69."""
+    t.start()
+    t.ctl("cooldown", "alpha", "one", "60", "before")
+    t.trackerd.kill()
+    code, out, err = t.ctl("--json", "status")
+    eq(code, 0, f"exit code of status ({err!r})")
+    status = json.loads(out)
+    eq(status["tracker"]["running"], False, "running")
+    eq(status["ratelimits"][0]["status"], "exhausted", "the row")
+    code, out, err = t.ctl("status")
+    eq(code, 0, "exit code of status for people")
+    assert re.search(r"(?i)down|not running", out + err), f"it does not say so: {out!r} {err!r}"
+    for args in (("cooldown", "alpha", "one", "5"), ("clear", "alpha", "one"), ("clear", "--all"),
+                 ("reload",)):
+        code, out, err = t.ctl(*args)
+        eq(code, 69, f"exit code of {args}")
+        assert err, "nothing on standard error"
+
+
+@case()
+def test_without_a_table(t):
+    t.start_sim()
+    t.configure([t.provider("alpha", t.sim.base_url)], {"default": ["alpha/one"]})
+    code, out, err = t.ctl("status")
+    eq(code, 69, f"exit code ({out!r})")
+    assert err, "nothing on standard error"
+    eq(t.ctl("--json", "status")[0], 69, "exit code with --json")
+
+
+@case()
+def test_version_and_check(t):
+    t.start()
+    code, out, err = t.ctl("version")
+    eq(code, 0, f"exit code ({err!r})")
+    assert re.search(r"\d+\.\d+\.\d+", out), out
+    code, out, err = t.ctl("--json", "version")
+    eq(code, 0, "exit code with --json")
+    assert json.loads(out), out
+    eq(t.ctl("check")[0], 0, "exit code of check")
+
+
+@case()
+def test_reload(t):
+    t.start()
+    t.conf["chains"].append({"name": "added", "entries": [{"provider": "beta", "model": "three"}]})
+    t.write_conf()
+    code, out, err = t.ctl("reload")
+    eq(code, 0, f"exit code ({out!r}, {err!r})")
+    wait_until(lambda: t.ctl("cooldown", "beta", "three", "5")[0] == 0, 5,
+               "the tracker knows the new pair")
+    with open(t.conf_path, "w") as f:
+        f.write("settings: {port: no")
+    argv = [daemons.program("weirctl"), "-c", t.conf_path, "reload"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=20 * SLOW,
+                          env=t.environment(), stdin=subprocess.DEVNULL)
+    assert done.returncode in (1, 78), f"exit code {done.returncode} with a bad file"
+    assert t.trackerd.is_alive() and t.stream("added")
+
+
+@case()
+def test_a_closed_pipe(t):
+    """weirctl status | head -0 is no crash."""
+    t.start()
+    for args in (["status"], ["--json", "status"]):
+        process = subprocess.Popen([daemons.program("weirctl"), "-c", t.conf_path, *args],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   stdin=subprocess.DEVNULL, env=t.environment())
+        process.stdout.close()
+        _, err = process.communicate(timeout=20 * SLOW)
+        assert process.returncode in (0, 1, 74, -13), f"{args}: {process.returncode} {err!r}"
+
+
+@case()
+def test_odd_names_do_not_break_columns_or_json(t):
+    t.start({"default": ["alpha/" + "long-model-name-" * 7, "beta/m\u00fcnchen"]})
+    t.ctl("cooldown", "beta", "m\u00fcnchen", "60", 'a "quoted" \u00fcber-reason')
+    rows = t.status()["ratelimits"]
+    eq(rows[1]["model"], "m\u00fcnchen", "model")
+    assert 'a "quoted" \u00fcber-reason' in rows[1]["reason"], rows[1]["reason"]
+    eq(t.ctl("status")[0], 0, "exit code")

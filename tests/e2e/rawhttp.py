@@ -292,7 +292,7 @@ class Stream:
         self.events = [e for e in self.all if e.data is not None]
         self.is_done = any(e.data == b"[DONE]" for e in self.events)
         self.chunks = [e.json() for e in self.events if e.data != b"[DONE]"]
-        self.errors = [c["error"] for c in self.chunks if "error" in c]
+        self.errors = [c["error"] for c in self.chunks if c.get("error")]
 
     def _deltas(self, key):
         for chunk in self.chunks:
@@ -309,7 +309,7 @@ class Stream:
     def error(self):
         """The one error event; an assertion that there is exactly one and that it is the last."""
         assert len(self.errors) == 1, f"{len(self.errors)} error events in {self.events}"
-        assert "error" in self.chunks[-1] and not self.is_done, f"an error is not last: {self.events}"
+        assert self.chunks[-1].get("error") and not self.is_done, f"an error is not last: {self.events}"
         return self.errors[0]
 
     @property

@@ -72,10 +72,10 @@ def test_a_missing_model_is_added(t):
 
 @case()
 def test_each_entry_gets_its_own_model(t):
-    t.start({"default": ["alpha/one", "beta/vendor/two-long-name:free"]})
+    t.start({"default": ["alpha/one", "beta/vendor/two-long-name"]})
     t.sim.script("one", ["status=500"])
     body = b'{"seed":1.00,"model":"default",' + MESSAGES + b"}"
-    eq(_sent(t, body), body.replace(b"default", b"vendor/two-long-name:free"), "second body")
+    eq(_sent(t, body), body.replace(b"default", b"vendor/two-long-name"), "second body")
     eq(t.sim.requests()[-2]["body"].encode(), body.replace(b"default", b"one"), "first body")
 
 

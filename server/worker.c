@@ -148,8 +148,13 @@ static void init_env(struct worker *w)
     w->env.slot = in->pages != NULL ? wpages_slot(in->pages, in->slot) : &w->own_slot;
     w->env.transfers = transfers_new(w->base);
     w->env.view = tableview_new(in->conf);
-    w->env.report =
-        report_new(w->base, in->conf->tracker_socket, in->slot, in->incarnation, on_tracker, w);
+    w->env.report = report_new(&(struct report_setup){.base = w->base,
+                                                      .socket_path = in->conf->tracker_socket,
+                                                      .slot = in->slot,
+                                                      .incarnation = in->incarnation,
+                                                      .is_quiet = in->index != 0,
+                                                      .on_connected = on_tracker,
+                                                      .arg = w});
     w->env.account = account_new(in->conf, in->pages, in->slot, w->env.view, w->env.report);
     wcounter_set(&w->env.slot->active_streams, 0);
     wcounter_set(&w->env.slot->connections, 0);

@@ -30,9 +30,11 @@ enum step_result step_role(struct play *p)
         buf_puts(&p->raw, "\xef\xbb\xbf");
     for (int64_t i = 0; i < s->choices; i++)
         event_put_role(&p->raw, &p->shape, i);
-    if (s->role_delay_ms > 0 && !s->is_lump)
-        return play_wait(p, (uint64_t)s->role_delay_ms, STEP_CONTENT);
     p->step = STEP_CONTENT;
+    if (s->is_lump)
+        return PLAY_ON;
+    if (s->role_delay_ms > 0)
+        return play_wait(p, (uint64_t)s->role_delay_ms, STEP_CONTENT);
     return s->delay_ms > 0 ? PLAY_FLUSH : PLAY_ON;
 }
 

@@ -42,6 +42,18 @@ UNIT_TESTS += tests/unit/test_sse
 tests_unit_test_sse_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_sse_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_sim_body
+tests_unit_test_sim_body_LDADD = libsim.a $(UNIT_LIBS)
+tests_unit_test_sim_body_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_sim_http
+tests_unit_test_sim_http_LDADD = libsim.a $(UNIT_LIBS)
+tests_unit_test_sim_http_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_sim_scenario
+tests_unit_test_sim_scenario_LDADD = libsim.a $(UNIT_LIBS)
+tests_unit_test_sim_scenario_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif

@@ -1,0 +1,58 @@
+/* weirctl: what its parts share. A short-lived program: reads the shared table by itself, and asks
+ * trackerd over its socket for changes. */
+#ifndef WEIR_TRACKERD_WEIRCTL_H
+#define WEIR_TRACKERD_WEIRCTL_H
+
+#include <stdbool.h>
+
+#include "common/conf.h"
+#include "common/evwire.h"
+
+/* sysexits(3)' numbers besides: EX_USAGE, EX_UNAVAILABLE, EX_CONFIG */
+enum weirctl_exit {
+    WEIRCTL_DONE = 0,
+    WEIRCTL_REFUSED = 1,
+};
+
+struct weirctl {
+    const char *conf_path;
+    struct conf *conf; /* NULL for commands that need none */
+    bool as_json;
+    bool is_all;       /* --all */
+    bool is_effective; /* --effective */
+    int argc;          /* arguments behind the command */
+    char **argv;
+};
+
+struct weirctl_command {
+    const char *name, *usage, *help;
+    int min_args, max_args; /* -1: any number */
+    bool needs_conf;
+    bool takes_all, takes_effective;
+    int (*run)(struct weirctl *ctl);
+};
+/* Ends with an entry without a name. */
+extern const struct weirctl_command weirctl_commands[];
+
+/* Prints `weirctl: ` and the message to standard error; returns code. */
+int weirctl_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- weirctl_link.c: the line to trackerd ---- */
+
+/* -1 with errno. */
+int link_open(const struct conf *conf);
+/* Sends a command and waits for its reply, at most LINK_PATIENCE_MS. 0, or -1 with errno. */
+int link_ask(int fd, const struct evwire_command *command, struct evwire_reply *reply);
+/* Waits for the next change. 0, or -1 with errno (0: the connection ended). */
+int link_next_change(int fd, struct evwire_change *change);
+#define LINK_PATIENCE_MS 5000
+
+/* Is somebody listening on the tracker's socket? */
+enum link_state {
+    LINK_UP,
+    LINK_DOWN,
+    LINK_FORBIDDEN /* the socket is not ours to connect to: unknown */
+};
+enum link_state link_probe(const struct conf *conf);
+
+#endif

@@ -11,8 +11,10 @@
 enum member_id {
     MODEL,
     STREAM,
-    MESSAGES,
     STREAM_OPTIONS,
+    MESSAGES, /* what each kind demands, in the order of enum chat_kind */
+    PROMPT,
+    INPUT,
     MEMBERS
 };
 
@@ -20,6 +22,7 @@ enum member_id {
 struct reading {
     struct jsonscan scan;
     struct chat_request *out;
+    enum member_id demanded;
     bool is_seen[MEMBERS];
     char *why;
     size_t why_cap;
@@ -64,7 +67,7 @@ static bool read_messages(struct reading *r)
 }
 
 /* Present is present, null too: what it may hold is the provider's to say. */
-static bool read_stream_options(struct reading *r)
+static bool read_anything(struct reading *r)
 {
     return jsonscan_skip(&r->scan, NULL);
 }
@@ -75,21 +78,23 @@ static const struct {
 } members[MEMBERS] = {
     [MODEL] = {"model", "\"%s\" must be a string", read_model},
     [STREAM] = {"stream", "\"%s\" must be true or false", read_stream},
+    [STREAM_OPTIONS] = {"stream_options", "", read_anything},
     [MESSAGES] = {"messages", "\"%s\" must be an array", read_messages},
-    [STREAM_OPTIONS] = {"stream_options", "\"%s\" must be an object", read_stream_options},
+    [PROMPT] = {"prompt", "", read_anything},
+    [INPUT] = {"input", "", read_anything},
 };
 
-static enum member_id find_member(struct jsonscan_span key)
+static enum member_id find_member(const struct reading *r, struct jsonscan_span key)
 {
-    enum member_id id = 0;
-    while (id < MEMBERS && !jsonscan_equals(key, members[id].name))
-        id++;
-    return id;
+    for (enum member_id id = 0; id < MESSAGES; id++)
+        if (jsonscan_equals(key, members[id].name))
+            return id;
+    return jsonscan_equals(key, members[r->demanded].name) ? r->demanded : MEMBERS;
 }
 
 static bool read_member(struct reading *r, struct jsonscan_span key)
 {
-    enum member_id id = find_member(key);
+    enum member_id id = find_member(r, key);
     if (id == MEMBERS)
         return jsonscan_skip(&r->scan, NULL) || refuse(r, "", "");
     if (r->is_seen[id])
@@ -109,9 +114,11 @@ static bool enter_root(struct reading *r, size_t len)
     return jsonscan_enter(&r->scan);
 }
 
-bool chat_read(const char *body, size_t len, struct chat_request *out, char *why, size_t why_cap)
+bool chat_read(enum chat_kind kind, const char *body, size_t len, struct chat_request *out,
+               char *why, size_t why_cap)
 {
-    struct reading r = {.out = out, .why = why, .why_cap = why_cap};
+    struct reading r = {
+        .out = out, .demanded = MESSAGES + (enum member_id)kind, .why = why, .why_cap = why_cap};
     struct jsonscan_span key;
     *out = (struct chat_request){0};
     jsonscan_init(&r.scan, body, len);
@@ -123,8 +130,10 @@ bool chat_read(const char *body, size_t len, struct chat_request *out, char *why
             return false;
     if (!jsonscan_finish(&r.scan))
         return refuse(&r, "", "");
-    if (!r.is_seen[MESSAGES])
-        return refuse(&r, "\"%s\" is missing", "messages");
+    if (!r.is_seen[r.demanded])
+        return refuse(&r, "\"%s\" is missing", members[r.demanded].name);
+    if (kind == CHAT_INPUT)
+        out->is_stream = false; /* embeddings come whole, whatever the client says */
     out->has_model = r.is_seen[MODEL];
     out->has_stream_options = r.is_seen[STREAM_OPTIONS];
     if (!out->has_model)

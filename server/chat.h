@@ -10,6 +10,13 @@
 
 #include "server/jsonscan.h"
 
+/* What is asked for, and so which member must be there. */
+enum chat_kind {
+    CHAT_MESSAGES, /* /v1/chat/completions: `messages`, an array */
+    CHAT_PROMPT,   /* /v1/completions: `prompt` */
+    CHAT_INPUT,    /* /v1/embeddings: `input` */
+};
+
 /* Offsets point into the body that was read; nothing is copied. */
 struct chat_request {
     bool has_model, is_stream;
@@ -19,10 +26,11 @@ struct chat_request {
     size_t first_member_at;      /* offset just behind the root's opening brace */
 };
 
-/* True when the body is a JSON object with an array `messages`, at most one of each of `model`
- * (string), `stream` (bool or null), `messages`, `stream_options`. False: *why is a message for the
- * client (static or written to why_buf, no user text in it save an offset). */
-bool chat_read(const char *body, size_t len, struct chat_request *out, char *why, size_t why_cap);
+/* True when the body is a JSON object with the member its kind demands, at most one of each of
+ * that, `model` (string), `stream` (bool or null), `stream_options`. False: *why is a message for
+ * the client (static or written to why_buf, no user text in it save an offset). */
+bool chat_read(enum chat_kind kind, const char *body, size_t len, struct chat_request *out,
+               char *why, size_t why_cap);
 
 /* Length of the body that goes upstream for this model, and the body itself (out has that room).
  * chat and body are of one chat_read that returned true; the model is UTF-8 and is escaped as JSON

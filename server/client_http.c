@@ -413,10 +413,11 @@ static void refuse(struct client *c, enum answer_error error, const char *messag
     answer_error(c, error, NULL, message);
 }
 
-void client_exchange(struct client *c, const struct exchange_env *env, const char *endpoint,
-                     struct client_request *request)
+void client_exchange(struct client *c, const struct exchange_env *env, enum chat_kind kind,
+                     const char *endpoint, struct client_request *request)
 {
     struct exchange_request xr = {
+        .kind = kind,
         .endpoint = endpoint,
         .request_id = c->request_id,
         .body = request->body,

@@ -71,7 +71,7 @@ void client_answer(struct client *client, int status, const char *content_type, 
                    const void *body, size_t len);
 void client_answer_error(struct client *client, enum answer_error error, const char *message);
 /* Gives the request to a new exchange: takes its body. */
-void client_exchange(struct client *client, const struct exchange_env *env, const char *endpoint,
-                     struct client_request *request);
+void client_exchange(struct client *client, const struct exchange_env *env, enum chat_kind kind,
+                     const char *endpoint, struct client_request *request);
 
 #endif

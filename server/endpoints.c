@@ -20,7 +20,17 @@ static void answer_json(struct client *client, json_object *root)
 
 static void chat_completions(void *worker, struct client *client, struct client_request *request)
 {
-    client_exchange(client, worker_env(worker), "/chat/completions", request);
+    client_exchange(client, worker_env(worker), CHAT_MESSAGES, "/chat/completions", request);
+}
+
+static void completions(void *worker, struct client *client, struct client_request *request)
+{
+    client_exchange(client, worker_env(worker), CHAT_PROMPT, "/completions", request);
+}
+
+static void embeddings(void *worker, struct client *client, struct client_request *request)
+{
+    client_exchange(client, worker_env(worker), CHAT_INPUT, "/embeddings", request);
 }
 
 static void add_model(json_object *list, const char *id, const char *owner)
@@ -99,6 +109,8 @@ static void metrics(void *worker, struct client *client, struct client_request *
 
 const struct client_endpoint endpoints[] = {
     {"POST", "/v1/chat/completions", true, true, chat_completions},
+    {"POST", "/v1/completions", true, true, completions},
+    {"POST", "/v1/embeddings", true, true, embeddings},
     {"GET", "/v1/models", true, false, models},
     {"GET", "/v1/ratelimits", true, false, ratelimits},
     {"GET", "/health", false, false, health},

@@ -161,7 +161,8 @@ static enum step refuse(struct exchange *x, enum answer_error error, const char 
 static enum step step_read(struct exchange *x)
 {
     char why[160];
-    if (!chat_read(x->request.body, x->request.body_len, &x->chat, why, sizeof(why)))
+    if (!chat_read(x->request.kind, x->request.body, x->request.body_len, &x->chat, why,
+                   sizeof(why)))
         return refuse(x, ERROR_INVALID_REQUEST, why);
     set_state(x, EX_ROUTE);
     return GO_ON;

@@ -21,6 +21,7 @@
 #include "common/conf.h"
 #include "common/wpages.h"
 #include "server/account.h"
+#include "server/chat.h"
 #include "server/report.h"
 #include "server/tableview.h"
 #include "server/transfer.h"
@@ -60,6 +61,7 @@ struct exchange_env {
 };
 
 struct exchange_request {
+    enum chat_kind kind;
     const char *endpoint;   /* upstream: "/chat/completions"; static */
     const char *request_id; /* copied */
     char *body;             /* taken */

@@ -53,7 +53,7 @@ static void check_splice(const struct chat_request *chat, const char *body, size
 
     struct chat_request again;
     char why[128], name[32];
-    FUZZ_CHECK(chat_read(out, out_len, &again, why, sizeof(why)));
+    FUZZ_CHECK(chat_read(CHAT_MESSAGES, out, out_len, &again, why, sizeof(why)));
     FUZZ_CHECK(again.has_model && again.is_stream == chat->is_stream);
     FUZZ_CHECK(!again.is_stream || again.has_stream_options);
     jsonscan_unescape(again.model, name, sizeof(name));
@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct chat_request chat;
     char why[160] = "", *body = fuzz_copy(data, size);
-    if (chat_read(body, size, &chat, why, sizeof(why))) {
+    if (chat_read(CHAT_MESSAGES, body, size, &chat, why, sizeof(why))) {
         json_object *root = parse_strictly(body, size);
         check_meaning(&chat, root);
         check_splice(&chat, body, size);

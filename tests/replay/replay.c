@@ -285,6 +285,7 @@ struct conf *replay_conf(void)
 void replay_chat(const char *body)
 {
     struct exchange_request request = {
+        .kind = CHAT_MESSAGES,
         .endpoint = "/chat/completions",
         .request_id = "req-1",
         .body = xstrdup(body),

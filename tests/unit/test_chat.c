@@ -39,8 +39,8 @@ START_TEST(reads_what_matters)
     for (size_t i = 0; i < UNIT_ROWS(good); i++) {
         struct chat_request chat;
         char why[128] = "", *body = copy(good[i].body);
-        ck_assert_msg(chat_read(body, strlen(good[i].body), &chat, why, sizeof(why)), "%s: %s",
-                      good[i].body, why);
+        ck_assert_msg(chat_read(CHAT_MESSAGES, body, strlen(good[i].body), &chat, why, sizeof(why)),
+                      "%s: %s", good[i].body, why);
         ck_assert_msg(chat.has_model == good[i].has_model, "%s", good[i].body);
         ck_assert_msg(chat.is_stream == good[i].is_stream, "%s", good[i].body);
         ck_assert_msg(chat.has_stream_options == good[i].has_stream_options, "%s", good[i].body);
@@ -102,9 +102,39 @@ START_TEST(refuses_what_is_no_chat_request)
     for (size_t i = 0; i < UNIT_ROWS(bad); i++) {
         struct chat_request chat;
         char why[160] = "", *body = copy(bad[i].body);
-        ck_assert_msg(!chat_read(body, strlen(bad[i].body), &chat, why, sizeof(why)), "%s",
-                      bad[i].body);
+        ck_assert_msg(!chat_read(CHAT_MESSAGES, body, strlen(bad[i].body), &chat, why, sizeof(why)),
+                      "%s", bad[i].body);
         ck_assert_str_eq(why, bad[i].why);
+        free(body);
+    }
+}
+END_TEST
+
+static const struct {
+    enum chat_kind kind;
+    const char *body, *why; /* why "": it is good */
+    bool is_stream;
+} kinds[] = {
+    {CHAT_PROMPT, "{\"prompt\":\"p\",\"stream\":true}", "", true},
+    {CHAT_PROMPT, "{\"prompt\":[\"p\"],\"messages\":1,\"messages\":2}", "", false},
+    {CHAT_PROMPT, "{\"messages\":[]}", "\"prompt\" is missing", false},
+    {CHAT_PROMPT, "{\"prompt\":1,\"prompt\":2}", "\"prompt\" is given twice", false},
+    {CHAT_INPUT, "{\"input\":[1,2],\"model\":\"e\"}", "", false},
+    {CHAT_INPUT, "{\"input\":\"x\",\"stream\":true}", "", false},
+    {CHAT_INPUT, "{\"prompt\":\"x\"}", "\"input\" is missing", false},
+};
+
+START_TEST(each_kind_demands_its_own_member)
+{
+    for (size_t i = 0; i < UNIT_ROWS(kinds); i++) {
+        struct chat_request chat;
+        char why[160] = "", *body = copy(kinds[i].body);
+        bool is_good =
+            chat_read(kinds[i].kind, body, strlen(kinds[i].body), &chat, why, sizeof(why));
+        ck_assert_str_eq(why, kinds[i].why);
+        ck_assert_int_eq(is_good, kinds[i].why[0] == '\0');
+        if (is_good)
+            ck_assert_int_eq(chat.is_stream, kinds[i].is_stream);
         free(body);
     }
 }
@@ -120,7 +150,7 @@ START_TEST(refuses_deep_nesting_quickly)
     memcpy(body, head, strlen(head));
     memset(body + strlen(head), '[', DEPTH);
     struct chat_request chat;
-    ck_assert(!chat_read(body, strlen(head) + DEPTH, &chat, why, sizeof(why)));
+    ck_assert(!chat_read(CHAT_MESSAGES, body, strlen(head) + DEPTH, &chat, why, sizeof(why)));
     ck_assert_str_eq(why, "request body is not valid JSON: nested too deeply at offset 139");
     free(body);
 }
@@ -130,7 +160,7 @@ START_TEST(a_reason_fits_its_buffer)
 {
     struct chat_request chat;
     char why[8];
-    ck_assert(!chat_read("{}", 2, &chat, why, sizeof(why)));
+    ck_assert(!chat_read(CHAT_MESSAGES, "{}", 2, &chat, why, sizeof(why)));
     ck_assert_str_eq(why, "\"messag");
 }
 END_TEST
@@ -175,7 +205,8 @@ START_TEST(splices_the_model)
         struct chat_request chat;
         size_t len = strlen(splices[i].body);
         char why[128] = "", *body = copy(splices[i].body);
-        ck_assert_msg(chat_read(body, len, &chat, why, sizeof(why)), "%s: %s", body, why);
+        ck_assert_msg(chat_read(CHAT_MESSAGES, body, len, &chat, why, sizeof(why)), "%s: %s", body,
+                      why);
         size_t out_len = chat_upstream_length(&chat, len, splices[i].model);
         ck_assert_msg(out_len == strlen(splices[i].upstream), "%s: %zu", splices[i].body, out_len);
         char *out = xmalloc(out_len);
@@ -187,5 +218,6 @@ START_TEST(splices_the_model)
 }
 END_TEST
 
-UNIT_MAIN("chat", reads_what_matters, refuses_what_is_no_chat_request, refuses_deep_nesting_quickly,
-          a_reason_fits_its_buffer, splices_the_model)
+UNIT_MAIN("chat", reads_what_matters, refuses_what_is_no_chat_request,
+          each_kind_demands_its_own_member, refuses_deep_nesting_quickly, a_reason_fits_its_buffer,
+          splices_the_model)

@@ -112,6 +112,11 @@ void conf_free(struct conf **conf);
 /* Appends the settings as in force, as YAML, secrets masked. */
 void conf_print_effective(const struct conf *conf, struct buf *out);
 
+/* For a reload: appends the keys that differ but take effect at a restart only, as "server.user,
+ * tracker.shm", and returns how many there are. */
+size_t conf_print_fixed_changes(const struct conf *running, const struct conf *fresh,
+                                struct buf *out);
+
 /* Index of the chain of that name, or of the default chain when there is none. */
 uint32_t conf_chain_find(const struct conf *conf, const char *name, size_t len);
 /* The same, without falling back: -1 when there is no such chain. */

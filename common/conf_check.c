@@ -141,16 +141,6 @@ static void read_mapping(struct conf_reader *reader, const struct conf_field *fi
     free(where);
 }
 
-/* Is the field a list with something in it? */
-static bool is_filled_list(struct conf_reader *reader, const struct conf_field *field)
-{
-    if (field->node->kind != CONF_NODE_LIST)
-        conf_complain_type(reader, field, "a list");
-    else if (field->node->n_items == 0)
-        conf_complain(reader, field, "needs at least one element");
-    return field->node->kind == CONF_NODE_LIST && field->node->n_items > 0;
-}
-
 /* Reads element i of a list of mappings into base. Returns whether it is a mapping. */
 static bool read_item(struct conf_reader *reader, const struct conf_field *list, size_t i,
                       const char *where, void *base)
@@ -185,7 +175,7 @@ static void settle_base_url(struct conf_reader *reader, const char *where,
 
 static void read_providers(struct conf_reader *reader, const struct conf_field *field)
 {
-    if (!is_filled_list(reader, field))
+    if (!conf_is_filled_list(reader, field))
         return;
     struct conf *conf = reader->conf;
     conf->n_providers = (uint32_t)field->node->n_items;
@@ -200,7 +190,7 @@ static void read_providers(struct conf_reader *reader, const struct conf_field *
 
 static void read_chains(struct conf_reader *reader, const struct conf_field *field)
 {
-    if (!is_filled_list(reader, field))
+    if (!conf_is_filled_list(reader, field))
         return;
     struct conf *conf = reader->conf;
     conf->n_chains = (uint32_t)field->node->n_items;
@@ -228,8 +218,13 @@ static struct conf_draft *new_draft(struct conf_reader *reader)
 
 static void read_entries(struct conf_reader *reader, const struct conf_field *field)
 {
-    if (!is_filled_list(reader, field))
+    if (!conf_is_filled_list(reader, field))
         return;
+    if (reader->n_drafts + field->node->n_items > CONF_ENTRIES_MAX) {
+        conf_complain(reader, field, "makes more than %d entries in all chains together",
+                      CONF_ENTRIES_MAX);
+        return;
+    }
     const struct conf_chain *chain = field->base;
     for (size_t i = 0; i < field->node->n_items; i++) {
         struct conf_draft *draft = new_draft(reader);

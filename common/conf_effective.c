@@ -1,5 +1,6 @@
 /* Prints the settings in force, by the schema, as a configuration file that loads again (with its
- * secrets masked, of course). See conf_print_effective in conf.h. Pure. */
+ * secrets masked, of course); and tells which of two configurations' settings differ by comparing
+ * what is printed of them. See conf.h. Pure. */
 #include <string.h>
 
 #include "common/conf_schema.h"
@@ -199,4 +200,30 @@ static void print_section(const struct printer *p, const struct conf_section *se
 void conf_print_effective(const struct conf *conf, struct buf *out)
 {
     print_section(&(struct printer){conf, conf, 0, out}, &conf_schema);
+}
+
+static bool prints_the_same(const struct conf *a, const struct conf *b, const struct conf_key *key)
+{
+    struct buf of_a = BUF_INIT, of_b = BUF_INIT;
+    print_kind[key->kind](&(struct printer){a, a, 0, &of_a}, key);
+    print_kind[key->kind](&(struct printer){b, b, 0, &of_b}, key);
+    bool is_same = strcmp(buf_cstr(&of_a), buf_cstr(&of_b)) == 0;
+    buf_free(&of_a);
+    buf_free(&of_b);
+    return is_same;
+}
+
+size_t conf_print_fixed_changes(const struct conf *running, const struct conf *fresh,
+                                struct buf *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < conf_schema.n_keys; i++) {
+        const struct conf_section *section = conf_schema.keys[i].section;
+        for (size_t j = 0; section != NULL && j < section->n_keys; j++) {
+            const struct conf_key *key = &section->keys[j];
+            if (key->is_fixed && !prints_the_same(running, fresh, key))
+                buf_printf(out, "%s%s.%s", n++ != 0 ? ", " : "", section->path, key->name);
+        }
+    }
+    return n;
 }

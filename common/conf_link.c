@@ -23,15 +23,16 @@ uint64_t pair_key_hash(const char *provider_id, const char *model)
     return hash != 0 ? hash : 1;
 }
 
-/* The value at a key of a section at the top, NULL where the file does not have it. */
-static const struct conf_node *top_value(const struct conf_reader *reader, const char *section,
-                                         const char *key)
+/* The place of a value; where the file does not have it, of the nearest thing around it. */
+static struct conf_place value_place(const struct conf_reader *reader, const char *section,
+                                     const char *key)
 {
     const struct conf_node *map = conf_node_get(reader->root, section, NULL);
-    if (map == NULL || map->kind != CONF_NODE_MAP)
-        return map;
-    const struct conf_node *value = key != NULL ? conf_node_get(map, key, NULL) : NULL;
-    return value != NULL ? value : map;
+    if (map == NULL)
+        return reader->root->place;
+    const struct conf_node *value =
+        map->kind == CONF_NODE_MAP ? conf_node_get(map, key, NULL) : NULL;
+    return value != NULL ? value->place : map->place;
 }
 
 static struct conf_place item_place(const struct conf_reader *reader, const char *list, size_t i,
@@ -51,8 +52,7 @@ static void link_times(struct conf_reader *reader)
     if (conf->mid_stream_cooldown_max_ms == 0)
         conf->mid_stream_cooldown_max_ms = conf->mid_stream_cooldown_ms;
     else if (conf->mid_stream_cooldown_max_ms < conf->mid_stream_cooldown_ms)
-        conf_faults_add(reader->faults,
-                        top_value(reader, "settings", "midStreamCooldownMaxMs")->place,
+        conf_faults_add(reader->faults, value_place(reader, "settings", "midStreamCooldownMaxMs"),
                         "settings.midStreamCooldownMaxMs must be at least midStreamCooldownMs "
                         "(%u), not %u",
                         conf->mid_stream_cooldown_ms, conf->mid_stream_cooldown_max_ms);
@@ -80,23 +80,60 @@ static void index_chains(struct conf_reader *reader, struct conf_index *index)
         index_name(reader, index, "chains", "name", reader->conf->chains[i].name, i);
 }
 
+/* Suggestions cost time for every name in the file; whoever has this many faults is past them. */
+#define SUGGESTIONS_MAX 100
+
+/* A kind of name that one value uses and another place defines. */
+struct known_names {
+    const char *complaint;
+    uint32_t n;
+    const char *(*name_at)(const struct conf *conf, uint32_t i); /* NULL where a fault was noted */
+};
+
+static const char *nearest_name(const struct conf_reader *reader, const struct known_names *known,
+                                const char *name)
+{
+    struct conf_nearest nearest = conf_nearest_start(name, strlen(name));
+    for (uint32_t i = 0; i < known->n && reader->faults->n_errors < SUGGESTIONS_MAX; i++)
+        if (known->name_at(reader->conf, i) != NULL)
+            conf_nearest_offer(&nearest, known->name_at(reader->conf, i));
+    return nearest.best;
+}
+
+/* Notes `WHAT: "NAME" COMPLAINT; the nearest is "..."` */
+static void refuse_unknown_name(struct conf_reader *reader, struct conf_place place,
+                                const char *what, const char *name, const struct known_names *known)
+{
+    struct buf text = BUF_INIT;
+    const char *nearest = nearest_name(reader, known, name);
+    conf_put_shown(&text, name, strlen(name));
+    buf_printf(&text, " %s", known->complaint);
+    if (nearest != NULL) {
+        buf_puts(&text, "; the nearest is ");
+        conf_put_shown(&text, nearest, strlen(nearest));
+    }
+    conf_faults_add(reader->faults, place, "%s: %s", what, buf_cstr(&text));
+    buf_free(&text);
+}
+
+static const char *provider_id_at(const struct conf *conf, uint32_t i)
+{
+    return conf->providers[i].id;
+}
+
+static const char *chain_name_at(const struct conf *conf, uint32_t i)
+{
+    return conf->chains[i].name;
+}
+
 static void refuse_unknown_provider(struct conf_reader *reader, const struct conf_draft *draft)
 {
-    const char *id = draft->entry.provider;
-    struct buf shown = BUF_INIT;
-    struct conf_nearest nearest = conf_nearest_start(id, strlen(id));
-    for (uint32_t i = 0; i < reader->conf->n_providers; i++)
-        if (reader->conf->providers[i].id != NULL)
-            conf_nearest_offer(&nearest, reader->conf->providers[i].id);
-    conf_put_shown(&shown, id, strlen(id));
-    buf_puts(&shown, " is the id of no provider");
-    if (nearest.best != NULL) {
-        buf_puts(&shown, "; the nearest is ");
-        conf_put_shown(&shown, nearest.best, strlen(nearest.best));
-    }
-    conf_faults_add(reader->faults, conf_node_get(draft->node, "provider", NULL)->place,
-                    "%sprovider: %s", draft->where, buf_cstr(&shown));
-    buf_free(&shown);
+    struct known_names known = {"is the id of no provider", reader->conf->n_providers,
+                                provider_id_at};
+    char *what = xasprintf("%sprovider", draft->where);
+    refuse_unknown_name(reader, conf_node_get(draft->node, "provider", NULL)->place, what,
+                        draft->entry.provider, &known);
+    free(what);
 }
 
 /* The index of the pair, which is made when it is new. */
@@ -151,14 +188,9 @@ static void link_pairs(struct conf_reader *reader, const struct conf_index *prov
     conf->pairs = xcalloc(reader->n_drafts, sizeof(*conf->pairs));
     link_drafts(reader, providers, &names);
     if (conf->tracker_capacity != 0 && conf->n_pairs > conf->tracker_capacity)
-        conf_faults_add(
-            reader->faults,
-            top_value(reader,
-                      conf_node_get(reader->root, "tracker", NULL) != NULL ? "tracker" : "chains",
-                      "capacity")
-                ->place,
-            "tracker.capacity is %u, but the chains name %u pairs", conf->tracker_capacity,
-            conf->n_pairs);
+        conf_faults_add(reader->faults, value_place(reader, "tracker", "capacity"),
+                        "tracker.capacity is %u, but the chains name %u pairs",
+                        conf->tracker_capacity, conf->n_pairs);
     for (uint32_t i = 0; i < conf->n_pairs; i++)
         free(names.names[i]);
     free(names.names);
@@ -167,28 +199,16 @@ static void link_pairs(struct conf_reader *reader, const struct conf_index *prov
 
 static void link_default_chain(struct conf_reader *reader, const struct conf_index *chains)
 {
+    struct known_names known = {"is the name of no chain", reader->conf->n_chains, chain_name_at};
     const char *name = reader->default_chain;
     if (name == NULL || reader->conf->n_chains == 0)
         return;
     uint32_t found = conf_index_get(chains, name, strlen(name));
-    if (found != CONF_INDEX_NONE) {
+    if (found != CONF_INDEX_NONE)
         reader->conf->default_chain = found;
-        return;
-    }
-    struct conf_nearest nearest = conf_nearest_start(name, strlen(name));
-    for (uint32_t i = 0; i < reader->conf->n_chains; i++)
-        if (reader->conf->chains[i].name != NULL)
-            conf_nearest_offer(&nearest, reader->conf->chains[i].name);
-    struct buf text = BUF_INIT;
-    conf_put_shown(&text, name, strlen(name));
-    buf_puts(&text, " is the name of no chain");
-    if (nearest.best != NULL) {
-        buf_puts(&text, "; the nearest is ");
-        conf_put_shown(&text, nearest.best, strlen(nearest.best));
-    }
-    conf_faults_add(reader->faults, top_value(reader, "settings", "defaultChain")->place,
-                    "settings.defaultChain: %s", buf_cstr(&text));
-    buf_free(&text);
+    else
+        refuse_unknown_name(reader, value_place(reader, "settings", "defaultChain"),
+                            "settings.defaultChain", name, &known);
 }
 
 void conf_link(struct conf_reader *reader)

@@ -10,7 +10,7 @@
 /* Reads one element into base; the element's name in messages is "apiKeys[2]". */
 typedef void read_element_fn(struct conf_reader *reader, const struct conf_field *field);
 
-static bool is_list(struct conf_reader *reader, const struct conf_field *field)
+bool conf_is_filled_list(struct conf_reader *reader, const struct conf_field *field)
 {
     if (field->node->kind != CONF_NODE_LIST)
         conf_complain_type(reader, field, "a list");
@@ -28,18 +28,17 @@ static void read_element(struct conf_reader *reader, const struct conf_field *li
     key.offset = 0;
     struct conf_field field = {&key, list->where, list->node->items[i],
                                (char *)base + i * element_size};
-    if (field.node->kind == CONF_NODE_BAD)
-        ;
-    else if (conf_node_type(field.node) == CONF_TYPE_NOTHING)
+    bool is_empty = conf_node_type(field.node) == CONF_TYPE_NOTHING;
+    if (is_empty && field.node->kind != CONF_NODE_BAD)
         conf_complain(reader, &field, "needs a value");
-    else
+    else if (field.node->kind != CONF_NODE_BAD)
         read(reader, &field);
     free(name);
 }
 
 void conf_read_secrets(struct conf_reader *reader, const struct conf_field *field)
 {
-    if (!is_list(reader, field))
+    if (!conf_is_filled_list(reader, field))
         return;
     struct conf *conf = reader->conf;
     conf->n_api_keys = (uint32_t)field->node->n_items;
@@ -90,7 +89,7 @@ static void read_address(struct conf_reader *reader, const struct conf_field *fi
 
 void conf_read_listen(struct conf_reader *reader, const struct conf_field *field)
 {
-    if (!is_list(reader, field))
+    if (!conf_is_filled_list(reader, field))
         return;
     if (field->node->n_items > CONF_LISTEN_MAX) {
         conf_complain(reader, field, "must have at most %d elements", CONF_LISTEN_MAX);

@@ -60,6 +60,8 @@ char *conf_take_path(const struct conf_reader *reader, char *path);
 conf_read_fn conf_read_secret;
 
 /* conf_lists.c: lists of scalars. */
+/* Is the field a list with something in it? If not, the fault has been noted. */
+bool conf_is_filled_list(struct conf_reader *reader, const struct conf_field *field);
 conf_read_fn conf_read_secrets, conf_read_listen;
 
 /* conf_link.c: what can be checked only when everything has been read: names, pairs, sums. */

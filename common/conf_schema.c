@@ -57,7 +57,7 @@ static const char *const provider_type_urls[] = {
 
 /* clang-format off */
 static const struct conf_key settings_keys[] = {
-    {KEY("port"), IN(conf, port), INT(1, 65535), PRESET("3429"), FIXED,
+    {KEY("port"), IN(conf, port), INT(1, 65535), PRESET("3429"),
      HELP("the port of the listen addresses that name none")},
     {KEY("apiKeys"), IN(conf, api_keys), TEXT(CONF_SECRETS, CONF_SECRET_MAX), REQUIRED,
      HELP("the keys clients may use")},
@@ -107,7 +107,7 @@ static const struct conf_key settings_keys[] = {
 
 static const struct conf_key server_keys[] = {
     {KEY("listen"), IN(conf, listen), TEXT(CONF_LISTEN, CONF_PATH_MAX),
-     PRESET("127.0.0.1"), FIXED,
+     PRESET("127.0.0.1"),
      HELP("where clients connect: ADDRESS, ADDRESS:PORT, [v6]:PORT or unix:PATH")},
     {KEY("workers"), IN(conf, workers), .kind = CONF_WORKERS, .min = 1, .max = CONF_WORKERS_MAX,
      PRESET("auto"), HELP("worker processes; auto = one a CPU")},
@@ -117,9 +117,9 @@ static const struct conf_key server_keys[] = {
      HELP("whom the workers run as when weir is started by root")},
     {KEY("group"), IN(conf, group), TEXT(CONF_TEXT, CONF_NAME_MAX), FIXED,
      HELP("their group, and that of the tracker's socket and table")},
-    {KEY("accessLog"), IN(conf, access_log), TEXT(CONF_PATH, CONF_PATH_MAX),
+    {KEY("accessLog"), IN(conf, access_log), TEXT(CONF_PATH, CONF_PATH_MAX), FIXED,
      HELP("a file that gets a line a request")},
-    {KEY("errorLog"), IN(conf, error_log), TEXT(CONF_PATH, CONF_PATH_MAX),
+    {KEY("errorLog"), IN(conf, error_log), TEXT(CONF_PATH, CONF_PATH_MAX), FIXED,
      HELP("a file for the log, instead of syslog")},
     {KEY("maxConnections"), IN(conf, max_connections), INT(1, CONF_CONNECTIONS_MAX),
      PRESET("10000"), HELP("client connections, per worker")},

@@ -21,6 +21,7 @@
 /* Most elements and greatest numbers. */
 #define CONF_INT_MAX         2147483647
 #define CONF_LISTEN_MAX      64
+#define CONF_ENTRIES_MAX     65536 /* of all chains together */
 #define CONF_WORKERS_MAX     256
 #define CONF_CONNECTIONS_MAX 1000000
 #define CONF_CAPACITY_MAX    65536

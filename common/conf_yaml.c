@@ -8,6 +8,9 @@
 #include "common/alloc.h"
 #include "common/conf_index.h"
 
+/* libyaml skips it only where it guesses the encoding itself. */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 struct anchor {
     char *name;
     struct conf_node *node;
@@ -331,12 +334,13 @@ static int run_parser(struct builder *b, yaml_parser_t *parser)
 int conf_tree_parse(struct conf_tree *tree, const char *text, size_t len,
                     struct conf_faults *faults)
 {
-    struct builder b = {.tree = tree, .faults = faults, .text = text, .len = len};
+    size_t mark = len >= 3 && memcmp(text, BYTE_ORDER_MARK, 3) == 0 ? 3 : 0;
+    struct builder b = {tree, faults, .text = text + mark, .len = len - mark};
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser))
         abort();
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)b.text, b.len);
     int rc = run_parser(&b, &parser);
     yaml_parser_delete(&parser);
     for (size_t i = 0; i < b.n_anchors; i++)

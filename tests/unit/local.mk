@@ -1,6 +1,7 @@
 # Unit tests: one program for each pure file, linked with nothing but the archive it is in. A test
 # is three lines here: its name in UNIT_TESTS, and its LDADD and CFLAGS.
 EXTRA_DIST += tests/unit/unit.h
+EXTRA_DIST += tests/unit/conf_fixture.h
 if HAVE_CHECK
 UNIT_TESTS =
 UNIT_LIBS = libcommon.a $(JSONC_LIBS) $(YAML_LIBS) $(CHECK_LIBS)
@@ -53,6 +54,34 @@ tests_unit_test_sim_http_CFLAGS = $(UNIT_CFLAGS)
 UNIT_TESTS += tests/unit/test_sim_scenario
 tests_unit_test_sim_scenario_LDADD = libsim.a $(UNIT_LIBS)
 tests_unit_test_sim_scenario_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_conf
+tests_unit_test_conf_LDADD = $(UNIT_LIBS)
+tests_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_conf_check
+tests_unit_test_conf_check_LDADD = $(UNIT_LIBS)
+tests_unit_test_conf_check_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_conf_yaml
+tests_unit_test_conf_yaml_LDADD = $(UNIT_LIBS)
+tests_unit_test_conf_yaml_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_conf_url
+tests_unit_test_conf_url_LDADD = $(UNIT_LIBS)
+tests_unit_test_conf_url_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_conf_listen
+tests_unit_test_conf_listen_LDADD = $(UNIT_LIBS)
+tests_unit_test_conf_listen_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_conf_nearest
+tests_unit_test_conf_nearest_LDADD = $(UNIT_LIBS)
+tests_unit_test_conf_nearest_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_conf_load
+tests_unit_test_conf_load_LDADD = $(UNIT_LIBS)
+tests_unit_test_conf_load_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)

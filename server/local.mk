@@ -26,7 +26,10 @@ libserver_a_SOURCES = \
 	server/attempt.c server/attempt.h \
 	server/client_http.c server/client_http.h \
 	server/endpoints.c server/endpoints.h \
-	server/exchange.c server/exchange.h \
+	server/exchange.c server/exchange.h server/exchange_state.h \
+	server/exchange_attempt.c \
+	server/exchange_finish.c \
+	server/exchange_route.c \
 	server/inherit.h \
 	server/listen.c server/listen.h \
 	server/master.c server/master.h \

@@ -1,0 +1,238 @@
+/* How an exchange ends: the answer, the provider's or weir's own error, the end of a stream; then
+ * the access log, and the one exit. See exchange_state.h. */
+#include "server/exchange_state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "server/access_log.h"
+#include "server/turn.h"
+
+/* The trail, with the attempt that still runs as its last step. */
+void exchange_put_trail(const struct exchange *x, struct buf *out)
+{
+    trail_put(&x->trail, x->env.conf, out);
+    if (x->attempt == NULL || x->is_recorded)
+        return;
+    const struct conf_pair *pair = &x->env.conf->pairs[attempt_pair(x->attempt)];
+    uint64_t elapsed_ns = clock_boot_ns() - attempt_result(x->attempt)->started_at;
+    buf_printf(out, "%s%s/%s=%s;%" PRIu64 "ms", x->trail.n > 0 ? ", " : "", pair->provider->id,
+               pair->model, outcome_info(OUTCOME_NONE)->word, elapsed_ns / CLOCK_NS_PER_MS);
+}
+
+void exchange_put_common_headers(const struct exchange *x, struct buf *out)
+{
+    buf_printf(out, "X-Request-Id: %s\r\n", x->request_id);
+    if (x->chain != NULL)
+        buf_printf(out, "X-Weir-Attempts: %u\r\n", x->next_entry);
+    if (x->request.explain && x->chain != NULL) {
+        buf_puts(out, "X-Weir-Trail: ");
+        exchange_put_trail(x, out);
+        buf_puts(out, "\r\n");
+    }
+}
+
+void exchange_put_provider_header(const struct exchange *x, uint32_t pair, struct buf *out)
+{
+    const struct conf_pair *p = &x->env.conf->pairs[pair];
+    buf_printf(out, "X-Weir-Provider: %s/%s\r\n", p->provider->id, p->model);
+}
+
+void exchange_put_stream_headers(struct buf *out)
+{
+    buf_puts(out, "Content-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+                  "X-Accel-Buffering: no\r\n");
+}
+
+static void send_whole(struct exchange *x, int status, const char *content_type,
+                       const struct buf *extra_headers, const char *body, size_t len)
+{
+    struct buf headers = BUF_INIT;
+    buf_printf(&headers, "Content-Type: %s\r\n", content_type);
+    if (extra_headers != NULL)
+        buf_put(&headers, extra_headers->data, extra_headers->len);
+    exchange_put_common_headers(x, &headers);
+    x->status = status;
+    x->answer_bytes = len;
+    x->ops->head(x->client, status, headers.data, headers.len, (int64_t)len);
+    const struct iovec piece = {(void *)body, len};
+    x->ops->body(x->client, &piece, 1);
+    buf_free(&headers);
+}
+
+/* An error as a JSON document: as the answer's body, or, when a heartbeat has sent a 200 head
+ * already, as the closing event. SDKs raise on an `error` member, and crash on what is no JSON. */
+static void send_error(struct exchange *x, int status, const char *content_type,
+                       const struct buf *extra_headers, const char *body, size_t len)
+{
+    if (x->relay.is_head_sent) {
+        relay_error_json(&x->relay, body, len);
+        x->status = 200;
+    } else {
+        send_whole(x, status, content_type, extra_headers, body, len);
+    }
+}
+
+static void send_own_error(struct exchange *x, enum answer_error error, const struct buf *headers)
+{
+    struct buf body = BUF_INIT;
+    answer_put_error(&body, error, x->message.data != NULL ? x->message.data : "", x->message.len);
+    send_error(x, answer_error_status(error), "application/json", headers, body.data, body.len);
+    buf_free(&body);
+}
+
+/* Until the soonest cooldown among the chain's pairs ends; 0 when none is in cooldown. */
+static uint64_t soonest_ms(struct exchange *x)
+{
+    uint64_t soonest = 0, now_at = clock_boot_ns();
+    for (uint32_t i = 0; i < x->trail.n; i++) {
+        struct tableview_pick pick;
+        uint64_t rest_ms = 0;
+        if (tableview_verdict(x->env.view, x->trail.steps[i].pair, now_at, &pick, &rest_ms) !=
+            OUTCOME_IN_COOLDOWN)
+            rest_ms =
+                x->trail.steps[i].outcome != OUTCOME_IN_COOLDOWN ? x->trail.steps[i].rest_ms : 0;
+        if (rest_ms != 0 && (soonest == 0 || rest_ms < soonest))
+            soonest = rest_ms;
+    }
+    return soonest;
+}
+
+static void finish_exhausted(struct exchange *x)
+{
+    struct buf headers = BUF_INIT;
+    uint64_t wait_ms = soonest_ms(x);
+    if (wait_ms != 0)
+        buf_printf(&headers, "Retry-After: %" PRIu64 "\r\nretry-after-ms: %" PRIu64 "\r\n",
+                   (wait_ms + 999) / 1000, wait_ms);
+    buf_puts(&x->message, "All providers exhausted: ");
+    trail_describe(&x->trail, x->env.conf, &x->message);
+    send_own_error(x, ERROR_ALL_EXHAUSTED, &headers);
+    buf_free(&headers);
+}
+
+static void finish_answer(struct exchange *x)
+{
+    const struct attempt_result *r = attempt_result(x->attempt);
+    struct buf headers = BUF_INIT;
+    exchange_put_provider_header(x, attempt_pair(x->attempt), &headers);
+    send_whole(x, 200, "application/json", &headers, r->body, r->body_len);
+    buf_free(&headers);
+}
+
+static bool is_error_json(const char *body, size_t len)
+{
+    struct answer_facts facts;
+    answer_read(body, len, &facts);
+    return facts.kind == ANSWER_ERROR;
+}
+
+static void finish_provider(struct exchange *x)
+{
+    struct buf headers = BUF_INIT;
+    if (x->attempt != NULL) /* a content filter's, relayed at once */
+        exchange_keep_error(x, attempt_result(x->attempt));
+    if (x->relay.is_head_sent && !is_error_json(x->kept.body, x->kept.len)) {
+        finish_exhausted(x);
+        return;
+    }
+    exchange_put_provider_header(x, x->kept.pair, &headers);
+    send_error(x, x->kept.status, x->kept.content_type, &headers, x->kept.body, x->kept.len);
+    buf_free(&headers);
+}
+
+static void finish_refused(struct exchange *x)
+{
+    send_own_error(x, x->refusal, NULL);
+}
+
+static void finish_streamed(struct exchange *x)
+{
+    relay_done(&x->relay);
+    x->status = 200;
+}
+
+static void finish_broken(struct exchange *x)
+{
+    relay_error(&x->relay, outcome_info(x->outcome)->error_code, x->message.data, x->message.len);
+    x->status = 200;
+}
+
+static void (*const endings[])(struct exchange *x) = {
+    [ENDING_REFUSED] = finish_refused,   [ENDING_ANSWER] = finish_answer,
+    [ENDING_PROVIDER] = finish_provider, [ENDING_EXHAUSTED] = finish_exhausted,
+    [ENDING_STREAMED] = finish_streamed, [ENDING_BROKEN] = finish_broken,
+};
+
+static void write_access(const struct exchange *x)
+{
+    if (!access_log_is_on())
+        return;
+    uint64_t now_at = clock_boot_ns();
+    const struct conf_pair *pair = NULL;
+    if (x->trail.n > 0 && (x->ending == ENDING_ANSWER || x->ending == ENDING_STREAMED ||
+                           x->ending == ENDING_BROKEN || x->outcome == OUTCOME_CLIENT_LEFT))
+        pair = &x->env.conf->pairs[x->trail.steps[x->trail.n - 1].pair];
+    const char *word = outcome_info(x->outcome)->word;
+    struct buf trail = BUF_INIT;
+    exchange_put_trail(x, &trail);
+    if (x->ending == ENDING_REFUSED)
+        word = answer_error_code(x->refusal);
+    else if (x->ending == ENDING_EXHAUSTED)
+        word = answer_error_code(ERROR_ALL_EXHAUSTED);
+    access_log_write(&(struct access_record){
+        .request_id = x->request_id,
+        .method = "POST",
+        .path = x->request.endpoint,
+        .chain = x->chain != NULL ? x->chain->name : NULL,
+        .provider = pair != NULL ? pair->provider->id : NULL,
+        .model = pair != NULL ? pair->model : NULL,
+        .attempts = x->trail.n,
+        .status = x->status,
+        .bytes = x->answer_bytes + x->relay.sent_bytes,
+        .duration_us = (now_at - x->request.received_at) / 1000,
+        .first_token_us =
+            x->first_token_at != 0 ? (x->first_token_at - x->request.received_at) / 1000 : 0,
+        .prompt_tokens = x->prompt_tokens,
+        .completion_tokens = x->completion_tokens,
+        .outcome = word,
+        .trail = buf_cstr(&trail),
+    });
+    buf_free(&trail);
+}
+
+static void destroy(void *ptr)
+{
+    struct exchange *x = ptr;
+    relay_deinit(&x->relay);
+    trail_free(&x->trail);
+    buf_free(&x->message);
+    free(x->kept.body);
+    free(x->kept.content_type);
+    free(x->request.body);
+    free(x->request_id);
+    free(x);
+}
+
+/* The one exit. */
+void exchange_leave(struct exchange *x)
+{
+    write_access(x);
+    exchange_set_state(x, EX_OVER);
+    report_unwait(x->env.report, &x->waiter);
+    if (x->attempt != NULL)
+        attempt_free(&x->attempt);
+    if (x->is_counted)
+        wcounter_set(&x->env.slot->active_streams, wcounter_get(&x->env.slot->active_streams) - 1);
+    x->ops->set_timer(x->client, 0);
+    turn_defer(destroy, x);
+}
+
+enum step exchange_step_finish(struct exchange *x)
+{
+    endings[x->ending](x);
+    exchange_leave(x);
+    x->ops->end(x->client);
+    return WAIT;
+}

@@ -1,0 +1,153 @@
+/* The first half of an exchange's road: reads the body, finds the chain, chooses the entry, starts
+ * its attempt. See exchange_state.h. */
+#include "server/exchange_state.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "server/choose.h"
+
+/* One byte longer than any chain's or pair's name, so that a name that is cut matches none. */
+#define ROUTE_NAME_BYTES (CONF_PROVIDER_ID_MAX + 1 + CONF_MODEL_MAX + 2)
+
+static enum step refuse(struct exchange *x, enum answer_error error, const char *message)
+{
+    x->refusal = error;
+    buf_puts(&x->message, message);
+    return exchange_end_with(x, ENDING_REFUSED);
+}
+
+enum step exchange_step_read(struct exchange *x)
+{
+    char why[160];
+    if (!chat_read(x->request.kind, x->request.body, x->request.body_len, &x->chat, why,
+                   sizeof(why)))
+        return refuse(x, ERROR_INVALID_REQUEST, why);
+    exchange_set_state(x, EX_ROUTE);
+    return GO_ON;
+}
+
+/* The pair that `name` ("PROVIDER/MODEL") names exactly, or -1. */
+static int find_pair(const struct conf *conf, const char *name)
+{
+    for (uint32_t i = 0; i < conf->n_pairs; i++) {
+        const char *id = conf->pairs[i].provider->id;
+        size_t len = strlen(id);
+        if (strncmp(name, id, len) == 0 && name[len] == '/' &&
+            strcmp(name + len + 1, conf->pairs[i].model) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static void find_chain(struct exchange *x)
+{
+    const struct conf *conf = x->env.conf;
+    char name[ROUTE_NAME_BYTES] = "";
+    size_t len = x->chat.has_model ? jsonscan_unescape(x->chat.model, name, sizeof(name)) : 0;
+    int chain = conf_chain_lookup(conf, name, len);
+    /* A NUL in the client's name ends ours: then it is no pair's either. */
+    int pair = chain < 0 && strlen(name) == len ? find_pair(conf, name) : -1;
+    if (pair < 0) {
+        x->chain = &conf->chains[chain >= 0 ? (uint32_t)chain : conf->default_chain];
+        return;
+    }
+    x->pinned_pair = (uint32_t)pair;
+    x->pinned =
+        (struct conf_chain){.pairs = &x->pinned_pair, .n_pairs = 1, .delivery = conf->delivery};
+    x->chain = &x->pinned;
+}
+
+enum step exchange_step_route(struct exchange *x)
+{
+    const struct conf *conf = x->env.conf;
+    find_chain(x);
+    x->delivery =
+        x->request.delivery >= 0 ? (enum delivery)x->request.delivery : x->chain->delivery;
+    if (conf->deadline_ms != 0)
+        x->deadline_at = x->request.received_at + conf->deadline_ms * CLOCK_NS_PER_MS;
+    if (x->chat.is_stream && conf->stream_heartbeat_ms != 0)
+        x->heartbeat_at = clock_boot_ns() + conf->stream_heartbeat_ms * CLOCK_NS_PER_MS;
+    x->is_counted = x->chat.is_stream;
+    if (x->is_counted)
+        wcounter_add(&x->env.slot->active_streams, 1);
+    exchange_set_state(x, EX_CHOOSE);
+    return GO_ON;
+}
+
+static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
+{
+    struct exchange *x = arg;
+    return tableview_verdict(x->env.view, pair, clock_boot_ns(), &x->pick, rest_ms);
+}
+
+static void start_attempt(struct exchange *x, uint32_t pair)
+{
+    const char *model = x->env.conf->pairs[pair].model;
+    size_t len = chat_upstream_length(&x->chat, x->request.body_len, model);
+    struct attempt_spec spec = {
+        .conf = x->env.conf,
+        .transfers = x->env.transfers,
+        .pair = pair,
+        .endpoint = x->request.endpoint,
+        .request_id = x->request_id,
+        .is_stream = x->chat.is_stream,
+        .body = xmalloc(len),
+        .body_len = len,
+    };
+    chat_write_upstream(&x->chat, x->request.body, x->request.body_len, model, spec.body);
+    account_started(x->env.account, pair);
+    x->is_recorded = false;
+    x->attempt = attempt_start(&spec, &exchange_attempt_events, x);
+}
+
+static bool agree(const struct exchange *x)
+{
+    return x->kept.body != NULL && !x->has_disagreement;
+}
+
+bool exchange_is_past_deadline(const struct exchange *x)
+{
+    return x->deadline_at != 0 && clock_boot_ns() >= x->deadline_at;
+}
+
+enum step exchange_end_by_deadline(struct exchange *x)
+{
+    buf_printf(&x->message,
+               "No content within deadlineMs (%" PRIu32 " ms): ", x->env.conf->deadline_ms);
+    trail_describe(&x->trail, x->env.conf, &x->message);
+    x->refusal = ERROR_DEADLINE;
+    return exchange_end_with(x, ENDING_REFUSED);
+}
+
+enum step exchange_step_choose(struct exchange *x)
+{
+    if (exchange_is_past_deadline(x))
+        return exchange_end_by_deadline(x);
+    int entry = choose_next(x->chain, x->next_entry, verdict, x, &x->trail);
+    if (entry < 0) {
+        x->next_entry = x->chain->n_pairs;
+        return exchange_end_with(x, agree(x) ? ENDING_PROVIDER : ENDING_EXHAUSTED);
+    }
+    x->next_entry = (uint32_t)entry + 1;
+    x->retries = 0;
+    start_attempt(x, x->chain->pairs[entry]);
+    exchange_set_state(x, EX_ATTEMPT);
+    return WAIT;
+}
+
+/* The wait is over. The pair may be at rest for another reason by now: then it is passed by. */
+enum step exchange_step_retry(struct exchange *x)
+{
+    if (clock_boot_ns() < x->retry_at)
+        return WAIT;
+    x->retry_at = 0;
+    x->next_entry--;
+    uint32_t retries = x->retries;
+    exchange_set_state(x, EX_CHOOSE);
+    enum step step = exchange_step_choose(x);
+    x->retries = retries;
+    return step;
+}

@@ -24,7 +24,11 @@ libserver_a_SOURCES = \
 	server/access_log.c server/access_log.h \
 	server/account.c server/account.h \
 	server/attempt.c server/attempt.h \
+	server/client_conn.h \
 	server/client_http.c server/client_http.h \
+	server/client_input.c \
+	server/client_request.c \
+	server/client_write.c \
 	server/endpoints.c server/endpoints.h \
 	server/exchange.c server/exchange.h server/exchange_state.h \
 	server/exchange_attempt.c \

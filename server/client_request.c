@@ -1,0 +1,230 @@
+/* What a request's head asks for: endpoint, key, size, wishes. Everything that can be refused is
+ * refused here, before a body is read. See client_conn.h. */
+#include "server/client_conn.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/clock.h"
+
+#define BODY_FIRST_BYTES (64u << 10) /* room made for an announced body before it comes */
+
+static bool is_sane_id(struct http1_text id)
+{
+    if (id.len == 0 || id.len > CLIENT_REQUEST_ID_MAX)
+        return false;
+    for (size_t i = 0; i < id.len; i++)
+        if (id.at[i] <= ' ' || id.at[i] > '~' || strchr("\"\\<>{}", id.at[i]) != NULL)
+            return false;
+    return true;
+}
+
+static uint64_t next_random(struct clients *owner) /* xorshift128+: names, not secrets */
+{
+    uint64_t a = owner->id_seed[0], b = owner->id_seed[1];
+    owner->id_seed[0] = b;
+    a ^= a << 23;
+    owner->id_seed[1] = a ^ b ^ (a >> 18) ^ (b >> 5);
+    return owner->id_seed[1] + b;
+}
+
+void client_take_request_id(struct client *c, const struct http1_request *req)
+{
+    const struct http1_text *id = req != NULL ? http1_header(req, "x-request-id") : NULL;
+    if (id != NULL && is_sane_id(*id))
+        snprintf(c->request_id, sizeof(c->request_id), "%.*s", (int)id->len, id->at);
+    else
+        snprintf(c->request_id, sizeof(c->request_id), "%016" PRIx64 "%016" PRIx64,
+                 next_random(c->owner), next_random(c->owner));
+}
+
+/* In time that depends on nothing but the length of what the client sent. */
+static bool equals_constant_time(struct http1_text given, const char *key)
+{
+    size_t key_len = strlen(key);
+    unsigned char difference = given.len != key_len;
+    for (size_t i = 0; i < given.len; i++)
+        difference |= (unsigned char)(given.at[i] ^ key[key_len != 0 ? i % key_len : 0]);
+    return difference == 0;
+}
+
+static bool has_valid_key(const struct conf *conf, const struct http1_request *req)
+{
+    const struct http1_text *header = http1_header(req, "authorization");
+    bool is_valid = false;
+    if (header == NULL || header->len < 7 || strncasecmp(header->at, "Bearer ", 7) != 0)
+        return false;
+    struct http1_text key = {header->at + 7, header->len - 7};
+    for (uint32_t i = 0; i < conf->n_api_keys; i++)
+        is_valid |= equals_constant_time(key, conf->api_keys[i]);
+    return is_valid;
+}
+
+/* Sets c->endpoint, or answers 404 / 405 itself. HEAD is answered as GET without its body. */
+static bool find_endpoint(struct client *c, const struct http1_request *req)
+{
+    struct buf allow = BUF_INIT;
+    bool is_found = false;
+    c->is_head_request = http1_text_equals(req->method, "HEAD");
+    c->endpoint = NULL;
+    for (const struct client_endpoint *e = c->owner->setup.endpoints; e->path != NULL; e++) {
+        if (!http1_text_equals(req->path, e->path))
+            continue;
+        buf_printf(&allow, "%s%s", is_found ? ", " : "", e->method);
+        if (strcmp(e->method, "GET") == 0)
+            buf_puts(&allow, ", HEAD");
+        is_found = true;
+        if (http1_text_equals(req->method, c->is_head_request ? "GET" : e->method) &&
+            (!c->is_head_request || strcmp(e->method, "GET") == 0))
+            c->endpoint = e;
+    }
+    if (c->endpoint == NULL) {
+        char *header = xasprintf("Allow: %s\r\n", buf_cstr(&allow));
+        c->state = CLIENT_BUSY;
+        c->keep_alive = c->keep_alive && req->framing == HTTP1_NO_BODY;
+        client_answer_error_with(
+            c, is_found ? ERROR_METHOD_NOT_ALLOWED : ERROR_NOT_FOUND, is_found ? header : NULL,
+            is_found ? "This path does not take that method." : "There is no such path.");
+        free(header);
+    }
+    buf_free(&allow);
+    return c->endpoint != NULL;
+}
+
+static bool check_body(struct client *c, const struct http1_request *req)
+{
+    const struct conf *conf = c->owner->setup.conf;
+    if (c->endpoint->has_body && req->framing == HTTP1_NO_BODY) {
+        c->state = CLIENT_BUSY;
+        client_answer_error_with(c, ERROR_INVALID_REQUEST, NULL, "The request has no body.");
+        return false;
+    }
+    if (req->framing == HTTP1_LENGTH && req->content_length > conf->max_body_bytes) {
+        client_refuse(c, ERROR_REQUEST_TOO_LARGE, "The body is larger than server.maxBodyBytes.");
+        return false;
+    }
+    return true;
+}
+
+/* The wishes a client may have for one request; false: a 400 was sent. */
+static bool check_wishes(struct client *c, const struct http1_request *req)
+{
+    const struct http1_text *delivery = http1_header(req, "x-weir-delivery");
+    const struct http1_text *explain = http1_header(req, "x-weir-explain");
+    c->explain = explain != NULL && http1_text_equals(*explain, "1");
+    c->delivery = -1;
+    if (delivery == NULL)
+        return true;
+    if (http1_text_equals(*delivery, "stream"))
+        c->delivery = DELIVERY_STREAM;
+    else if (http1_text_equals(*delivery, "complete"))
+        c->delivery = DELIVERY_COMPLETE;
+    if (c->delivery < 0)
+        client_refuse(c, ERROR_INVALID_REQUEST, "X-Weir-Delivery is \"stream\" or \"complete\".");
+    return c->delivery >= 0;
+}
+
+static bool check_key(struct client *c, const struct http1_request *req)
+{
+    c->has_key = has_valid_key(c->owner->setup.conf, req);
+    if (c->has_key || !c->endpoint->needs_key)
+        return true;
+    c->state = CLIENT_BUSY;
+    c->keep_alive = c->keep_alive && req->framing == HTTP1_NO_BODY;
+    client_answer_error_with(
+        c, ERROR_INVALID_API_KEY, "WWW-Authenticate: Bearer\r\n",
+        "The API key is missing or wrong. Send it as: Authorization: Bearer KEY");
+    return false;
+}
+
+void client_serve(struct client *c)
+{
+    struct client_request request = {
+        .request_id = c->request_id,
+        .received_at = c->received_at,
+        .has_key = c->has_key,
+        .is_loopback = c->is_loopback,
+        .body = c->body.data != NULL ? buf_take(&c->body) : NULL,
+    };
+    request.body_len = request.body != NULL ? c->body_expected : 0;
+    c->state = CLIENT_BUSY;
+    client_set_timer_at(c, 0);
+    c->endpoint->answer(c->owner->setup.worker, c, &request);
+    free(request.body);
+}
+
+static void begin_body(struct client *c, const struct http1_request *req)
+{
+    static const struct iovec go_ahead = {(char *)"HTTP/1.1 100 Continue\r\n\r\n", 25};
+    c->framing = req->framing;
+    c->body_expected = req->framing == HTTP1_LENGTH ? req->content_length : 0;
+    http1_chunked_init(&c->chunked);
+    if (req->framing == HTTP1_NO_BODY || (req->framing == HTTP1_LENGTH && c->body_expected == 0)) {
+        if (c->endpoint->has_body)
+            buf_reserve(&c->body, 1);
+        client_serve(c);
+        return;
+    }
+    c->state = CLIENT_BODY;
+    c->body_at_timer = 0;
+    buf_reserve(&c->body,
+                c->body_expected < BODY_FIRST_BYTES ? c->body_expected + 1 : BODY_FIRST_BYTES);
+    client_set_timer_ms(c, c->owner->setup.conf->client_body_timeout_ms);
+    if (req->expect_continue)
+        client_send(c, &go_ahead, 1);
+}
+
+static void refuse_head(struct client *c, enum http1_error error, const char *why)
+{
+    static const enum answer_error kinds[] = {
+        [HTTP1_BAD] = ERROR_INVALID_REQUEST,
+        [HTTP1_TOO_MANY_HEADERS] = ERROR_HEADERS_TOO_LARGE,
+        [HTTP1_BAD_VERSION] = ERROR_HTTP_VERSION,
+        [HTTP1_EXPECTATION_FAILED] = ERROR_EXPECTATION_FAILED,
+    };
+    c->endpoint = NULL;
+    c->is_http10 = c->is_head_request = false;
+    client_take_request_id(c, NULL);
+    client_refuse(c, kinds[error], why != NULL ? why : "The request is not well-formed HTTP.");
+}
+
+static void on_head(struct client *c, const char *head, size_t len)
+{
+    struct http1_request req;
+    enum http1_error error = http1_parse_request(head, len, &req);
+    if (error != HTTP1_OK) {
+        refuse_head(c, error, req.why);
+        return;
+    }
+    c->received_at = clock_boot_ns();
+    c->is_http10 = req.version_minor == 0;
+    c->keep_alive = req.keep_alive;
+    client_take_request_id(c, &req);
+    if (find_endpoint(c, &req) && check_key(c, &req) && check_body(c, &req) &&
+        check_wishes(c, &req))
+        begin_body(c, &req);
+}
+
+/* Each takes what it can of the input and returns how much; 0: more is needed. */
+size_t client_take_head(struct client *c, const char *data, size_t len)
+{
+    size_t skip = 0;
+    size_t head_len = http1_head_end(data, len, c->head_looked, &skip);
+    if (head_len > c->owner->setup.conf->max_header_bytes ||
+        (head_len == 0 && len > c->owner->setup.conf->max_header_bytes)) {
+        c->endpoint = NULL;
+        client_take_request_id(c, NULL);
+        client_refuse(c, ERROR_HEADERS_TOO_LARGE, "The head is larger than server.maxHeaderBytes.");
+        return len;
+    }
+    if (head_len == 0) {
+        c->head_looked = len;
+        return 0;
+    }
+    c->head_looked = 0;
+    on_head(c, data + skip, head_len - skip);
+    return head_len;
+}

@@ -1,0 +1,241 @@
+/* Answers with HTTP's framing. Writes go straight to the socket; what it does not take waits in an
+ * evbuffer. See client_conn.h. */
+#include "server/client_conn.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/clock.h"
+#include "server/access_log.h"
+#include "server/turn.h"
+
+#define WRITE_PIECES_MAX 8
+
+static void queue_rest(struct client *c, const struct iovec *pieces, int n, size_t sent)
+{
+    if (c->out == NULL)
+        c->out = evbuffer_new();
+    for (int i = 0; i < n; i++) {
+        size_t skip = sent < pieces[i].iov_len ? sent : pieces[i].iov_len;
+        sent -= skip;
+        if (pieces[i].iov_len > skip)
+            evbuffer_add(c->out, (const char *)pieces[i].iov_base + skip, pieces[i].iov_len - skip);
+    }
+    event_add(&c->on_write, NULL);
+}
+
+void client_send(struct client *c, const struct iovec *pieces, int n)
+{
+    size_t total = 0;
+    for (int i = 0; i < n; i++)
+        total += pieces[i].iov_len;
+    if (c->is_broken || c->state == CLIENT_DEAD || total == 0)
+        return;
+    ssize_t sent = 0;
+    if (c->out == NULL) {
+        struct msghdr msg = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)n};
+        sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+            c->is_broken = true; /* the read event will tell the rest */
+            return;
+        }
+        if (sent < 0)
+            sent = 0;
+    }
+    if ((size_t)sent < total)
+        queue_rest(c, pieces, n, (size_t)sent);
+}
+
+void client_on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct client *c = arg;
+    int n = evbuffer_write(c->out, c->fd);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        client_drop(c);
+        return;
+    }
+    size_t left = evbuffer_get_length(c->out);
+    if (left > 0) {
+        event_add(&c->on_write, NULL);
+    } else {
+        evbuffer_free(c->out);
+        c->out = NULL;
+        if (c->state == CLIENT_LINGER)
+            shutdown(c->fd, SHUT_WR);
+    }
+    if (left < EXCHANGE_QUEUED_LOW && c->exchange != NULL)
+        exchange_client_drained(c->exchange);
+}
+
+static const char *http_date(struct clients *owner)
+{
+    time_t now = (time_t)(clock_wall_ms() / 1000);
+    if (now != owner->date_second) {
+        struct tm tm;
+        gmtime_r(&now, &tm);
+        strftime(owner->date, sizeof(owner->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        owner->date_second = now;
+    }
+    return owner->date;
+}
+
+static void send_head(void *client, int status, const char *headers, size_t headers_len,
+                      int64_t length)
+{
+    struct client *c = client;
+    struct buf head = BUF_INIT;
+    c->answer_started = true;
+    c->keep_alive = c->keep_alive && !c->owner->is_draining;
+    c->is_chunked_answer = length < 0 && !c->is_http10;
+    if (length < 0 && c->is_http10)
+        c->keep_alive = false;
+    buf_printf(&head, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, answer_reason_phrase(status),
+               http_date(c->owner));
+    if (length >= 0)
+        buf_printf(&head, "Content-Length: %" PRId64 "\r\n", length);
+    else if (c->is_chunked_answer)
+        buf_puts(&head, "Transfer-Encoding: chunked\r\n");
+    if (!c->keep_alive)
+        buf_puts(&head, "Connection: close\r\n");
+    else if (c->is_http10)
+        buf_puts(&head, "Connection: keep-alive\r\n");
+    buf_put(&head, headers, headers_len);
+    buf_puts(&head, "\r\n");
+    const struct iovec piece = {head.data, head.len};
+    client_send(c, &piece, 1);
+    buf_free(&head);
+}
+
+static void send_body(void *client, const struct iovec *pieces, int n)
+{
+    struct client *c = client;
+    if (c->is_head_request)
+        return;
+    if (!c->is_chunked_answer) {
+        client_send(c, pieces, n);
+        return;
+    }
+    struct iovec framed[WRITE_PIECES_MAX];
+    char size[24];
+    size_t total = 0;
+    for (int i = 0; i < n; i++) {
+        framed[i + 1] = pieces[i];
+        total += pieces[i].iov_len;
+    }
+    framed[0] = (struct iovec){size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", total)};
+    framed[n + 1] = (struct iovec){(char *)"\r\n", 2};
+    if (total > 0) /* an empty chunk would end the body */
+        client_send(c, framed, n + 2);
+}
+
+static void end_answer(void *client)
+{
+    struct client *c = client;
+    static const struct iovec last_chunk = {(char *)"0\r\n\r\n", 5};
+    c->exchange = NULL;
+    if (c->state == CLIENT_DEAD)
+        return;
+    if (c->is_chunked_answer)
+        client_send(c, &last_chunk, 1);
+    if (!c->keep_alive || c->owner->is_draining) {
+        client_linger(c);
+        return;
+    }
+    client_await_request(c);
+    if (c->in.len > 0)
+        turn_defer(client_go_on, c); /* a request sent ahead: not from inside this answer */
+}
+
+static size_t queued(void *client)
+{
+    struct client *c = client;
+    return c->out != NULL ? evbuffer_get_length(c->out) : 0;
+}
+
+static void exchange_timer(void *client, uint64_t due_at)
+{
+    struct client *c = client;
+    if (c->state == CLIENT_BUSY)
+        client_set_timer_at(c, due_at);
+}
+
+static const struct exchange_client exchange_ops = {send_head, send_body, end_answer, queued,
+                                                    exchange_timer};
+
+static void answer(struct client *c, int status, const char *content_type, const char *headers,
+                   const struct iovec *body, const char *outcome)
+{
+    struct buf extra = BUF_INIT;
+    buf_printf(&extra, "Content-Type: %s\r\n", content_type);
+    if (headers != NULL)
+        buf_puts(&extra, headers);
+    buf_printf(&extra, "X-Request-Id: %s\r\n", c->request_id);
+    send_head(c, status, extra.data, extra.len, (int64_t)body->iov_len);
+    send_body(c, body, 1);
+    buf_free(&extra);
+    access_log_write(&(struct access_record){
+        .request_id = c->request_id,
+        .path = c->endpoint != NULL ? c->endpoint->path : NULL,
+        .method = c->endpoint != NULL ? c->endpoint->method : NULL,
+        .status = status,
+        .bytes = body->iov_len,
+        .prompt_tokens = -1,
+        .completion_tokens = -1,
+        .outcome = outcome,
+    });
+    end_answer(c);
+}
+
+void client_answer(struct client *c, int status, const char *content_type, const char *headers,
+                   const void *body, size_t len)
+{
+    const struct iovec piece = {(void *)body, len};
+    answer(c, status, content_type, headers, &piece, "answered");
+}
+
+void client_answer_error_with(struct client *c, enum answer_error error, const char *headers,
+                              const char *message)
+{
+    struct buf body = BUF_INIT;
+    answer_put_error(&body, error, message, strlen(message));
+    const struct iovec piece = {body.data, body.len};
+    answer(c, answer_error_status(error), "application/json", headers, &piece,
+           answer_error_code(error));
+    buf_free(&body);
+}
+
+void client_answer_error(struct client *c, enum answer_error error, const char *message)
+{
+    client_answer_error_with(c, error, NULL, message);
+}
+
+/* An error after which nothing more of this connection can be understood or trusted. */
+void client_refuse(struct client *c, enum answer_error error, const char *message)
+{
+    c->state = CLIENT_BUSY;
+    c->keep_alive = false;
+    client_answer_error_with(c, error, NULL, message);
+}
+
+void client_exchange(struct client *c, const struct exchange_env *env, enum chat_kind kind,
+                     const char *endpoint, struct client_request *request)
+{
+    struct exchange_request xr = {
+        .kind = kind,
+        .endpoint = endpoint,
+        .request_id = c->request_id,
+        .body = request->body,
+        .body_len = request->body_len,
+        .received_at = c->received_at,
+        .delivery = c->delivery,
+        .explain = c->explain,
+    };
+    request->body = NULL;
+    c->exchange = exchange_new(env, &xr, &exchange_ops, c);
+    exchange_begin(c->exchange);
+}

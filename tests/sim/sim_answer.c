@@ -134,6 +134,8 @@ void answer_put_head(struct buf *b, const struct answer_head *h)
     buf_puts(b, "x-request-id: req-sim-");
     answer_put_number(b, h->number);
     buf_put(b, "\r\n", 2);
+    if (h->allow != NULL)
+        put_field(b, "Allow", h->allow);
     put_framing(b, h);
     if (h->headers != NULL)
         put_added_headers(b, h->headers);
@@ -200,10 +202,9 @@ void answer_put_usage(struct buf *b, const struct answer *a)
     buf_putc(b, '}');
 }
 
-static void put_intro(struct buf *b, const struct answer *a, const char *id, const char *object)
+void answer_put_intro(struct buf *b, const struct answer *a, const char *object)
 {
-    buf_puts(b, "{\"id\":\"");
-    buf_puts(b, id);
+    buf_puts(b, a->is_completion ? "{\"id\":\"cmpl-sim-" : "{\"id\":\"chatcmpl-sim-");
     answer_put_number(b, a->number);
     buf_puts(b, "\",\"object\":\"");
     buf_puts(b, object);
@@ -252,24 +253,37 @@ static void put_tool_call(struct buf *b, const struct scenario *s)
     buf_free(&arguments);
 }
 
-static void put_finish(struct buf *b, const struct scenario *s)
+void answer_put_finish(struct buf *b, const struct answer *a)
 {
-    const char *usual = s->is_tool ? "tool_calls" : "stop";
-    const char *finish = s->finish != NULL ? s->finish : usual;
+    const char *usual = a->scenario->is_tool && !a->is_completion ? "tool_calls" : "stop";
+    const char *finish = a->scenario->finish != NULL ? a->scenario->finish : usual;
     put_string(b, strcmp(finish, "none") == 0 ? NULL : finish);
 }
 
-static void put_chat_choice(struct buf *b, const struct scenario *s, int64_t index)
+static void put_message(struct buf *b, const struct scenario *s)
 {
-    buf_puts(b, "{\"index\":");
-    answer_put_number(b, (uint64_t)index);
-    buf_puts(b, ",\"message\":{\"role\":\"assistant\",");
+    buf_puts(b, "\"message\":{\"role\":\"assistant\",");
     if (s->is_tool)
         put_tool_call(b, s);
     else
         put_texts(b, s);
-    buf_puts(b, "},\"logprobs\":null,\"finish_reason\":");
-    put_finish(b, s);
+    buf_putc(b, '}');
+}
+
+static void put_choice(struct buf *b, const struct answer *a, int64_t index)
+{
+    buf_puts(b, "{\"index\":");
+    answer_put_number(b, (uint64_t)index);
+    buf_putc(b, ',');
+    if (a->is_completion) {
+        buf_puts(b, "\"text\":\"");
+        put_tokens(b, a->scenario, 0, a->scenario->tokens);
+        buf_putc(b, '"');
+    } else {
+        put_message(b, a->scenario);
+    }
+    buf_puts(b, ",\"logprobs\":null,\"finish_reason\":");
+    answer_put_finish(b, a);
     buf_putc(b, '}');
 }
 
@@ -282,25 +296,16 @@ static void put_end(struct buf *b, const struct answer *a)
     buf_putc(b, '}');
 }
 
-void answer_put_chat(struct buf *b, const struct answer *a)
+void answer_put_whole(struct buf *b, const struct answer *a)
 {
-    put_intro(b, a, "chatcmpl-sim-", "chat.completion");
+    answer_put_intro(b, a, a->is_completion ? "text_completion" : "chat.completion");
     buf_puts(b, ",\"choices\":[");
     for (int64_t i = 0; i < a->scenario->choices; i++) {
         if (i > 0)
             buf_putc(b, ',');
-        put_chat_choice(b, a->scenario, i);
+        put_choice(b, a, i);
     }
     buf_putc(b, ']');
-    put_end(b, a);
-}
-
-void answer_put_completion(struct buf *b, const struct answer *a)
-{
-    put_intro(b, a, "cmpl-sim-", "text_completion");
-    buf_puts(b, ",\"choices\":[{\"index\":0,\"text\":\"");
-    put_tokens(b, a->scenario, 0, a->scenario->tokens);
-    buf_puts(b, "\",\"logprobs\":null,\"finish_reason\":\"stop\"}]");
     put_end(b, a);
 }
 

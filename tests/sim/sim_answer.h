@@ -22,6 +22,7 @@ struct answer {
     uint64_t number;       /* of the request, from 1; part of the ids */
     uint64_t created;      /* seconds since 1970 */
     uint64_t prompt_bytes; /* of the request's body: what prompt_tokens are made from */
+    bool is_completion;    /* text_completion: the content is `text`, there are no roles */
     bool is_usage_wanted;
 };
 
@@ -31,6 +32,7 @@ struct answer_head {
     int64_t length;                 /* or one of the three above */
     bool is_keep_alive;             /* else Connection: close */
     const struct scenario *headers; /* whose headers to add; NULL for none */
+    const char *allow;              /* the method of a 405; NULL: none */
     uint64_t number;
     uint64_t created; /* for Date */
 };
@@ -44,10 +46,15 @@ void answer_put_error(struct buf *b, int status, const char *message, const char
 /* The error a scenario describes, as answered with its status. */
 void answer_put_scenario_error(struct buf *b, const struct scenario *s, int status);
 
-/* A whole chat.completion, text_completion, embedding list. */
-void answer_put_chat(struct buf *b, const struct answer *a);
-void answer_put_completion(struct buf *b, const struct answer *a);
+/* A whole chat.completion or text_completion; a list of one embedding. */
+void answer_put_whole(struct buf *b, const struct answer *a);
 void answer_put_embeddings(struct buf *b, const struct answer *a);
+
+/* An object's beginning: id, object, created, model. */
+void answer_put_intro(struct buf *b, const struct answer *a, const char *object);
+
+/* The finish_reason as JSON. */
+void answer_put_finish(struct buf *b, const struct answer *a);
 
 /* The usage object of an answer. */
 void answer_put_usage(struct buf *b, const struct answer *a);

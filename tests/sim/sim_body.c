@@ -229,6 +229,10 @@ static enum body_result read_model(struct cursor *c)
 {
     const char *text;
     size_t len;
+    if (c->body->has_model) {
+        c->body->error = "model occurs twice";
+        return BODY_BAD;
+    }
     if (!take(c, '"'))
         return fail(c, "model is not a string");
     if (skip_string(c, &text, &len) != BODY_GOOD)

@@ -49,12 +49,7 @@ static void build_open(struct event_shape *e)
 {
     const struct answer *a = e->answer;
     struct buf json = BUF_INIT;
-    buf_puts(&json, "{\"id\":\"chatcmpl-sim-");
-    answer_put_number(&json, a->number);
-    buf_puts(&json, "\",\"object\":\"chat.completion.chunk\",\"created\":");
-    answer_put_number(&json, a->created);
-    buf_puts(&json, ",\"model\":");
-    buf_put_json(&json, a->model, strlen(a->model));
+    answer_put_intro(&json, a, a->is_completion ? "text_completion" : "chat.completion.chunk");
     buf_puts(&json, ",\"choices\":[");
     put_data(&e->open, e, json.data, json.len);
     buf_free(&json);
@@ -81,11 +76,13 @@ static void open_choice(struct buf *b, const struct event_shape *e, int64_t choi
     buf_put(b, e->open.data, e->open.len);
     buf_puts(b, "{\"index\":");
     answer_put_number(b, (uint64_t)choice);
-    buf_puts(b, ",\"delta\":{");
+    buf_puts(b, e->answer->is_completion ? ",\"text\":\"" : ",\"delta\":{");
 }
 
 void event_put_role(struct buf *b, const struct event_shape *e, int64_t choice)
 {
+    if (e->answer->is_completion)
+        return;
     open_choice(b, e, choice);
     buf_puts(b, "\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}");
     buf_put(b, e->close.data, e->close.len);
@@ -109,43 +106,53 @@ static uint64_t open_tool_call(struct buf *b, const struct scenario *s, int64_t 
     return padding;
 }
 
+static const char *content_member(const struct scenario *s, int64_t token)
+{
+    if (s->is_refusal)
+        return "\"refusal\":\"";
+    if (s->is_reasoning && token < s->tokens / 2)
+        return "\"reasoning_content\":\"";
+    return "\"content\":\"";
+}
+
 uint64_t event_open_content(struct buf *b, const struct event_shape *e, int64_t i)
 {
     const struct scenario *s = e->answer->scenario;
     int64_t token = i / s->choices;
     bool is_big = s->big != SCENARIO_UNSET && i == e->contents / 2;
     open_choice(b, e, i % s->choices);
+    if (e->answer->is_completion)
+        return answer_put_token(b, s, token, is_big);
     if (s->is_tool)
         return open_tool_call(b, s, token, is_big);
-    if (s->is_refusal)
-        buf_puts(b, "\"refusal\":\"");
-    else if (s->is_reasoning && token < s->tokens / 2)
-        buf_puts(b, "\"reasoning_content\":\"");
-    else
-        buf_puts(b, "\"content\":\"");
+    buf_puts(b, content_member(s, token));
     return answer_put_token(b, s, token, is_big);
+}
+
+static const char *content_end(const struct event_shape *e, int64_t i)
+{
+    const struct scenario *s = e->answer->scenario;
+    if (e->answer->is_completion)
+        return "\",\"logprobs\":null,\"finish_reason\":null}";
+    if (!s->is_tool)
+        return "\"},\"finish_reason\":null}";
+    if (i + s->choices >= e->contents)
+        return "\\\"}\"}}]},\"finish_reason\":null}";
+    return "\"}}]},\"finish_reason\":null}";
 }
 
 void event_close_content(struct buf *b, const struct event_shape *e, int64_t i)
 {
-    const struct scenario *s = e->answer->scenario;
-    if (!s->is_tool)
-        buf_puts(b, "\"},\"finish_reason\":null}");
-    else if (i + s->choices >= e->contents)
-        buf_puts(b, "\\\"}\"}}]},\"finish_reason\":null}");
-    else
-        buf_puts(b, "\"}}]},\"finish_reason\":null}");
+    buf_puts(b, content_end(e, i));
     buf_put(b, e->close.data, e->close.len);
 }
 
 void event_put_finish(struct buf *b, const struct event_shape *e, int64_t choice)
 {
-    const struct scenario *s = e->answer->scenario;
-    const char *usual = s->is_tool ? "tool_calls" : "stop";
-    const char *finish = s->finish != NULL ? s->finish : usual;
     open_choice(b, e, choice);
-    buf_puts(b, "},\"finish_reason\":");
-    buf_put_json(b, finish, strlen(finish));
+    buf_puts(b, e->answer->is_completion ? "\",\"logprobs\":null" : "}");
+    buf_puts(b, ",\"finish_reason\":");
+    answer_put_finish(b, e->answer);
     buf_putc(b, '}');
     buf_put(b, e->close.data, e->close.len);
 }

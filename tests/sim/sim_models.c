@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/fnv.h"
 
 #define BUCKETS 1024
 
@@ -34,13 +35,9 @@ static struct {
     void (*on_change)(void);
 } all = {.end = &all.first};
 
-/* FNV-1a */
 static size_t bucket_of(const char *name, size_t len)
 {
-    uint32_t h = 2166136261u;
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ (unsigned char)name[i]) * 16777619u;
-    return h % BUCKETS;
+    return fnv1a(FNV1A_BASIS, name, len) % BUCKETS;
 }
 
 static struct model *look_up(const char *name, size_t len)

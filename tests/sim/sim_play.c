@@ -58,6 +58,7 @@ static void log_end(const struct play *p)
                         LOG_INT("status", p->scenario->status),
                         LOG_STR("kind", p->is_stream ? "stream" : "whole"),
                         LOG_STR("step", steps[p->step].name), LOG_INT("tokens", p->contents),
+                        LOG_INT("ms", (clock_boot_ns() - p->begun_at) / CLOCK_NS_PER_MS),
                         LOG_STR("ended", endings[p->ending])),
                "request");
 }
@@ -221,12 +222,14 @@ void play_start(struct conn *c, struct model *m, struct scenario *s, struct jour
     p->kind = request->kind;
     p->is_stream = request->is_stream;
     p->epoch = models_epoch();
+    p->begun_at = clock_boot_ns();
     p->step = STEP_START;
     p->answer = (struct answer){.scenario = s,
                                 .model = model_name(m),
                                 .number = request->number,
                                 .created = clock_wall_ms() / 1000,
                                 .prompt_bytes = request->body_len,
+                                .is_completion = request->kind == PLAY_COMPLETION,
                                 .is_usage_wanted = request->is_usage_wanted};
     conn_answer_with(c, &answerer, p);
     run(p);

@@ -54,6 +54,7 @@ struct play {
     enum play_kind kind;
     bool is_stream;
     uint32_t epoch;
+    uint64_t begun_at;
 
     enum step step;
     uint64_t wait_ms;

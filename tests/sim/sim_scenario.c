@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "common/alloc.h"
+#include "common/conf_nearest.h"
 
 #define MS_MAX      INT64_C(86400000)
 #define EVENTS_MAX  INT64_C(1000000000)
@@ -15,8 +16,7 @@
 #define SPLIT_MAX   INT64_C(65536)
 #define CHOICES_MAX INT64_C(128)
 #define BROKEN_MAX  INT64_C(1000)
-#define NAME_MAX_   32 /* longer than every fault's name */
-#define NEAR_ENOUGH 3  /* edits up to which a name counts as a slip of the fingers */
+#define NEAR_ENOUGH 6 /* three wrong letters are a slip of the fingers, more another word */
 
 enum kind {
     KIND_NOTHING,
@@ -147,40 +147,12 @@ void scenario_unref(struct scenario *s)
     free(s);
 }
 
-/* Edit distance of two short names. */
-static size_t distance(const char *a, size_t a_len, const char *b)
-{
-    size_t row[NAME_MAX_ + 1];
-    size_t b_len = strlen(b);
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            size_t shorter = row[j] < row[j - 1] ? row[j] : row[j - 1];
-            row[j] = replaced < shorter + 1 ? replaced : shorter + 1;
-        }
-    }
-    return row[b_len];
-}
-
 static const char *nearest_name(struct part name)
 {
-    const char *best = NULL;
-    size_t best_distance = NEAR_ENOUGH + 1;
-    if (name.len > NAME_MAX_)
-        return NULL;
-    for (size_t i = 0; i < FAULT_COUNT; i++) {
-        size_t d = distance(name.at, name.len, faults[i].name);
-        if (d < best_distance && d < name.len) {
-            best = faults[i].name;
-            best_distance = d;
-        }
-    }
-    return best;
+    struct conf_nearest search = conf_nearest_start(name.at, name.len);
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        conf_nearest_offer(&search, faults[i].name);
+    return search.distance <= NEAR_ENOUGH && search.distance < 2 * name.len ? search.best : NULL;
 }
 
 static const struct fault *find_fault(struct part name)

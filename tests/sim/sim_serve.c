@@ -24,6 +24,7 @@ struct call {
     const char *path; /* without the query */
     size_t path_len;
     uint64_t number;
+    const char *allow; /* what a 405 names */
 };
 
 static struct {
@@ -41,19 +42,17 @@ static bool is_method(const struct call *k, const char *method)
     return is_word(k->data + k->request->method.at, k->request->method.len, method);
 }
 
-/* Sends a whole answer now. */
-static void put_answer(struct conn *c, int status, const struct buf *body, uint64_t number,
-                       bool is_bodiless)
+static void put_head(struct conn *c, int status, const struct buf *body, uint64_t number,
+                     const char *allow)
 {
     struct answer_head head = {.status = status,
+                               .allow = allow,
                                .content_type = "application/json",
                                .length = (int64_t)body->len,
                                .is_keep_alive = conn_is_keep_alive(c),
                                .number = number,
                                .created = clock_wall_ms() / 1000};
     answer_put_head(conn_out(c), &head);
-    if (!is_bodiless)
-        buf_put(conn_out(c), body->data, body->len);
 }
 
 /* Answers without a scenario: errors of the request, the list of models. They count as requests
@@ -63,7 +62,9 @@ static void answer_now(struct call *k, struct model *m, int status, struct buf *
     uint32_t epoch = models_epoch();
     struct journal_entry *entry =
         journal_add(k->request, k->data, k->len, m != NULL ? model_name(m) : NULL, false);
-    put_answer(k->conn, status, body, k->number, is_method(k, "HEAD"));
+    put_head(k->conn, status, body, k->number, k->allow);
+    if (!is_method(k, "HEAD"))
+        buf_put(conn_out(k->conn), body->data, body->len);
     buf_free(body);
     journal_end(entry, ENDING_COMPLETED);
     if (m == NULL)
@@ -126,7 +127,7 @@ static void answer_generation(struct call *k, enum play_kind kind)
         return;
     }
     struct play_request request = {.kind = kind, .number = k->number};
-    request.is_stream = body.is_stream && kind == PLAY_CHAT;
+    request.is_stream = body.is_stream && kind != PLAY_EMBEDDINGS;
     request.is_usage_wanted = body.is_usage_wanted;
     size_t body_len;
     http_body(k->request, k->data, k->len, &body_len);
@@ -211,17 +212,16 @@ static bool is_allowed(const struct call *k)
 
 static void answer_route(struct call *k)
 {
-    bool is_known = false;
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
         if (!is_word(k->path, k->path_len, routes[i].path))
             continue;
-        is_known = true;
         if (is_method(k, routes[i].method)) {
             routes[i].answer(k);
             return;
         }
+        k->allow = routes[i].method;
     }
-    if (is_known)
+    if (k->allow != NULL)
         answer_error(k, NULL, 405, "this path does not know the method", NULL);
     else
         answer_error(k, NULL, 404, "unknown path", NULL);
@@ -237,7 +237,7 @@ static void on_request(struct conn *c, struct http_request *r, const char *data,
         control_request(c, r, data, len);
         return;
     }
-    struct call k = {c, r, data, len, target, path_len, ++all.number};
+    struct call k = {c, r, data, len, target, path_len, ++all.number, NULL};
     if (is_allowed(&k))
         answer_route(&k);
     else
@@ -251,7 +251,8 @@ static void on_bad_request(struct conn *c, struct http_request *r)
                "request that cannot be read");
     answer_put_error(&body, r->error_status, r->error, NULL, NULL);
     r->is_keep_alive = false;
-    put_answer(c, r->error_status, &body, ++all.number, false);
+    put_head(c, r->error_status, &body, ++all.number, NULL);
+    buf_put(conn_out(c), body.data, body.len);
     buf_free(&body);
     conn_close(c);
 }

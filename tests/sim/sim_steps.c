@@ -50,13 +50,11 @@ static enum step_result put_wrong_type(struct play *p)
 
 static enum step_result put_whole(struct play *p)
 {
-    static void (*const makers[])(struct buf *, const struct answer *) = {
-        [PLAY_CHAT] = answer_put_chat,
-        [PLAY_COMPLETION] = answer_put_completion,
-        [PLAY_EMBEDDINGS] = answer_put_embeddings,
-    };
     struct buf body = BUF_INIT;
-    makers[p->kind](&body, &p->answer);
+    if (p->kind == PLAY_EMBEDDINGS)
+        answer_put_embeddings(&body, &p->answer);
+    else
+        answer_put_whole(&body, &p->answer);
     enum step_result result = put_body(p, (int)p->scenario->status, "application/json", &body);
     buf_free(&body);
     return result;

@@ -88,6 +88,8 @@ static const char *const bad[] = {
     "{\"model\":\"\\x\"}",
     "{\"model\":\"\\u12\"}",
     "{\"model\":{\"a\":1}}",
+    "{\"model\":\"a\",\"model\":\"a\"}",
+    "{\"model\":\"a\",\"mode\\u006c\":\"b\"}",
     "{\"stream\":1}",
     "{\"stream\":\"true\"}",
     "{\"stream\":truth}",

@@ -6,6 +6,7 @@ wait endpoint.
 
 import json
 import os
+import resource
 import signal
 import socket
 import struct
@@ -23,12 +24,15 @@ SILENCE_S = 0.15  # how long "nothing more comes" is watched
 class Sim:
     """A running weir-sim on a free port of its own."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, limit=None):
+        def set_limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
         self.dir = tempfile.TemporaryDirectory()
         self.log = os.path.join(self.dir.name, "log")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([SIM, "-p", "0", *options], stdout=subprocess.PIPE,
-                                            stderr=log)
+                                            stderr=log, preexec_fn=limit and set_limit)
         self.line = self.process.stdout.readline().decode()
         self.port = int(self.line.rsplit(":", 1)[1]) if ":" in self.line else None
 
@@ -40,6 +44,11 @@ class Sim:
             text = log.read()
         self.dir.cleanup()
         return code, text
+
+    def cpu_ticks(self):
+        with open("/proc/%d/stat" % self.process.pid) as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
 
     def memory_kb(self):
         with open("/proc/%d/status" % self.process.pid) as status:

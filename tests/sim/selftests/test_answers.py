@@ -65,6 +65,23 @@ class GoodAnswers(Case):
         ids = [m["id"] for m in json.loads(body)["data"]]
         self.assertIn(self.model(), ids)
 
+    def test_completions_are_streamed_too(self):
+        model = self.model("tokens=2,n=2")
+        body, is_complete, client = stream(model, path="/v1/completions",
+                                           stream_options={"include_usage": True})
+        events = data_of(body)
+        self.assertTrue(is_complete)
+        self.assertEqual({e["object"] for e in events[:-1]}, {"text_completion"})
+        texts = [(c["index"], c["text"], c["finish_reason"]) for e in events[:-1]
+                 for c in e["choices"]]
+        self.assertEqual(texts, [(0, "t0 ", None), (1, "t0 ", None), (0, "t1 ", None),
+                                 (1, "t1 ", None), (0, "", "stop"), (1, "", "stop")])
+        self.assertEqual(events[-2]["usage"]["completion_tokens"], 4)
+        whole = json.loads(ask(model, False, path="/v1/completions")[2])
+        self.assertEqual([c["text"] for c in whole["choices"]], ["t0 t1 "] * 2)
+        head = ask(model, path="/v1/embeddings")[1]
+        self.assertEqual(fields_of(head)["content-type"], "application/json")
+
     def test_content_faults(self):
         texts = contents(data_of(stream(self.model("tokens=3,text=a%2C\"b"))[0]))
         self.assertEqual(texts, ['a,"b'] * 3)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from harness import Case, Client, sim, stream, status_of, fields_of, data_of, contents, tokens
+from harness import Case, Client, Sim, sim, stream, status_of, fields_of, data_of, contents, tokens
 
 
 class Http(Case):
@@ -77,6 +77,11 @@ class Http(Case):
             self.assertTrue(json.loads(body)["error"]["message"])
             client.close()
 
+    def test_a_wrong_method_is_told_the_right_one(self):
+        client = Client()
+        client.send(b"GET /v1/embeddings HTTP/1.1\r\n\r\n")
+        self.assertEqual(fields_of(client.read_answer()[0])["allow"], "POST")
+
     def test_head_has_no_body(self):
         client = Client()
         client.send(b"HEAD /v1/models HTTP/1.1\r\n\r\nGET /v1/models HTTP/1.1\r\n\r\n")
@@ -109,6 +114,25 @@ class Departures(Case):
                     status = sim.wait(model=model, aborted=1, active=0, timeout=5000)[0]
                     self.assertEqual(status, 200)
                     self.assertEqual(sim.requests(model)[0]["ended"], "aborted")
+
+    def test_without_descriptors_it_waits_and_goes_on(self):
+        limit = 40
+        other = Sim("-q", limit=limit)
+        try:
+            clients = [Client(other) for _ in range(2 * limit)]
+            for client in clients[:5]:
+                client.post("m:tokens=1")
+                client.read_answer()
+            before = other.cpu_ticks()
+            self.assertTrue(clients[-1].post("m:tokens=1").is_silent())
+            self.assertLess(other.cpu_ticks() - before, 5)  # it does not spin
+            for client in clients[:-1]:
+                client.close()
+            clients[-1].read_answer()
+        finally:
+            code, log = other.stop()
+        self.assertEqual(code, 0)
+        self.assertIn("cannot accept", log)
 
     def test_open_connections(self):
         before = sim.stats()

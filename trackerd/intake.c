@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
@@ -39,6 +40,8 @@ struct peer {
 struct intake {
     struct trackerd *td;
     int fd;
+    dev_t file_dev; /* of the socket's file */
+    ino_t file_ino;
     struct event *acceptable, *accept_again;
     LIST_HEAD(, peer) peers;
     unsigned n_peers, n_guests;
@@ -133,6 +136,9 @@ static enum ev_status on_hello(struct peer *peer, const struct evwire_head *head
     peer->sender = senders_join(&td->senders, hello.slot, hello.incarnation, clock_boot_ns());
     if (peer->sender < 0)
         return EVST_REFUSED;
+    publish_begin(&td->publish);
+    publish_commit(&td->publish, td->table, -1, &td->senders, peer->sender);
+    publish_end(&td->publish);
     trackerd_find_pages(td);
     log_fields(LOGLV_DEBUG, LOG_LIST(LOG_INT("slot", hello.slot), LOG_INT("peerPid", peer->pid)),
                "a worker connected");
@@ -284,11 +290,25 @@ struct intake *intake_new(struct trackerd *td)
     struct intake *in = xcalloc(1, sizeof(*in));
     in->td = td;
     in->fd = fd;
+    struct stat st;
+    if (lstat(td->conf->tracker_socket, &st) == 0) {
+        in->file_dev = st.st_dev;
+        in->file_ino = st.st_ino;
+    }
     LIST_INIT(&in->peers);
     in->acceptable = event_new(td->base, fd, EV_READ | EV_PERSIST, on_acceptable, in);
     in->accept_again = evtimer_new(td->base, on_accept_again, in);
     event_add(in->acceptable, NULL);
     return in;
+}
+
+/* The file may be another's by now: somebody removed ours and began to listen there. */
+static void remove_socket(const struct intake *in)
+{
+    struct stat st;
+    const char *path = in->td->conf->tracker_socket;
+    if (lstat(path, &st) == 0 && st.st_dev == in->file_dev && st.st_ino == in->file_ino)
+        unlink(path);
 }
 
 void intake_free(struct intake **intake)
@@ -302,6 +322,7 @@ void intake_free(struct intake **intake)
     event_free(in->acceptable);
     event_free(in->accept_again);
     close(in->fd);
+    remove_socket(in);
     free(in);
 }
 

@@ -8,7 +8,6 @@
 #define MODEL         "mo\"del\\x"
 #define MODEL_WRITTEN "\"mo\\\"del\\\\x\""
 
-/* Where json-c, strict, still refuses what RFC 8259 allows, it is not asked: none is known. */
 static json_object *parse_strictly(const char *text, size_t len)
 {
     json_tokener *tok = json_tokener_new_ex(JSONSCAN_DEPTH_MAX + 2);
@@ -61,6 +60,7 @@ static void check_splice(const struct chat_request *chat, const char *body, size
     free(out);
 }
 
+/* json-c reads the same; save that to it a key ends at a NUL, so that `model\u0000x` is `model`. */
 static void check_meaning(const struct chat_request *chat, json_object *root)
 {
     json_object *value;
@@ -78,7 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char why[160] = "", *body = fuzz_copy(data, size);
     if (chat_read(CHAT_MESSAGES, body, size, &chat, why, sizeof(why))) {
         json_object *root = parse_strictly(body, size);
-        check_meaning(&chat, root);
+        if (memmem(body, size, "\\u0000", 6) == NULL)
+            check_meaning(&chat, root);
         check_splice(&chat, body, size);
         json_object_put(root);
     } else {

@@ -7,6 +7,18 @@ UNIT_TESTS =
 UNIT_LIBS = libcommon.a $(JSONC_LIBS) $(YAML_LIBS) $(CHECK_LIBS)
 UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_buf
+tests_unit_test_buf_LDADD = $(UNIT_LIBS)
+tests_unit_test_buf_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_clock
+tests_unit_test_clock_LDADD = $(UNIT_LIBS)
+tests_unit_test_clock_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_log
+tests_unit_test_log_LDADD = $(UNIT_LIBS)
+tests_unit_test_log_CFLAGS = $(UNIT_CFLAGS)
+
 UNIT_TESTS += tests/unit/test_outcome
 tests_unit_test_outcome_LDADD = $(UNIT_LIBS)
 tests_unit_test_outcome_CFLAGS = $(UNIT_CFLAGS)

@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#ifdef __SSE2__
+/* Tests define BYTESCAN_PORTABLE to have the other half looked at, too. */
+#if defined(__SSE2__) && !defined(BYTESCAN_PORTABLE)
+#define BYTESCAN_SSE2 1
 #include <emmintrin.h>
 #endif
 
@@ -29,7 +31,7 @@ static inline bool bytescan_ends_json_text(unsigned char c)
  * character or a byte above 0x7f; end when there is none. */
 static inline const char *bytescan_json_text(const char *p, const char *end)
 {
-#ifdef __SSE2__
+#ifdef BYTESCAN_SSE2
     const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
     const __m128i space = _mm_set1_epi8(' ');
     for (; end - p >= 16; p += 16) {
@@ -61,7 +63,7 @@ static inline const char *bytescan_json_text(const char *p, const char *end)
 /* The first control character (below 0x20, or 0x7f); end when there is none. */
 static inline const char *bytescan_controls(const char *p, const char *end)
 {
-#ifdef __SSE2__
+#ifdef BYTESCAN_SSE2
     const __m128i highest = _mm_set1_epi8(0x1f), del = _mm_set1_epi8(0x7f);
     for (; end - p >= 16; p += 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);

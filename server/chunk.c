@@ -52,7 +52,8 @@ static member_fn find_escaped(const struct member *members, size_t n, struct jso
 static member_fn find_member(const struct member *members, size_t n, struct jsonscan_span key)
 {
     for (size_t i = 0; i < n; i++)
-        if (members[i].len == key.len && memcmp(members[i].name, key.at, key.len) == 0)
+        if (members[i].len == key.len && members[i].name[0] == key.at[0] &&
+            memcmp(members[i].name, key.at, key.len) == 0)
             return members[i].read;
     if (key.len > 0 && memchr(key.at, '\\', key.len) != NULL)
         return find_escaped(members, n, key);

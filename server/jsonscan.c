@@ -128,19 +128,30 @@ static int32_t read_hex4(const char *p, const char *end)
     return code;
 }
 
-/* p stands at a backslash. Where the escape ends, or NULL (the error stands). */
-static const char *skip_escape(struct jsonscan *s, const char *p)
+/* What may follow a backslash, save `u`. */
+static const bool is_short_escape[256] = {
+    ['"'] = true, ['\\'] = true, ['/'] = true, ['b'] = true,
+    ['f'] = true, ['n'] = true,  ['r'] = true, ['t'] = true,
+};
+
+/* p stands at a backslash. Where the run of escapes ends, or NULL (the error stands). */
+static const char *skip_escapes(struct jsonscan *s, const char *p)
 {
-    if (s->end - p < 2) {
-        fail(s, s->end, JSONSCAN_CUT);
-        return NULL;
-    }
-    if (p[1] == 'u' && read_hex4(p + 2, s->end) >= 0)
-        return p + 6;
-    if (p[1] != 'u' && p[1] != '\0' && strchr("\"\\/bfnrt", p[1]) != NULL)
-        return p + 2;
-    fail(s, p, JSONSCAN_BAD_STRING);
-    return NULL;
+    do {
+        if (s->end - p < 2) {
+            fail(s, s->end, JSONSCAN_CUT);
+            return NULL;
+        }
+        if (is_short_escape[(unsigned char)p[1]]) {
+            p += 2;
+        } else if (p[1] == 'u' && read_hex4(p + 2, s->end) >= 0) {
+            p += 6;
+        } else {
+            fail(s, p, JSONSCAN_BAD_STRING);
+            return NULL;
+        }
+    } while (p < s->end && *p == '\\');
+    return p;
 }
 
 /* p stands at a byte above 0x7f. Where the run of such characters ends, or NULL. */
@@ -157,11 +168,11 @@ static const char *skip_utf8(struct jsonscan *s, const char *p)
     return p;
 }
 
-/* A character of a string that is not plain: NULL when it may not stand there. */
+/* Past the characters at p that are not plain; NULL when they may not stand there. */
 static const char *skip_special(struct jsonscan *s, const char *p)
 {
     if (*p == '\\')
-        return skip_escape(s, p);
+        return skip_escapes(s, p);
     if ((unsigned char)*p >= 0x80)
         return skip_utf8(s, p);
     fail(s, p, JSONSCAN_BAD_STRING);
@@ -274,11 +285,6 @@ static inline bool next_member(struct jsonscan *s, struct jsonscan_span *key)
     return true;
 }
 
-static inline bool next_element(struct jsonscan *s)
-{
-    return next_item(s, ']') && type_ahead(s) != JSONSCAN_NONE;
-}
-
 bool jsonscan_next_member(struct jsonscan *s, struct jsonscan_span *key)
 {
     return s->error == JSONSCAN_OK && next_member(s, key);
@@ -286,19 +292,20 @@ bool jsonscan_next_member(struct jsonscan *s, struct jsonscan_span *key)
 
 bool jsonscan_next_element(struct jsonscan *s)
 {
-    return s->error == JSONSCAN_OK && next_element(s);
+    return s->error == JSONSCAN_OK && next_item(s, ']') && type_ahead(s) != JSONSCAN_NONE;
 }
 
-/* Consumes the scalar ahead, or the opening bracket of the container ahead. */
-static inline bool skip_one(struct jsonscan *s, struct jsonscan_span *content)
+/* Consumes a scalar of that type ahead, or the opening bracket of a container. */
+static inline bool consume(struct jsonscan *s, enum jsonscan_type type)
 {
-    switch (type_ahead(s)) {
+    struct jsonscan_span content;
+    switch (type) {
     case JSONSCAN_OBJECT:
         return enter(s, true);
     case JSONSCAN_ARRAY:
         return enter(s, false);
     case JSONSCAN_STRING:
-        return skip_string(s, content);
+        return skip_string(s, &content);
     case JSONSCAN_NUMBER:
         return skip_number(s);
     case JSONSCAN_TRUE:
@@ -313,24 +320,26 @@ static inline bool skip_one(struct jsonscan *s, struct jsonscan_span *content)
     return false;
 }
 
+/* One step inside the innermost container: its next scalar, into its next container, or out of it.
+ */
+static inline bool skip_item(struct jsonscan *s)
+{
+    struct jsonscan_span key;
+    bool stands_before_value = in_object(s) ? next_member(s, &key) : next_item(s, ']');
+    return stands_before_value ? consume(s, type_ahead(s)) : s->error == JSONSCAN_OK;
+}
+
 bool jsonscan_skip(struct jsonscan *s, struct jsonscan_span *value)
 {
-    if (jsonscan_peek(s) == JSONSCAN_NONE)
-        return false;
+    enum jsonscan_type type = jsonscan_peek(s);
     const char *from = s->at;
     uint32_t floor = s->depth;
-    struct jsonscan_span ignored;
-    do {
-        if (!skip_one(s, &ignored))
-            return false;
-        /* on to the next value, out of all containers that end here */
-        while (s->depth > floor && !(in_object(s) ? next_member(s, &ignored) : next_element(s)))
-            if (s->error != JSONSCAN_OK)
-                return false;
-    } while (s->depth > floor);
-    if (value != NULL)
+    bool is_good = consume(s, type);
+    while (is_good && s->depth > floor)
+        is_good = skip_item(s);
+    if (is_good && value != NULL)
         *value = (struct jsonscan_span){from, (size_t)(s->at - from)};
-    return true;
+    return is_good;
 }
 
 bool jsonscan_string(struct jsonscan *s, struct jsonscan_span *content)

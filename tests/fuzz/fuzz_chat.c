@@ -1,28 +1,10 @@
 /* chat over jsonscan: what weir takes for JSON, json-c (strict) takes for JSON too; and the body
  * that goes upstream is the client's, save for the splice. */
-#include <json-c/json.h>
-
 #include "server/chat.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_json.h"
 
 #define MODEL         "mo\"del\\x"
 #define MODEL_WRITTEN "\"mo\\\"del\\\\x\""
-
-static json_object *parse_strictly(const char *text, size_t len)
-{
-    json_tokener *tok = json_tokener_new_ex(JSONSCAN_DEPTH_MAX + 2);
-    json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    json_object *root = json_tokener_parse_ex(tok, text, (int)len);
-    enum json_tokener_error error = json_tokener_get_error(tok);
-    /* json-c wants to see what follows a number at the end */
-    if (error == json_tokener_continue) {
-        root = json_tokener_parse_ex(tok, "", -1);
-        error = json_tokener_get_error(tok);
-    }
-    FUZZ_CHECK(error == json_tokener_success);
-    json_tokener_free(tok);
-    return root;
-}
 
 static void check_splice(const struct chat_request *chat, const char *body, size_t len)
 {
@@ -77,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct chat_request chat;
     char why[160] = "", *body = fuzz_copy(data, size);
     if (chat_read(CHAT_MESSAGES, body, size, &chat, why, sizeof(why))) {
-        json_object *root = parse_strictly(body, size);
+        json_object *root = fuzz_parse_json(body, size);
         if (memmem(body, size, "\\u0000", 6) == NULL)
             check_meaning(&chat, root);
         check_splice(&chat, body, size);

@@ -1,9 +1,7 @@
 /* jsonscan: skipping a document in one step and walking it member by member agree, spans lie in the
  * text, and what is accepted json-c (strict) accepts too. */
-#include <json-c/json.h>
-
 #include "server/jsonscan.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_json.h"
 
 static void check_span(const struct jsonscan *s, struct jsonscan_span span)
 {
@@ -54,18 +52,6 @@ static void walk(struct jsonscan *s)
     } while (depth > 0);
 }
 
-static void check_json_c_agrees(const char *text, size_t len)
-{
-    json_tokener *tok = json_tokener_new_ex(JSONSCAN_DEPTH_MAX + 2);
-    json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    json_object *root = json_tokener_parse_ex(tok, text, (int)len);
-    if (json_tokener_get_error(tok) == json_tokener_continue)
-        root = json_tokener_parse_ex(tok, "", -1);
-    FUZZ_CHECK(json_tokener_get_error(tok) == json_tokener_success);
-    json_object_put(root);
-    json_tokener_free(tok);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = fuzz_copy(data, size);
@@ -81,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(whole.at >= text && whole.at <= text + size);
     if (is_good) {
         check_span(&whole, value);
-        check_json_c_agrees(text, size);
+        json_object_put(fuzz_parse_json(text, size));
     }
     free(text);
     return 0;

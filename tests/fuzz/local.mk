@@ -4,7 +4,7 @@
 # A target is four lines here, and a folder in tests/fuzz/corpus.
 FUZZ_TARGETS =
 FUZZ_LIBS = libpure.a libcommon.a $(JSONC_LIBS)
-FUZZ_SOURCES = tests/fuzz/fuzz.h
+FUZZ_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_json.h
 FUZZ_LINK =
 if ENABLE_FUZZERS
 AM_CFLAGS += -fsanitize=fuzzer-no-link

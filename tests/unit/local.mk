@@ -11,6 +11,15 @@ UNIT_TESTS += tests/unit/test_buf
 tests_unit_test_buf_LDADD = $(UNIT_LIBS)
 tests_unit_test_buf_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_bytescan
+tests_unit_test_bytescan_LDADD = $(UNIT_LIBS)
+tests_unit_test_bytescan_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_bytescan_portable
+tests_unit_test_bytescan_portable_SOURCES = tests/unit/test_bytescan.c
+tests_unit_test_bytescan_portable_LDADD = $(UNIT_LIBS)
+tests_unit_test_bytescan_portable_CFLAGS = $(UNIT_CFLAGS) -DBYTESCAN_PORTABLE
+
 UNIT_TESTS += tests/unit/test_clock
 tests_unit_test_clock_LDADD = $(UNIT_LIBS)
 tests_unit_test_clock_CFLAGS = $(UNIT_CFLAGS)

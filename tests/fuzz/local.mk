@@ -52,3 +52,18 @@ FUZZ_TARGETS += tests/fuzz/fuzz_sse
 tests_fuzz_fuzz_sse_SOURCES = tests/fuzz/fuzz_sse.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_sse_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_sse_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_sim_body
+tests_fuzz_fuzz_sim_body_SOURCES = tests/fuzz/fuzz_sim_body.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_sim_body_LDADD = libsim.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_sim_body_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_sim_http
+tests_fuzz_fuzz_sim_http_SOURCES = tests/fuzz/fuzz_sim_http.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_sim_http_LDADD = libsim.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_sim_http_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_sim_scenario
+tests_fuzz_fuzz_sim_scenario_SOURCES = tests/fuzz/fuzz_sim_scenario.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_sim_scenario_LDADD = libsim.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_sim_scenario_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)

@@ -116,7 +116,9 @@ const checks = {
     for (const [fault, code] of [['stall=2', 'stream_idle_timeout'], ['eof=2', 'stream_truncated'],
       ['error-event=2', 'stream_error'], ['finish=error', 'stream_error'], ['close-after=2', 'stream_error']]) {
       await script('ends', [fault]);
+      const began = Date.now();
       const seen = await drain('ends');
+      assert.ok(Date.now() - began < 6000, `${fault}: noticed after ${Date.now() - began} ms`);
       assert.ok(seen.error instanceof OpenAI.APIError, `${fault}: raised ${seen.error}`);
       assert.strictEqual(seen.error.code, code, fault);
       await script('ends', ['ok']);

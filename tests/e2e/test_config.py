@@ -100,12 +100,12 @@ servers:
     expected = {
         3: "70000|port", 4: "apiKeys", 5: "nowhere", 6: "logLevel|loud", 7: "cooldownDefaultMs|1000",
         8: "midStreamFailureThreshold", 9: "normalizeResponses|bool|true", 10: "midStreamCooldownMs",
-        14: "type|openai", 16: "baseUrl", 20: "alpha", 23: "apiKey", 24: "timeout|1000",
-        27: "entries", 28: "default", 30: "gamma", 32: "server",
+        14: "type|openai", 16: "baseUrl", 20: "same|twice|alpha", 23: "apiKey", 24: "timeout|1000",
+        27: "entries", 28: "same|twice|default", 30: "gamma", 32: "server",
     }
     for program in ("weir", "weir-trackerd", "weirctl"):
         code, said = _check(t, text, program)
-        eq(code, 1 if program == "weirctl" else 78, f"exit code of {program}")
+        eq(code, 78, f"exit code of {program}")
         faults = _faults(said)
         for line, words in expected.items():
             here = [m for n, _, m in faults if n == line]

@@ -474,7 +474,8 @@ def test_reloads_under_load_lose_nothing(t):
 
 @case()
 def test_log_files_are_reopened(t):
-    paths = {k: os.path.join(t.dir, f"{k}.log") for k in ("accessLog", "errorLog")}
+    paths = {"accessLog": os.path.join(t.dir, "access.log"),
+             "errorLog": os.path.join(t.dir, "error.log")}
     t.start_sim()
     t.configure([t.provider("alpha", t.sim.base_url)], {"default": ["alpha/one"]}, server=paths)
     t.start_trackerd()

@@ -67,3 +67,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_sim_scenario
 tests_fuzz_fuzz_sim_scenario_SOURCES = tests/fuzz/fuzz_sim_scenario.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_sim_scenario_LDADD = libsim.a $(FUZZ_LIBS)
 tests_fuzz_fuzz_sim_scenario_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_conf
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_conf_LDADD = libcommon.a $(JSONC_LIBS) $(YAML_LIBS)
+tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)

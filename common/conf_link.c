@@ -65,7 +65,8 @@ static void index_name(struct conf_reader *reader, struct conf_index *index, con
     uint32_t first = name != NULL ? conf_index_put(index, name, strlen(name), i) : CONF_INDEX_NONE;
     if (first != CONF_INDEX_NONE)
         conf_faults_add(reader->faults, item_place(reader, list, i, key),
-                        "%s[%u].%s is the same as that of %s[%u]", list, i, key, list, first);
+                        "%s[%u].%s \"%s\" is the same as that of %s[%u]", list, i, key, name, list,
+                        first);
 }
 
 static void index_providers(struct conf_reader *reader, struct conf_index *index)

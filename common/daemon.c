@@ -28,6 +28,7 @@ void daemon_open_log(const struct daemon_options *options, const struct conf *co
     log_set_level(conf->log_level);
     if (options->foreground)
         return;
+    log_echo_errors(true); /* until daemon_ready somebody watches the start */
     if (conf->error_log == NULL)
         log_open_syslog();
     else if (log_open_file(conf->error_log) != 0)
@@ -42,8 +43,8 @@ static void exit_as_child(pid_t child)
         ;
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
     if (code != 0)
-        fprintf(stderr, "%s: did not start (%s %d): the log tells why\n",
-                program_invocation_short_name, WIFEXITED(status) ? "exit code" : "signal",
+        fprintf(stderr, "%s: did not start (%s %d)\n", program_invocation_short_name,
+                WIFEXITED(status) ? "exit code" : "signal",
                 WIFEXITED(status) ? code : WTERMSIG(status));
     _exit(code);
 }
@@ -98,8 +99,20 @@ void daemon_background(const struct daemon_options *options)
     become_daemon(pair[1]);
 }
 
+void daemon_leave_terminal(const struct daemon_options *options)
+{
+    if (options->foreground)
+        return;
+    log_echo_errors(false);
+    if (ready_fd >= 0)
+        close(ready_fd);
+    ready_fd = -1;
+    use_null(STDERR_FILENO, STDERR_FILENO);
+}
+
 void daemon_ready(void)
 {
+    log_echo_errors(false);
     if (ready_fd >= 0) {
         /* A parent that was killed meanwhile needs no word, and its absence must not kill us. */
         ssize_t sent = send(ready_fd, "", 1, MSG_NOSIGNAL);

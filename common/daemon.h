@@ -33,6 +33,8 @@ void daemon_open_log(const struct daemon_options *options, const struct conf *co
  * error stays open until daemon_ready, for what goes wrong in between. Call it before any thread,
  * pid file or event base is made. */
 void daemon_background(const struct daemon_options *options);
+/* In a child that was forked before daemon_ready: lets go of the caller's terminal or pipe. */
+void daemon_leave_terminal(const struct daemon_options *options);
 /* Start is complete: lets the waiting parent go, and tells systemd (READY=1) when asked. Again
  * after a reload it only tells systemd. */
 void daemon_ready(void);

@@ -20,6 +20,7 @@ static struct {
     int fd;
     char *path; /* of the file fd is open on; NULL on standard error and syslog */
     bool to_syslog;
+    bool echoes_errors;
     bool is_text; /* a terminal: people read it */
     struct buf line;
 } lg = {.prog = "weir", .level = LOGLV_INFO, .fd = STDERR_FILENO};
@@ -63,6 +64,11 @@ int log_open_file(const char *path)
     lg.to_syslog = false;
     lg.is_text = isatty(fd) == 1;
     return 0;
+}
+
+void log_echo_errors(bool on)
+{
+    lg.echoes_errors = on;
 }
 
 void log_open_syslog(void)
@@ -139,6 +145,8 @@ static void write_line(enum log_level level, const struct log_field *fields, siz
     char *msg = NULL;
     if (vasprintf(&msg, fmt, ap) < 0)
         return;
+    if (lg.echoes_errors && level == LOGLV_ERROR)
+        dprintf(STDERR_FILENO, "%s: %s\n", lg.prog, msg);
     buf_clear(&lg.line);
     if (lg.is_text)
         put_text_line(&lg.line, level, msg, fields, n);

@@ -39,6 +39,10 @@ void log_open_syslog(void);
 /* Opens the current file anew under its path (after logrotate). No-op on standard error. */
 int log_reopen(void);
 
+/* While a daemon starts in the background: errors also go to standard error, where somebody waits.
+ */
+void log_echo_errors(bool on);
+
 void log_write(enum log_level level, const struct log_field *fields, size_t n, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

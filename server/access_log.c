@@ -75,7 +75,7 @@ void access_log_write(const struct access_record *r)
     buf_clear(&line);
     buf_puts(&line, "{\"time\":\"");
     clock_put_iso8601(&line, clock_wall_ms());
-    buf_putc(&line, '"');
+    buf_puts(&line, "\",\"level\":\"info\",\"msg\":\"request\"");
     put_text("requestId", r->request_id);
     put_text("method", r->method);
     put_text("path", r->path);

@@ -252,6 +252,7 @@ static void on_head(void *arg, int status, const struct transfer_headers *header
 {
     struct attempt *a = arg;
     const char *type = transfer_header(headers, "content-type");
+    uint64_t was_due_at = attempt_due_at(a);
     a->last_sign_at = clock_boot_ns();
     a->result.status = status;
     if (type != NULL)
@@ -262,11 +263,13 @@ static void on_head(void *arg, int status, const struct transfer_headers *header
     } else if (a->spec.is_stream && classify_is_event_stream(type)) {
         a->phase = PHASE_STREAM;
         a->sse = sse_new(on_event, a);
-    } else if (!a->spec.is_stream && (type == NULL || !classify_is_event_stream(type))) {
+    } else if (!a->spec.is_stream && !classify_is_event_stream(type)) {
         a->phase = PHASE_ANSWER;
     } else {
         settle(a, OUTCOME_BAD_ANSWER);
     }
+    if (a->phase != PHASE_OVER && attempt_due_at(a) < was_due_at)
+        a->events->due_sooner(a->arg);
 }
 
 static void on_data(void *arg, const char *data, size_t len)

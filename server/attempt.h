@@ -53,6 +53,8 @@ struct attempt_events {
     void (*event)(void *arg, const struct sse_event *event, const struct chunk *chunk);
     /* The attempt is over: attempt_result says how. Free it then. */
     void (*done)(void *arg);
+    /* attempt_due_at came nearer than it was. */
+    void (*due_sooner)(void *arg);
 };
 
 /* Raises no event before it returns. */

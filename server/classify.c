@@ -58,9 +58,8 @@ bool classify_is_event_stream(const char *content_type)
 {
     static const char word[] = "text/event-stream";
     const size_t len = sizeof(word) - 1;
-    if (content_type == NULL)
-        return true;
-    return strncasecmp(content_type, word, len) == 0 && strchr("; \t", content_type[len]) != NULL;
+    return content_type != NULL && strncasecmp(content_type, word, len) == 0 &&
+           strchr("; \t", content_type[len]) != NULL;
 }
 
 uint64_t classify_rest_ms(enum outcome outcome, const struct conf *conf, enum provider_type type,

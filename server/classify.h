@@ -19,7 +19,7 @@ enum outcome classify_no_head(enum transfer_end end);
 /* Of a response that is not 2xx, by its status, its headers and its body (as far as it came). */
 enum outcome classify_status(int status, bool has_retry_after, const struct answer_facts *facts);
 
-/* Is this the Content-Type of an event stream? NULL (none was sent) counts as one. */
+/* Is this the Content-Type of an event stream? NULL (none was sent) is none. */
 bool classify_is_event_stream(const char *content_type);
 
 /* How long a pair rests after an outcome; 0 = not at all. */

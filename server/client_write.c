@@ -227,6 +227,7 @@ void client_exchange(struct client *c, const struct exchange_env *env, enum chat
 {
     struct exchange_request xr = {
         .kind = kind,
+        .path = c->endpoint->path,
         .endpoint = endpoint,
         .request_id = c->request_id,
         .body = request->body,

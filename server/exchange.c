@@ -9,8 +9,6 @@
 #include "common/log.h"
 #include "server/exchange_state.h"
 
-static void update_timer(struct exchange *x);
-
 static enum step step_wait(struct exchange *x)
 {
     return WAIT;
@@ -61,7 +59,7 @@ void exchange_run(struct exchange *x)
     while (x->state != EX_OVER && states[x->state].step(x) == GO_ON)
         continue;
     if (x->state != EX_OVER)
-        update_timer(x);
+        exchange_update_timer(x);
 }
 
 enum step exchange_end_with(struct exchange *x, enum ending ending)
@@ -83,7 +81,7 @@ static bool has_content(const struct exchange *x)
     return x->attempt != NULL && attempt_result(x->attempt)->first_content_at != 0;
 }
 
-static void update_timer(struct exchange *x)
+void exchange_update_timer(struct exchange *x)
 {
     uint64_t due_at = 0;
     if (x->state == EX_SETTLE) {
@@ -150,7 +148,7 @@ void exchange_on_timer(struct exchange *x)
                 return;
         }
     }
-    update_timer(x);
+    exchange_update_timer(x);
 }
 
 void exchange_client_drained(struct exchange *x)
@@ -158,7 +156,7 @@ void exchange_client_drained(struct exchange *x)
     if (x->attempt == NULL || x->state != EX_RELAY)
         return;
     attempt_pause(x->attempt, false);
-    update_timer(x);
+    exchange_update_timer(x);
 }
 
 void exchange_client_left(struct exchange *x)

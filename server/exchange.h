@@ -62,6 +62,7 @@ struct exchange_env {
 
 struct exchange_request {
     enum chat_kind kind;
+    const char *path;       /* as the client asked, for the log; static */
     const char *endpoint;   /* upstream: "/chat/completions"; static */
     const char *request_id; /* copied */
     char *body;             /* taken */

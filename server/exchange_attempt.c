@@ -197,4 +197,10 @@ static void attempt_done(void *arg)
     exchange_run(x);
 }
 
-const struct attempt_events exchange_attempt_events = {attempt_event, attempt_done};
+static void attempt_due_sooner(void *arg)
+{
+    exchange_update_timer(arg);
+}
+
+const struct attempt_events exchange_attempt_events = {attempt_event, attempt_done,
+                                                       attempt_due_sooner};

@@ -184,7 +184,7 @@ static void write_access(const struct exchange *x)
     access_log_write(&(struct access_record){
         .request_id = x->request_id,
         .method = "POST",
-        .path = x->request.endpoint,
+        .path = x->request.path,
         .chain = x->chain != NULL ? x->chain->name : NULL,
         .provider = pair != NULL ? pair->provider->id : NULL,
         .model = pair != NULL ? pair->model : NULL,

@@ -92,6 +92,8 @@ enum step {
 
 /* The one place where the state changes. */
 void exchange_set_state(struct exchange *x, enum exchange_state state);
+/* Sets the client's timer to the soonest of what the exchange waits for. */
+void exchange_update_timer(struct exchange *x);
 /* Runs steps until one waits. */
 void exchange_run(struct exchange *x);
 /* The end is known: what a step returns. */

@@ -77,6 +77,7 @@ static void be_worker(struct master *m, uint32_t index, uint32_t slot)
     struct inherit inherit = make_inheritance(m, index, slot, fds);
     master_listen_keep_only(m->listen, fds, inherit.n_listen_fds);
     close(m->life[1]);
+    daemon_leave_terminal(m->options);
     sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
     int code = worker_run(&inherit);
     free(fds);
@@ -225,6 +226,7 @@ static void stop(struct master *m)
     log_info("stopping: running requests have %u ms", m->conf->drain_timeout_ms);
     daemon_notify("STOPPING=1");
     m->is_stopping = true;
+    master_listen_free(&m->listen, 1); /* new connections are refused from now, not left waiting */
     m->kill_at = clock_boot_ns() + ms * CLOCK_NS_PER_MS;
     tell(m, SIGTERM, false);
 }
@@ -393,7 +395,6 @@ static void start(struct master *m)
 
 static void finish(struct master *m)
 {
-    master_listen_free(&m->listen, 1);
     if (m->pages != NULL) {
         wpages_unlink(m->pages);
         wpages_close(&m->pages);

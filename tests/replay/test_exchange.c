@@ -196,6 +196,31 @@ START_TEST(silence_before_the_head_moves_on_and_is_no_mid_stream_failure)
 }
 END_TEST
 
+START_TEST(an_idle_timeout_shorter_than_the_header_timeout_is_kept)
+{
+    replay_conf()->stream_idle_timeout_ms = 1000;
+    begin_stream();
+    replay_pass_ms(999);
+    ck_assert_uint_eq(replay_pair(), 0);
+    replay_pass_ms(1);
+    ck_assert_uint_eq(replay_pair(), 1);
+    replay_head(200, SSE);
+    replay_data(TOKEN);
+    replay_pass_ms(1000);
+    assert_has(replay_body(), "stream_idle_timeout");
+}
+END_TEST
+
+START_TEST(a_stream_needs_its_content_type)
+{
+    replay_chat_stream();
+    replay_head(204, "");
+    ck_assert_uint_eq(replay_pair(), 1);
+    ck_assert_uint_eq(replay_events(EV_PRE_FAILURE, 0), 1);
+    ck_assert_uint_eq(replay_events(EV_MID_FAILURE, 0), 0);
+}
+END_TEST
+
 START_TEST(a_providers_own_timeout_comes_first)
 {
     replay_conf()->providers[0].timeout_ms = 5000;
@@ -832,6 +857,8 @@ int main(void)
                         N(status_cases));
     tcase_add_test(tc, silence_before_the_head_moves_on_and_is_no_mid_stream_failure);
     tcase_add_test(tc, a_providers_own_timeout_comes_first);
+    tcase_add_test(tc, an_idle_timeout_shorter_than_the_header_timeout_is_kept);
+    tcase_add_test(tc, a_stream_needs_its_content_type);
     tcase_add_test(tc, comments_do_not_keep_a_stream_alive);
     tcase_add_test(tc, events_without_content_do_not_put_off_the_first_token);
     tcase_add_loop_test(tc, a_failure_after_content_is_told_and_counted_once, 0, N(late_failures));

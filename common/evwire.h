@@ -134,7 +134,7 @@ struct evwire_reply { /* 520 bytes */
     char text[512]; /* for a person; NUL-terminated */
 };
 
-struct evwire_change { /* 608 bytes: a row as it is now, and what happened to it */
+struct evwire_change { /* 624 bytes: a row as it is now, and what happened to it */
     uint64_t at_wall_ms;
     uint32_t kind;  /* enum ev_change_kind */
     uint32_t cause; /* enum cooldown_cause */
@@ -158,7 +158,7 @@ _Static_assert(sizeof(struct evwire_hello) == 32, "wire layout");
 _Static_assert(sizeof(struct evwire_event) == 128, "wire layout");
 _Static_assert(sizeof(struct evwire_command) == 304, "wire layout");
 _Static_assert(sizeof(struct evwire_reply) == 520, "wire layout");
-_Static_assert(sizeof(struct evwire_change) == 608, "wire layout");
+_Static_assert(sizeof(struct evwire_change) == 624, "wire layout");
 
 /* Checks a received packet: magic, version, kind, exact size for its kind, count, zero fields,
  * NUL-terminated texts. Returns its head (into data) or NULL, with *status set to the reason. */

@@ -11,7 +11,7 @@
  *              512  the journal: one row and one sender as they are about to be
  *   row        0    seq: odd while the row changes
  *              8    hot words (struct shmtab_hot), 56 their checksum
- *              64   cold words: the rest of struct shmtab_state; 592: checksum of hot and cold
+ *              64   cold words: the rest of struct shmtab_state; 608: checksum of hot and cold
  *   sender     0    who (slot + 1), incarnation, last applied event, last use, checksum
  *
  * How a change is made, so that SIGKILL at any instant neither loses nor repeats it: the journal is
@@ -46,7 +46,7 @@
 #define SHMTAB_COLD_WORDS  (SHMTAB_STATE_WORDS - SHMTAB_HOT_WORDS)
 
 _Static_assert(sizeof(struct shmtab_hot) == 48, "row layout");
-_Static_assert(sizeof(struct shmtab_state) == 576, "row layout");
+_Static_assert(sizeof(struct shmtab_state) == 592, "row layout");
 _Static_assert(offsetof(struct shmtab_state, hot) == 0, "the hot words come first");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "atomics in shared memory must not need a lock");
 
@@ -58,7 +58,7 @@ struct shmtab_row { /* 640 bytes */
     shmtab_word hot_check;
     shmtab_word cold[SHMTAB_COLD_WORDS];
     shmtab_word check;
-    shmtab_word reserved[5];
+    shmtab_word reserved[3];
 };
 _Static_assert(sizeof(struct shmtab_row) == 640, "row layout");
 _Static_assert(offsetof(struct shmtab_row, cold) == 64, "the hot part is one cache line");
@@ -80,9 +80,9 @@ struct shmtab_journal { /* 704 bytes */
     shmtab_word row, sender; /* indexes, or SHMTAB_NONE */
     shmtab_word sender_words[SHMTAB_SENDER_WORDS];
     shmtab_word image[SHMTAB_STATE_WORDS];
-    shmtab_word image_hot_check, image_check; /* as the row gets them */
-    shmtab_word check;                        /* of row, sender, sender_words and image */
-    shmtab_word reserved[6];
+    shmtab_word image_hot_check; /* as the row gets it */
+    shmtab_word check;           /* of row, sender, sender_words and image */
+    shmtab_word reserved[5];
 };
 _Static_assert(sizeof(struct shmtab_journal) == 704, "journal layout");
 /* What journal.check covers, from `row` on, and where in it the image starts. */

@@ -48,6 +48,9 @@ static enum shmlock_result result_of(struct shmtab_lock *lock, int error)
 enum shmlock_result shmlock_take(struct shmtab_lock *lock)
 {
     struct timespec until;
+    enum shmlock_result result = shmlock_try(lock); /* mostly it is free: no look at the clock */
+    if (result != SHMLOCK_BUSY)
+        return result;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += SHMLOCK_PATIENCE_MS * 1000000L;
     if (until.tv_nsec >= 1000000000L) {

@@ -58,8 +58,9 @@ struct shmtab_state {
     uint64_t quota_reset_requests_wall_ms, quota_reset_tokens_wall_ms, quota_updated_wall_ms;
     uint64_t last_answer_success_at; /* the same without streaming */
     uint32_t cooldowns_by_cause[SHMTAB_CAUSES];
-    /* When the latest of the counted failures ended, newest first, 0 = none: what a success that
-     * is reported late must leave standing. */
+    /* When the counted failures ended: the oldest, and the latest ones, newest first; 0 = none.
+     * They tell what a success that is reported late must leave standing. */
+    uint64_t oldest_mid, oldest_pre;
     uint64_t recent_mid[SHMTAB_RECENT_MID], recent_pre[SHMTAB_RECENT_PRE];
 };
 

@@ -35,51 +35,68 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* ---- streaks: a counter and the instants of its latest failures ------------------------------ */
+/* ---- streaks: a counter and the instants of its failures ------------------------------------- */
 
-static void streak_insert(uint64_t *recent, unsigned depth, uint64_t ended_at)
+struct streak {
+    uint32_t *count;
+    uint64_t *oldest;
+    uint64_t *recent; /* the latest ones, newest first */
+    unsigned depth;
+};
+
+static struct streak mid_of(struct shmtab_state *row)
 {
-    for (unsigned i = 0; i < depth; i++) {
-        if (ended_at >= recent[i]) {
-            memmove(&recent[i + 1], &recent[i], (depth - 1 - i) * sizeof(recent[0]));
-            recent[i] = ended_at;
+    return (struct streak){&row->hot.mid_failures, &row->oldest_mid, row->recent_mid,
+                           SHMTAB_RECENT_MID};
+}
+
+static struct streak pre_of(struct shmtab_state *row)
+{
+    return (struct streak){&row->hot.pre_failures, &row->oldest_pre, row->recent_pre,
+                           SHMTAB_RECENT_PRE};
+}
+
+static void streak_insert(struct streak s, uint64_t ended_at)
+{
+    for (unsigned i = 0; i < s.depth; i++) {
+        if (ended_at >= s.recent[i]) {
+            memmove(&s.recent[i + 1], &s.recent[i], (s.depth - 1 - i) * sizeof(s.recent[0]));
+            s.recent[i] = ended_at;
             return;
         }
     }
 }
 
-static void streak_add(uint32_t *counter, uint64_t *recent, unsigned depth, uint32_t count,
-                       uint64_t ended_at)
+/* Returns the new count. */
+static uint32_t streak_add(struct streak s, uint32_t count, uint64_t ended_at)
 {
-    *counter = *counter + count < COUNT_MAX ? *counter + count : COUNT_MAX;
-    for (unsigned i = 0; i < count && i < depth; i++)
-        streak_insert(recent, depth, ended_at);
+    *s.oldest = *s.count == 0 ? ended_at : earlier(*s.oldest, ended_at);
+    *s.count = *s.count + count < COUNT_MAX ? *s.count + count : COUNT_MAX;
+    for (unsigned i = 0; i < count && i < s.depth; i++)
+        streak_insert(s, ended_at);
+    return *s.count;
 }
 
-static void streak_clear(uint32_t *counter, uint64_t *recent, unsigned depth)
+static void streak_clear(struct streak s)
 {
-    *counter = 0;
-    memset(recent, 0, depth * sizeof(recent[0]));
+    *s.count = 0;
+    *s.oldest = 0;
+    memset(s.recent, 0, s.depth * sizeof(s.recent[0]));
 }
 
-/* A success that ended at success_at: what ended before it counts no more. */
-static void streak_reset(uint32_t *counter, uint64_t *recent, unsigned depth, uint64_t success_at)
+/* A success that ended at success_at: what ended before it counts no more. True when that brought
+ * the counter to 0. */
+static bool streak_reset(struct streak s, uint64_t success_at)
 {
     unsigned left = 0;
-    while (left < depth && recent[left] != 0 && recent[left] >= success_at)
+    if (*s.count == 0 || *s.oldest >= success_at)
+        return false;
+    while (left < s.depth && s.recent[left] != 0 && s.recent[left] >= success_at)
         left++;
-    memset(&recent[left], 0, (depth - left) * sizeof(recent[0]));
-    *counter = left < *counter ? left : *counter;
-}
-
-static void clear_mid(struct shmtab_state *row)
-{
-    streak_clear(&row->hot.mid_failures, row->recent_mid, SHMTAB_RECENT_MID);
-}
-
-static void clear_pre(struct shmtab_state *row)
-{
-    streak_clear(&row->hot.pre_failures, row->recent_pre, SHMTAB_RECENT_PRE);
+    memset(&s.recent[left], 0, (s.depth - left) * sizeof(s.recent[0]));
+    *s.count = left;
+    *s.oldest = left > 0 ? s.recent[left - 1] : 0;
+    return left == 0;
 }
 
 /* ---- cooldowns ------------------------------------------------------------------------------- */
@@ -170,13 +187,12 @@ static void on_mid_failure(struct step *s)
     row->mid_failures_total += s->count;
     if (!may_count(s, row->last_success_at))
         return;
-    streak_add(&row->hot.mid_failures, row->recent_mid, SHMTAB_RECENT_MID, s->count, s->ended_at);
-    uint32_t n = row->hot.mid_failures;
+    uint32_t n = streak_add(mid_of(row), s->count, s->ended_at);
     if (n < threshold) {
         note_failure(s, CAUSE_MID_STREAM, n, threshold);
         return;
     }
-    clear_mid(row);
+    streak_clear(mid_of(row));
     uint64_t incident = row->hot.incident;
     rest_for_failures(s, CAUSE_MID_STREAM, cooldown_mid_length_ms(s->rules, row->escalation), n,
                       threshold);
@@ -190,13 +206,12 @@ static void on_pre_failure(struct step *s)
     uint32_t threshold = s->rules->pre_threshold;
     if (!may_count(s, later(row->last_success_at, row->last_answer_success_at)))
         return;
-    streak_add(&row->hot.pre_failures, row->recent_pre, SHMTAB_RECENT_PRE, s->count, s->ended_at);
-    uint32_t n = row->hot.pre_failures;
+    uint32_t n = streak_add(pre_of(row), s->count, s->ended_at);
     if (threshold == 0 || n < threshold) {
         note_failure(s, CAUSE_PRE_STREAM, n, threshold);
         return;
     }
-    clear_pre(row);
+    streak_clear(pre_of(row));
     rest_for_failures(s, CAUSE_PRE_STREAM, s->rules->mid_cooldown_ms, n, threshold);
 }
 
@@ -212,19 +227,15 @@ static void end_recovery(struct shmtab_state *row, struct cooldown_changes *out)
 
 static void credit_pre(struct shmtab_state *row, uint64_t ended_at, struct cooldown_changes *out)
 {
-    bool had = row->hot.pre_failures != 0;
-    streak_reset(&row->hot.pre_failures, row->recent_pre, SHMTAB_RECENT_PRE, ended_at);
-    if (had && row->hot.pre_failures == 0)
+    if (streak_reset(pre_of(row), ended_at))
         note(out, (struct cooldown_change){.kind = EVCH_RESET, .cause = CAUSE_PRE_STREAM});
 }
 
 static void credit_stream(struct shmtab_state *row, uint64_t ended_at, struct cooldown_changes *out)
 {
-    bool had = row->hot.mid_failures != 0;
     row->last_success_at = later(row->last_success_at, ended_at);
     row->escalation = 0;
-    streak_reset(&row->hot.mid_failures, row->recent_mid, SHMTAB_RECENT_MID, ended_at);
-    if (had && row->hot.mid_failures == 0)
+    if (streak_reset(mid_of(row), ended_at))
         note(out, (struct cooldown_change){.kind = EVCH_RESET, .cause = CAUSE_MID_STREAM});
     credit_pre(row, ended_at, out);
     end_recovery(row, out);
@@ -359,7 +370,7 @@ void cooldown_clear(struct shmtab_state *row, struct cooldown_changes *out)
     row->hot.cooldown_until_at = 0;
     row->hot.flags &= ~SHMTAB_RECOVERING;
     row->escalation = 0;
-    clear_mid(row);
-    clear_pre(row);
+    streak_clear(mid_of(row));
+    streak_clear(pre_of(row));
     note(out, (struct cooldown_change){.kind = EVCH_CLEARED});
 }

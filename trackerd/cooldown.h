@@ -6,7 +6,7 @@
  * stream ended, since the latest cooldown of their own cause began. Order is by the instants in
  * the events, not by their arrival: a failure that arrives after a success which ended later is not
  * counted, and a success that arrives late leaves those standing that ended after it (at most
- * SHMTAB_RECENT_MID of them: older instants are not kept).
+ * SHMTAB_RECENT_MID of them when it resets any at all: the instants of older ones are not kept).
  *
  * History: an attempt that began before the pair's latest cooldown began changes no counter, ends
  * no recovery and begins no cooldown by counting. A rest that the provider itself asks for is

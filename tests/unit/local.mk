@@ -104,6 +104,39 @@ UNIT_TESTS += tests/unit/test_conf_load
 tests_unit_test_conf_load_LDADD = $(UNIT_LIBS)
 tests_unit_test_conf_load_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_cooldown
+tests_unit_test_cooldown_LDADD = libtracker.a $(UNIT_LIBS)
+tests_unit_test_cooldown_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_table
+tests_unit_test_table_LDADD = libtracker.a $(UNIT_LIBS)
+tests_unit_test_table_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_statefile
+tests_unit_test_statefile_LDADD = libtracker.a $(UNIT_LIBS)
+tests_unit_test_statefile_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_evwire
+tests_unit_test_evwire_LDADD = $(UNIT_LIBS)
+tests_unit_test_evwire_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_wpages
+tests_unit_test_wpages_LDADD = $(UNIT_LIBS)
+tests_unit_test_wpages_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_shmtab
+tests_unit_test_shmtab_SOURCES = tests/unit/test_shmtab.c \
+	trackerd/killpoint.c trackerd/publish.c trackerd/segment.c
+tests_unit_test_shmtab_LDADD = libtracker.a $(UNIT_LIBS)
+tests_unit_test_shmtab_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_publish
+tests_unit_test_publish_SOURCES = tests/unit/test_publish.c \
+	trackerd/killpoint.c trackerd/publish.c trackerd/segment.c
+tests_unit_test_publish_CPPFLAGS = $(AM_CPPFLAGS) -DWEIR_KILL_POINTS=1
+tests_unit_test_publish_LDADD = libtracker.a $(UNIT_LIBS)
+tests_unit_test_publish_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif

@@ -72,12 +72,14 @@ int daemon_pid_file_write(const char *path)
 {
     if (path == NULL)
         return 0;
-    assert(pf.path == NULL); /* one a process: closing a second one would lose the first's lock */
+    /* One a process: closing a second descriptor of the file would lose the first's lock. */
+    assert(pf.path == NULL || pf.owner != getpid());
     int fd = open_locked(path);
     if (fd < 0)
         return -1;
     if (write_pid(fd) != 0)
         return close_keeping_errno(fd);
+    free(pf.path); /* a parent's */
     pf.path = xstrdup(path);
     pf.fd = fd;
     pf.owner = getpid();
@@ -89,8 +91,10 @@ void daemon_pid_file_remove(void)
     if (pf.path == NULL || pf.owner != getpid())
         return;
     /* Without the right to remove it (root has been left) an empty file says as much. */
-    if (unlink(pf.path) != 0 && ftruncate(pf.fd, 0) != 0)
-        errno = 0;
+    if (unlink(pf.path) != 0) {
+        int rc = ftruncate(pf.fd, 0);
+        (void)rc;
+    }
     close(pf.fd);
     free(pf.path);
     pf.path = NULL;

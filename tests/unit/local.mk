@@ -137,6 +137,14 @@ tests_unit_test_publish_CPPFLAGS = $(AM_CPPFLAGS) -DWEIR_KILL_POINTS=1
 tests_unit_test_publish_LDADD = libtracker.a $(UNIT_LIBS)
 tests_unit_test_publish_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_daemon
+tests_unit_test_daemon_LDADD = $(UNIT_LIBS)
+tests_unit_test_daemon_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_unixsock
+tests_unit_test_unixsock_LDADD = $(UNIT_LIBS)
+tests_unit_test_unixsock_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif

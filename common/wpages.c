@@ -15,7 +15,7 @@
 #include "common/shmobj.h"
 
 #define WPAGES_MAGIC     UINT64_C(0x5347415052495700) /* "\0WIRPAGS" */
-#define WPAGES_VERSION   1
+#define WPAGES_VERSION   2
 #define WPAGES_SUFFIX    ".workers"
 #define WPAGES_SLOTS_MAX 4096
 #define WPAGES_PAIRS_MAX 65536
@@ -41,10 +41,17 @@ struct wpages_pair_key { /* 256 bytes */
 };
 _Static_assert(sizeof(struct wpages_pair_key) == 256, "wpages layout");
 
+struct wpages_chain_key { /* 128 bytes */
+    char name[120];       /* cut when longer: then it shares with another of that beginning */
+    wcounter is_used;     /* published after the name */
+};
+_Static_assert(sizeof(struct wpages_chain_key) == 128, "wpages layout");
+
 struct wpages {
     struct shmobj object;
     char name[SHMOBJ_NAME_MAX];
     struct wpages_header *head;
+    struct wpages_chain_key *chains;
     struct wpages_pair_key *keys;
     char *slots;
     size_t slot_bytes;
@@ -60,7 +67,8 @@ static size_t slot_bytes(uint32_t pairs_max)
 static size_t total_bytes(uint32_t slots, uint32_t pairs_max)
 {
     size_t directory = (pairs_max * sizeof(struct wpages_pair_key) + 4095) / 4096 * 4096;
-    return sizeof(struct wpages_header) + directory + slots * slot_bytes(pairs_max);
+    return sizeof(struct wpages_header) + WPAGES_CHAINS_MAX * sizeof(struct wpages_chain_key) +
+           directory + slots * slot_bytes(pairs_max);
 }
 
 static bool head_is_good(const struct wpages_header *head, size_t size)
@@ -79,7 +87,8 @@ static struct wpages *wrap(const struct shmobj *object, const char *name)
     pages->object = *object;
     strcpy(pages->name, name);
     pages->head = object->base;
-    pages->keys = (struct wpages_pair_key *)(pages->head + 1);
+    pages->chains = (struct wpages_chain_key *)(pages->head + 1);
+    pages->keys = (struct wpages_pair_key *)(pages->chains + WPAGES_CHAINS_MAX);
     pages->slot_bytes = slot_bytes(pages->head->pairs_max);
     pages->slots = (char *)object->base + object->size - pages->head->slots * pages->slot_bytes;
     return pages;
@@ -244,6 +253,59 @@ int wpages_pair_find(const struct wpages *pages, uint64_t key_hash)
         if (pages->keys[i].key_hash == key_hash)
             return (int)i;
     return -1;
+}
+
+/* The place of the name, or the first free one, or the last. */
+static uint32_t find_chain(const struct wpages *pages, const char *name)
+{
+    uint32_t i = 0;
+    for (; i < WPAGES_CHAINS_MAX - 1; i++) {
+        const struct wpages_chain_key *key = &pages->chains[i];
+        if (atomic_load_explicit((wcounter *)&key->is_used, memory_order_acquire) == 0 ||
+            strncmp(key->name, name, sizeof(key->name) - 1) == 0)
+            break;
+    }
+    return i;
+}
+
+uint32_t wpages_chain_add(struct wpages *pages, const char *name)
+{
+    uint32_t i = find_chain(pages, name);
+    struct wpages_chain_key *key = &pages->chains[i];
+    if (wcounter_get(&key->is_used) != 0)
+        return i;
+    strncpy(key->name, i < WPAGES_CHAINS_MAX - 1 ? name : "(other)", sizeof(key->name) - 1);
+    atomic_store_explicit(&key->is_used, 1, memory_order_release);
+    return i;
+}
+
+uint32_t wpages_chain_find(const struct wpages *pages, const char *name)
+{
+    uint32_t i = find_chain(pages, name);
+    return wcounter_get(&pages->chains[i].is_used) != 0 ? i : WPAGES_CHAINS_MAX - 1;
+}
+
+const char *wpages_chain_name(const struct wpages *pages, uint32_t chain)
+{
+    const struct wpages_chain_key *key = &pages->chains[chain];
+    bool is_used = atomic_load_explicit((wcounter *)&key->is_used, memory_order_acquire) != 0;
+    return is_used ? key->name : NULL;
+}
+
+static const int codes[WPAGES_CODES] = {0,   200, 400, 401, 404, 405, 408, 413,
+                                        417, 422, 429, 431, 499, 500, 503, 504};
+
+unsigned wpages_code_index(int status)
+{
+    unsigned i = WPAGES_CODES - 1;
+    while (i > 0 && codes[i] != status)
+        i--;
+    return i;
+}
+
+int wpages_code_status(unsigned index)
+{
+    return index < WPAGES_CODES ? codes[index] : 0;
 }
 
 uint32_t wpages_slots(const struct wpages *pages)

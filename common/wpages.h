@@ -5,8 +5,10 @@
  * next worker in a slot goes on adding.
  *
  *   0        struct wpages_header                     4096 bytes
- *   4096     struct wpages_pair_key[pairs_max]         256 bytes each: the directory
- *   then     slots: struct wpages_slot (4096 bytes), struct wpages_pair[pairs_max] (512 bytes each)
+ *   4096     struct wpages_chain_key[WPAGES_CHAINS_MAX] 128 bytes each: the chains' directory
+ *   12288    struct wpages_pair_key[pairs_max]         256 bytes each: the pairs' directory
+ *   then     slots: struct wpages_slot (12288 bytes), struct wpages_pair[pairs_max] (512 bytes
+ * each)
  *
  * All counters are relaxed 64-bit atomics with one writer: plain adds, no locked instructions. A
  * slot's part is a multiple of the page size, so that a worker can give up writing to all others.
@@ -44,18 +46,25 @@ struct wpages_pair { /* 512 bytes: one pair in one slot */
 };
 _Static_assert(sizeof(struct wpages_pair) == 512, "wpages layout");
 
-struct wpages_slot {     /* 4096 bytes */
+/* Bucket i counts what took at most 2^i microseconds and more than 2^(i-1); the last one the rest.
+ */
+struct wpages_histogram {
+    wcounter buckets[WPAGES_HISTOGRAM_BUCKETS];
+    wcounter sum_us;
+};
+
+struct wpages_slot {     /* 12288 bytes */
     _Atomic int32_t pid; /* 0 = nobody */
     uint32_t zero;
     wcounter incarnation; /* start of that process, boot clock ns */
     wcounter heartbeat_at;
     wcounter active_streams, connections;
     wcounter restarts; /* of this slot; written by the master */
-    wcounter ttft[WPAGES_HISTOGRAM_BUCKETS], ttft_sum_us;
-    wcounter overhead[WPAGES_HISTOGRAM_BUCKETS], overhead_sum_us;
+    struct wpages_histogram ttft, overhead;
     wcounter reserved[440];
+    wcounter requests[WPAGES_CHAINS_MAX][WPAGES_CODES]; /* wpages_chain_add, wpages_code_index */
 };
-_Static_assert(sizeof(struct wpages_slot) == 4096, "wpages layout");
+_Static_assert(sizeof(struct wpages_slot) == 12288, "wpages layout");
 
 struct wpages; /* a mapping */
 
@@ -82,6 +91,19 @@ void wpages_unlink(const struct wpages *pages);
 int wpages_pair_add(struct wpages *pages, const char *provider, const char *model);
 /* Index of a pair, or -1. */
 int wpages_pair_find(const struct wpages *pages, uint64_t key_hash);
+
+/* Master: index of a chain in its directory, adding it when new. Chains beyond WPAGES_CHAINS_MAX
+ * share the last place, whose name is "(other)". The name "" stands for requests without a chain.
+ */
+uint32_t wpages_chain_add(struct wpages *pages, const char *name);
+/* The same for readers and workers: a name that is not there gets the last place. */
+uint32_t wpages_chain_find(const struct wpages *pages, const char *name);
+/* Name of a place, valid until close; NULL where there is none yet. */
+const char *wpages_chain_name(const struct wpages *pages, uint32_t chain);
+
+/* Where a status is counted, and the status of a place; 0 = all others. */
+unsigned wpages_code_index(int status);
+int wpages_code_status(unsigned index);
 
 uint32_t wpages_slots(const struct wpages *pages);
 int32_t wpages_master_pid(const struct wpages *pages);
@@ -113,6 +135,13 @@ static inline uint64_t wcounter_get(const wcounter *c)
 static inline void wcounter_set(wcounter *c, uint64_t v)
 {
     atomic_store_explicit(c, v, memory_order_relaxed);
+}
+
+static inline void wpages_observe_us(struct wpages_histogram *h, uint64_t us)
+{
+    unsigned i = us <= 1 ? 0 : 64 - (unsigned)__builtin_clzll(us - 1);
+    wcounter_add(&h->buckets[i < WPAGES_HISTOGRAM_BUCKETS ? i : WPAGES_HISTOGRAM_BUCKETS - 1], 1);
+    wcounter_add(&h->sum_us, us);
 }
 
 /* Sums over all slots for one pair (index from wpages_pair_find; -1 gives zeros). */

@@ -12,15 +12,28 @@ struct account {
     const struct conf *conf;
     struct tableview *view;
     struct report *report;
+    struct wpages_slot *page;
+    uint32_t *chains; /* place in the pages of each configured chain */
+    uint32_t no_chain;
     struct wpages_pair **pairs; /* of each configured pair in our slot; NULL = none */
     struct wpages_pair nobody;  /* takes the counts of a pair without a place */
 };
 
+static void find_chains(struct account *a, const struct wpages *pages)
+{
+    a->chains = xcalloc(a->conf->n_chains, sizeof(*a->chains));
+    for (uint32_t i = 0; pages != NULL && i < a->conf->n_chains; i++)
+        a->chains[i] = wpages_chain_find(pages, a->conf->chains[i].name);
+    a->no_chain = pages != NULL ? wpages_chain_find(pages, "") : 0;
+}
+
 struct account *account_new(const struct conf *conf, struct wpages *pages, uint32_t slot,
-                            struct tableview *view, struct report *report)
+                            struct wpages_slot *page, struct tableview *view, struct report *report)
 {
     struct account *a = xcalloc(1, sizeof(*a));
     a->conf = conf;
+    a->page = page;
+    find_chains(a, pages);
     a->view = view;
     a->report = report;
     a->pairs = xcalloc(conf->n_pairs, sizeof(*a->pairs));
@@ -37,6 +50,7 @@ struct account *account_new(const struct conf *conf, struct wpages *pages, uint3
 void account_free(struct account **account)
 {
     free((*account)->pairs);
+    free((*account)->chains);
     free(*account);
     *account = NULL;
 }
@@ -63,12 +77,10 @@ static void count(struct wpages_pair *page, const struct account_result *r)
 static void stamp(struct wpages_pair *page, const struct account_result *r)
 {
     enum outcome_credit credit = outcome_info(r->outcome)->credit;
-    if (credit == CREDIT_STREAM_SUCCESS) {
-        wcounter_set(&page->last_stream_success_started_at, r->started_at);
-        wcounter_set(&page->last_stream_success_at, r->ended_at);
-    }
+    if (credit == CREDIT_STREAM_SUCCESS)
+        wpages_stamp_stream(page, r->started_at, r->ended_at);
     if (credit == CREDIT_STREAM_SUCCESS || credit == CREDIT_ANSWER_SUCCESS)
-        wcounter_set(&page->last_answer_success_at, r->ended_at);
+        wpages_stamp_answer(page, r->started_at, r->ended_at);
     /* The row is read after this: neither may move across the other. */
     atomic_thread_fence(memory_order_seq_cst);
 }
@@ -146,4 +158,18 @@ uint64_t account_ended(struct account *a, const struct account_result *r)
     uint64_t quota = post_quota(a, r);
     last = rest != 0 ? rest : last;
     return quota != 0 ? quota : last;
+}
+
+void account_request_ended(struct account *a, const struct account_request *r)
+{
+    const struct conf *conf = a->conf;
+    uint32_t place = a->no_chain;
+    if (r->chain >= conf->chains && r->chain < conf->chains + conf->n_chains)
+        place = a->chains[r->chain - conf->chains];
+    wcounter_add(&a->page->requests[place][wpages_code_index(r->status)], 1);
+    if (r->chain == NULL)
+        return;
+    wpages_observe_us(&a->page->overhead, r->overhead_us);
+    if (r->first_token_us != 0)
+        wpages_observe_us(&a->page->ttft, r->first_token_us);
 }

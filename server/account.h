@@ -16,9 +16,11 @@
 
 struct account;
 
-/* pages may be NULL (no statistics then). Nothing is owned. */
+/* pages may be NULL (no statistics then); `page` is our slot in them, or a stand-in. Nothing is
+ * owned. */
 struct account *account_new(const struct conf *conf, struct wpages *pages, uint32_t slot,
-                            struct tableview *view, struct report *report);
+                            struct wpages_slot *page, struct tableview *view,
+                            struct report *report);
 void account_free(struct account **account);
 
 struct account_result {
@@ -34,5 +36,14 @@ struct account_result {
 void account_started(struct account *account, uint32_t pair);
 /* Returns the number of the last event posted for it, 0 when none was needed. */
 uint64_t account_ended(struct account *account, const struct account_result *result);
+
+/* A request is over. `chain` may be NULL: it was refused before it had one. overhead_us is the time
+ * that weir itself took; first_token_us 0 = never. */
+struct account_request {
+    const struct conf_chain *chain;
+    int status;
+    uint64_t overhead_us, first_token_us;
+};
+void account_request_ended(struct account *account, const struct account_request *request);
 
 #endif

@@ -178,6 +178,8 @@ static void answer(struct client *c, int status, const char *content_type, const
     send_head(c, status, extra.data, extra.len, (int64_t)body->iov_len);
     send_body(c, body, 1);
     buf_free(&extra);
+    if (c->endpoint == NULL || c->endpoint->has_body)
+        account_request_ended(c->owner->setup.account, &(struct account_request){.status = status});
     access_log_write(&(struct access_record){
         .request_id = c->request_id,
         .path = c->endpoint != NULL ? c->endpoint->path : NULL,

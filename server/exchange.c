@@ -198,5 +198,6 @@ struct exchange *exchange_new(const struct exchange_env *env, struct exchange_re
 
 void exchange_begin(struct exchange *x)
 {
+    x->begun_at = clock_boot_ns();
     exchange_run(x);
 }

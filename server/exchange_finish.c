@@ -165,11 +165,28 @@ static void (*const endings[])(struct exchange *x) = {
     [ENDING_STREAMED] = finish_streamed, [ENDING_BROKEN] = finish_broken,
 };
 
-static void write_access(const struct exchange *x)
+static uint64_t first_token_us(const struct exchange *x)
+{
+    return x->first_token_at != 0 ? (x->first_token_at - x->request.received_at) / 1000 : 0;
+}
+
+static void count_request(const struct exchange *x, uint64_t now_at)
+{
+    uint64_t own_ns = x->own_ns;
+    if (x->attempt != NULL && x->is_recorded)
+        own_ns += now_at - attempt_result(x->attempt)->ended_at;
+    account_request_ended(x->env.account, &(struct account_request){
+                                              .chain = x->chain,
+                                              .status = x->status,
+                                              .overhead_us = own_ns / 1000,
+                                              .first_token_us = first_token_us(x),
+                                          });
+}
+
+static void write_access(const struct exchange *x, uint64_t now_at)
 {
     if (!access_log_is_on())
         return;
-    uint64_t now_at = clock_boot_ns();
     const struct conf_pair *pair = NULL;
     if (x->trail.n > 0 && (x->ending == ENDING_ANSWER || x->ending == ENDING_STREAMED ||
                            x->ending == ENDING_BROKEN || x->outcome == OUTCOME_CLIENT_LEFT))
@@ -188,12 +205,11 @@ static void write_access(const struct exchange *x)
         .chain = x->chain != NULL ? x->chain->name : NULL,
         .provider = pair != NULL ? pair->provider->id : NULL,
         .model = pair != NULL ? pair->model : NULL,
-        .attempts = x->trail.n,
+        .attempts = x->next_entry,
         .status = x->status,
         .bytes = x->answer_bytes + x->relay.sent_bytes,
         .duration_us = (now_at - x->request.received_at) / 1000,
-        .first_token_us =
-            x->first_token_at != 0 ? (x->first_token_at - x->request.received_at) / 1000 : 0,
+        .first_token_us = first_token_us(x),
         .prompt_tokens = x->prompt_tokens,
         .completion_tokens = x->completion_tokens,
         .outcome = word,
@@ -218,7 +234,9 @@ static void destroy(void *ptr)
 /* The one exit. */
 void exchange_leave(struct exchange *x)
 {
-    write_access(x);
+    uint64_t now_at = clock_boot_ns();
+    count_request(x, now_at);
+    write_access(x, now_at);
     exchange_set_state(x, EX_OVER);
     report_unwait(x->env.report, &x->waiter);
     if (x->attempt != NULL)

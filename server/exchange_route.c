@@ -100,6 +100,8 @@ static void start_attempt(struct exchange *x, uint32_t pair)
     chat_write_upstream(&x->chat, x->request.body, x->request.body_len, model, spec.body);
     account_started(x->env.account, pair);
     x->is_recorded = false;
+    if (x->trail.n == 0)
+        x->own_ns = clock_boot_ns() - x->begun_at;
     x->attempt = attempt_start(&spec, &exchange_attempt_events, x);
 }
 

@@ -78,8 +78,9 @@ struct exchange {
     struct report_waiter waiter;
     uint64_t last_event_seq; /* of the last event that was reported; 0 = none */
 
-    int status;           /* of the answer, for the log */
-    enum outcome outcome; /* of the attempt that ended it */
+    uint64_t begun_at, own_ns; /* own_ns: the time that weir itself took */
+    int status;                /* of the answer, for the log */
+    enum outcome outcome;      /* of the attempt that ended it */
     uint64_t first_token_at;
     int64_t prompt_tokens, completion_tokens;
     uint64_t answer_bytes;

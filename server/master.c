@@ -241,8 +241,10 @@ static void log_messages(struct buf *messages, enum log_level level)
     free(text);
 }
 
-static void add_pairs_to_pages(struct master *m, const struct conf *conf)
+static void add_to_pages(struct master *m, const struct conf *conf)
 {
+    for (uint32_t i = 0; m->pages != NULL && i < conf->n_chains; i++)
+        wpages_chain_add(m->pages, conf->chains[i].name);
     for (uint32_t i = 0; m->pages != NULL && i < conf->n_pairs; i++)
         if (wpages_pair_add(m->pages, conf->pairs[i].provider->id, conf->pairs[i].model) < 0)
             log_warn("no room for statistics of %s/%s until a restart", conf->pairs[i].provider->id,
@@ -261,7 +263,7 @@ static bool adopt(struct master *m, struct conf *conf)
     }
     master_listen_free(&m->listen, 1);
     m->listen = listen;
-    add_pairs_to_pages(m, conf);
+    add_to_pages(m, conf);
     struct conf *old = m->conf;
     m->conf = conf;
     conf_free(&old);
@@ -366,7 +368,9 @@ static void make_pages(struct master *m)
     if (m->pages == NULL)
         log_warn("no shared memory for the workers' pages (%s): serving without statistics",
                  strerror(errno));
-    add_pairs_to_pages(m, m->conf);
+    if (m->pages != NULL)
+        wpages_chain_add(m->pages, "");
+    add_to_pages(m, m->conf);
 }
 
 static void open_listeners(struct master *m)

@@ -2,7 +2,9 @@
 #include "server/metrics.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 
+#include "common/evwire.h"
 #include "common/outcome.h"
 #include "common/ratelimits.h"
 
@@ -65,6 +67,27 @@ static void put_mid_failures(const struct conf *conf, const struct wpages *pages
     }
 }
 
+/* Per pair and cause, as far as the table keeps them apart. */
+static void put_cooldown_counts(const struct conf *conf, const struct shmtab *tab, struct buf *out)
+{
+    put_family(out, "weir_cooldowns_total", "counter", "Cooldowns that began, by cause.");
+    for (uint32_t i = 0; tab != NULL && i < conf->n_pairs; i++) {
+        const struct conf_pair *pair = &conf->pairs[i];
+        struct shmtab_state state;
+        int row = shmtab_find(tab, pair->provider->id, pair->model);
+        if (row < 0 || !shmtab_read(tab, row, &state))
+            continue;
+        for (unsigned cause = 1; cause < CAUSE_COUNT; cause++) {
+            if (state.cooldowns_by_cause[cause] == 0)
+                continue;
+            put_pair(out, "weir_cooldowns_total", pair);
+            buf_printf(out, ",cause=\"%s\"} %" PRIu64 "\n",
+                       cooldown_cause_word((enum cooldown_cause)cause),
+                       (uint64_t)state.cooldowns_by_cause[cause]);
+        }
+    }
+}
+
 static void put_cooldowns(const struct conf *conf, const struct shmtab *tab, struct buf *out)
 {
     put_family(out, "weir_cooldown_remaining_seconds", "gauge",
@@ -75,6 +98,48 @@ static void put_cooldowns(const struct conf *conf, const struct shmtab *tab, str
         put_pair(out, "weir_cooldown_remaining_seconds", &conf->pairs[i]);
         buf_printf(out, "} %.3f\n", (double)row.cooldown_remaining_ms / 1000);
     }
+}
+
+static void put_requests(const struct wpages *pages, struct buf *out)
+{
+    put_family(out, "weir_requests_total", "counter",
+               "Requests by chain and status; chain \"\": refused before they had one; code 0: any "
+               "other.");
+    for (uint32_t c = 0; pages != NULL && c < WPAGES_CHAINS_MAX; c++) {
+        for (unsigned code = 0; code < WPAGES_CODES; code++) {
+            uint64_t sum = 0;
+            for (uint32_t i = 0; i < wpages_slots(pages); i++)
+                sum += wcounter_get(&wpages_slot(pages, i)->requests[c][code]);
+            if (sum == 0 || wpages_chain_name(pages, c) == NULL)
+                continue;
+            buf_puts(out, "weir_requests_total{chain=\"");
+            put_label(out, wpages_chain_name(pages, c));
+            buf_printf(out, "\",code=\"%d\"} %" PRIu64 "\n", wpages_code_status(code), sum);
+        }
+    }
+}
+
+/* Of each bucket's counts over all slots; `offset` is the histogram's place in a slot. */
+static void put_histogram(const struct wpages *pages, size_t offset, const char *name,
+                          const char *help, struct buf *out)
+{
+    uint64_t buckets[WPAGES_HISTOGRAM_BUCKETS] = {0}, sum_us = 0, count = 0;
+    for (uint32_t i = 0; pages != NULL && i < wpages_slots(pages); i++) {
+        const struct wpages_histogram *h =
+            (const void *)((const char *)wpages_slot(pages, i) + offset);
+        for (unsigned b = 0; b < WPAGES_HISTOGRAM_BUCKETS; b++)
+            buckets[b] += wcounter_get(&h->buckets[b]);
+        sum_us += wcounter_get(&h->sum_us);
+    }
+    put_family(out, name, "histogram", help);
+    for (unsigned b = 0; b < WPAGES_HISTOGRAM_BUCKETS - 1; b++) {
+        count += buckets[b];
+        buf_printf(out, "%s_bucket{le=\"%.6f\"} %" PRIu64 "\n", name,
+                   (double)(UINT64_C(1) << b) / 1e6, count);
+    }
+    count += buckets[WPAGES_HISTOGRAM_BUCKETS - 1];
+    buf_printf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.6f\n%s_count %" PRIu64 "\n", name,
+               count, name, (double)sum_us / 1e6, name, count);
 }
 
 static void put_workers(const struct wpages *pages, struct buf *out)
@@ -100,9 +165,16 @@ static void put_workers(const struct wpages *pages, struct buf *out)
 void metrics_print(const struct conf *conf, const struct shmtab *tab, const struct wpages *pages,
                    bool has_tracker, struct buf *out)
 {
+    put_requests(pages, out);
     put_attempts(conf, pages, out);
     put_mid_failures(conf, pages, out);
+    put_cooldown_counts(conf, tab, out);
     put_cooldowns(conf, tab, out);
+    put_histogram(pages, offsetof(struct wpages_slot, ttft), "weir_time_to_first_token_seconds",
+                  "From a request's head to its first content.", out);
+    put_histogram(
+        pages, offsetof(struct wpages_slot, overhead), "weir_gateway_overhead_seconds",
+        "What weir itself took: before the first attempt began, and after the last ended.", out);
     put_workers(pages, out);
     put_family(out, "weir_tracker_up", "gauge", "1 when this worker is connected to trackerd.");
     buf_printf(out, "weir_tracker_up %d\n", has_tracker ? 1 : 0);

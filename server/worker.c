@@ -1,9 +1,11 @@
 /* See worker.h. Start and stop mirror each other: what init makes, deinit undoes in reverse. */
 #include "server/worker.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -155,7 +157,8 @@ static void init_env(struct worker *w)
                                                       .is_quiet = in->index != 0,
                                                       .on_connected = on_tracker,
                                                       .arg = w});
-    w->env.account = account_new(in->conf, in->pages, in->slot, w->env.view, w->env.report);
+    w->env.account =
+        account_new(in->conf, in->pages, in->slot, w->env.slot, w->env.view, w->env.report);
     wcounter_set(&w->env.slot->active_streams, 0);
     wcounter_set(&w->env.slot->connections, 0);
 }
@@ -169,6 +172,7 @@ static void init(struct worker *w)
     w->clients = clients_new(&(struct clients_setup){.base = w->base,
                                                      .conf = w->in.conf,
                                                      .slot = w->env.slot,
+                                                     .account = w->env.account,
                                                      .endpoints = endpoints,
                                                      .worker = w});
     w->listeners = listeners_new(w->base, w->in.listen_fds, w->in.n_listen_fds, w->clients,
@@ -204,6 +208,8 @@ int worker_run(const struct inherit *inherit)
     struct worker *w = xcalloc(1, sizeof(*w));
     w->in = *inherit;
     daemon_drop_root(inherit->uid, inherit->gid);
+    if (inherit->pages != NULL && wpages_restrict(inherit->pages, inherit->slot) != 0)
+        log_warn("the other workers' pages stay writable: %s", strerror(errno));
     init(w);
     int failed = event_base_dispatch(w->base);
     deinit(w);

@@ -259,7 +259,7 @@ void replay_begin(void)
     log_set_level(LOGLV_ERROR + 1);
     clock_fake_set(BEGIN_AT, BEGIN_WALL_MS);
     r.conf = make_conf();
-    r.account = account_new(r.conf, NULL, 0, NULL, NULL);
+    r.account = account_new(r.conf, NULL, 0, &r.slot, NULL, NULL);
     r.env = (struct exchange_env){.conf = r.conf, .account = r.account, .slot = &r.slot};
 }
 

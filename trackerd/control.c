@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/utf8.h"
 #include "trackerd/apply.h"
 
 static void say(struct evwire_reply *reply, enum ev_status status, const char *text)
@@ -13,12 +14,26 @@ static void say(struct evwire_reply *reply, enum ev_status status, const char *t
     snprintf(reply->text, sizeof(reply->text), "%s", text != NULL ? text : ev_status_text(status));
 }
 
+/* The reason goes into logs, the state file and onto terminals. */
+static bool is_plain_text(const char *text)
+{
+    size_t len = strlen(text);
+    for (size_t i = 0, n; i < len; i += n) {
+        n = utf8_length((const unsigned char *)text + i, len - i);
+        if (n == 0 || (unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return false;
+    }
+    return true;
+}
+
 static void run_cooldown(struct trackerd *td, const struct evwire_command *command,
                          struct evwire_reply *reply)
 {
     bool was_kept = false;
-    if (command->duration_ms == 0) {
-        say(reply, EVST_BAD_REQUEST, "a cooldown needs a duration");
+    if (command->duration_ms == 0 || !is_plain_text(command->reason)) {
+        say(reply, EVST_BAD_REQUEST,
+            command->duration_ms == 0 ? "a cooldown needs a duration"
+                                      : "a reason is UTF-8 text without control characters");
         return;
     }
     enum ev_status status = apply_rest(td, command->provider, command->model, command->duration_ms,

@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/conf.h"
 #include "common/fnv.h"
+#include "common/utf8.h"
 
 #define HEAD_KEY "weirTrackerState"
 #define END_KEY  "end"
@@ -165,7 +166,7 @@ static json_object *parse_line(const char *line, size_t len)
     if (len > INT_MAX)
         return NULL;
     json_tokener *tokener = json_tokener_new_ex(4);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     json_object *o = json_tokener_parse_ex(tokener, line, (int)len);
     bool is_whole = json_tokener_get_error(tokener) == json_tokener_success &&
                     json_tokener_get_parse_end(tokener) == len &&
@@ -186,16 +187,30 @@ static bool get_number(json_object *o, const char *key, int64_t *out)
     return true;
 }
 
-static bool get_text(json_object *o, const char *key, char *out, size_t size)
+/* How many bytes of a text are whole characters and fit in a field of that size with its NUL. */
+static size_t fitting(const char *text, size_t len, size_t size)
+{
+    size_t at = 0;
+    while (at < len && text[at] != '\0') {
+        size_t n = utf8_length((const unsigned char *)text + at, len - at);
+        if (n == 0 || at + n >= size)
+            break;
+        at += n;
+    }
+    return at;
+}
+
+/* A text member that must fit, or one that is cut to fit. */
+static bool get_text(json_object *o, const char *key, char *out, size_t size, bool may_cut)
 {
     json_object *value;
     if (!json_object_object_get_ex(o, key, &value) || !json_object_is_type(value, json_type_string))
         return false;
     size_t len = (size_t)json_object_get_string_len(value);
-    if (len >= size || memchr(json_object_get_string(value), '\0', len) != NULL)
-        return false;
-    memcpy(out, json_object_get_string(value), len + 1);
-    return true;
+    size_t fits = fitting(json_object_get_string(value), len, size);
+    memcpy(out, json_object_get_string(value), fits);
+    out[fits] = '\0';
+    return fits == len || may_cut;
 }
 
 static bool get_causes(json_object *o, struct shmtab_state *state)
@@ -230,9 +245,9 @@ static void settle(struct shmtab_state *state, struct cooldown_now now)
 static bool read_row(json_object *o, struct shmtab_state *state, struct cooldown_now now)
 {
     *state = (struct shmtab_state){0};
-    if (!get_text(o, "provider", state->provider, sizeof(state->provider)) ||
-        !get_text(o, "model", state->model, sizeof(state->model)) ||
-        !get_text(o, "reason", state->reason, sizeof(state->reason)) || !get_causes(o, state))
+    if (!get_text(o, "provider", state->provider, sizeof(state->provider), false) ||
+        !get_text(o, "model", state->model, sizeof(state->model), false) ||
+        !get_text(o, "reason", state->reason, sizeof(state->reason), true) || !get_causes(o, state))
         return false;
     for (size_t i = 0; i < N_FIELDS; i++) {
         int64_t value;
@@ -272,7 +287,7 @@ static enum statefile_error read_end(const char *text, size_t len, struct lines 
     json_object *o = parse_line(line, (size_t)(text + len - 1 - line));
     char want[17], found[17] = "";
     snprintf(want, sizeof(want), "%016" PRIx64, fnv1a(FNV1A_BASIS, text, (size_t)(line - text)));
-    bool has_end = o != NULL && get_text(o, END_KEY, found, sizeof(found));
+    bool has_end = o != NULL && get_text(o, END_KEY, found, sizeof(found), false);
     json_object_put(o);
     if (!has_end)
         return STATEFILE_CUT;

@@ -72,3 +72,13 @@ FUZZ_TARGETS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_conf_LDADD = libcommon.a $(JSONC_LIBS) $(YAML_LIBS)
 tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_evwire
+tests_fuzz_fuzz_evwire_SOURCES = tests/fuzz/fuzz_evwire.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_evwire_LDADD = libtracker.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_evwire_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_statefile
+tests_fuzz_fuzz_statefile_SOURCES = tests/fuzz/fuzz_statefile.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_statefile_LDADD = libtracker.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_statefile_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)

@@ -138,6 +138,22 @@ START_TEST(living_rows_come_first)
 }
 END_TEST
 
+/* A reason in which bytes had to be replaced grew: it is cut, between two characters. */
+START_TEST(reason_that_grew)
+{
+    struct buf text = BUF_INIT;
+    struct table *table = sample(), *copy = table_new(8);
+    unsigned restored;
+    memset(table->rows[0].state.reason, 0xff, SHMTAB_REASON_BYTES - 1);
+    statefile_write(table, before, &text);
+    ck_assert_int_eq(read_into(copy, &text, 0, &restored), STATEFILE_OK);
+    ck_assert_uint_eq(strlen(copy->rows[0].state.reason), 93); /* 31 times U+FFFD */
+    table_free(&table);
+    table_free(&copy);
+    buf_free(&text);
+}
+END_TEST
+
 /* Cut anywhere: refused, and nothing taken. */
 START_TEST(cut_anywhere)
 {
@@ -209,4 +225,5 @@ START_TEST(empty_table)
 END_TEST
 
 UNIT_MAIN("statefile", survives_a_reboot, ended_meanwhile_is_dropped, absurd_clock,
-          living_rows_come_first, cut_anywhere, changed_anywhere, foreign, empty_table)
+          living_rows_come_first, reason_that_grew, cut_anywhere, changed_anywhere, foreign,
+          empty_table)

@@ -8,11 +8,14 @@
 #include "common/alloc.h"
 #include "tests/unit/conf_fixture.h"
 
-static char dir[] = "/tmp/weir-conf-XXXXXX";
+#define DIR_TEMPLATE "/tmp/weir-conf-XXXXXX"
+
+static char dir[] = DIR_TEMPLATE;
 static char *path;
 
 static void make_dir(void)
 {
+    strcpy(dir, DIR_TEMPLATE);
     ck_assert_ptr_nonnull(mkdtemp(dir));
     path = xasprintf("%s/weir.yaml", dir);
 }

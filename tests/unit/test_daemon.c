@@ -17,12 +17,14 @@
 #include "common/alloc.h"
 #include "tests/unit/unit.h"
 
-static char dir[] = "/tmp/weir-daemon-XXXXXX";
+#define DIR_TEMPLATE "/tmp/weir-daemon-XXXXXX"
+
+static char dir[] = DIR_TEMPLATE;
 
 static char *make_path(const char *name)
 {
-    if (strstr(dir, "XXXXXX") != NULL)
-        ck_assert_ptr_nonnull(mkdtemp(dir));
+    strcpy(dir, DIR_TEMPLATE);
+    ck_assert_ptr_nonnull(mkdtemp(dir));
     return xasprintf("%s/%s", dir, name);
 }
 

@@ -12,11 +12,14 @@
 #include "common/alloc.h"
 #include "tests/unit/unit.h"
 
-static char dir[] = "/tmp/weir-unixsock-XXXXXX";
+#define DIR_TEMPLATE "/tmp/weir-unixsock-XXXXXX"
+
+static char dir[] = DIR_TEMPLATE;
 static char *path;
 
 static void make_path(void)
 {
+    strcpy(dir, DIR_TEMPLATE);
     ck_assert_ptr_nonnull(mkdtemp(dir));
     path = xasprintf("%s/sock", dir);
 }

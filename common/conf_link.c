@@ -81,8 +81,9 @@ static void index_chains(struct conf_reader *reader, struct conf_index *index)
         index_name(reader, index, "chains", "name", reader->conf->chains[i].name, i);
 }
 
-/* Suggestions cost time for every name in the file; whoever has this many faults is past them. */
-#define SUGGESTIONS_MAX 100
+/* How many names may be compared to suggest some: a second or two of work, if somebody sends us a
+ * file of nothing but unknown names. Whoever wrote one by hand does not come near it. */
+#define COMPARISONS_MAX 100000
 
 /* A kind of name that one value uses and another place defines. */
 struct known_names {
@@ -91,11 +92,11 @@ struct known_names {
     const char *(*name_at)(const struct conf *conf, uint32_t i); /* NULL where a fault was noted */
 };
 
-static const char *nearest_name(const struct conf_reader *reader, const struct known_names *known,
+static const char *nearest_name(struct conf_reader *reader, const struct known_names *known,
                                 const char *name)
 {
     struct conf_nearest nearest = conf_nearest_start(name, strlen(name));
-    for (uint32_t i = 0; i < known->n && reader->faults->n_errors < SUGGESTIONS_MAX; i++)
+    for (uint32_t i = 0; i < known->n && reader->n_comparisons++ < COMPARISONS_MAX; i++)
         if (known->name_at(reader->conf, i) != NULL)
             conf_nearest_offer(&nearest, known->name_at(reader->conf, i));
     return nearest.best;

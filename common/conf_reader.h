@@ -24,6 +24,7 @@ struct conf_reader {
     char *default_chain;
     struct conf_draft *drafts;
     size_t n_drafts, cap_drafts;
+    uint32_t n_comparisons; /* of names, to suggest some */
 };
 
 /* One value to be read. */

@@ -330,6 +330,31 @@ START_TEST(all_faults_come_in_the_order_of_the_file)
 }
 END_TEST
 
+/* Suggestions are worth some time, not any time: the last of very many unknown names has none. */
+START_TEST(suggestions_are_bounded)
+{
+    struct buf providers = BUF_INIT, entries = BUF_INIT;
+    for (int i = 0; i < 999; i++)
+        buf_printf(&providers, "  - {id: p%d, name: x, type: groq, apiKey: x}\n", i);
+    for (int i = 0; i < 200; i++)
+        buf_printf(&entries, "      - {provider: q%d, model: m}\n", i);
+    char *text = fixture_text(
+        (struct addition){.provider = buf_cstr(&providers), .rest = buf_cstr(&entries)});
+    char *messages = NULL;
+    struct conf *conf = fixture_parse_bytes(text, strlen(text), &messages);
+    ck_assert_ptr_null(conf);
+    ck_assert_ptr_nonnull(
+        strstr(messages, "\"q0\" is the id of no provider; the nearest is \"p0\""));
+    ck_assert_ptr_nonnull(strstr(messages, "\"q99\" is the id of no provider; the nearest is"));
+    ck_assert_ptr_nonnull(strstr(messages, "\"q199\" is the id of no provider"));
+    ck_assert_ptr_null(strstr(messages, "\"q199\" is the id of no provider;"));
+    buf_free(&providers);
+    buf_free(&entries);
+    free(messages);
+    free(text);
+}
+END_TEST
+
 START_TEST(columns_count_characters)
 {
     fixture_expect(
@@ -390,6 +415,6 @@ END_TEST
 UNIT_MAIN("conf_check", settings_are_checked, providers_are_checked,
           chains_server_and_tracker_are_checked, files_are_checked, the_default_chain_must_exist,
           the_table_must_have_room_for_the_pairs, the_default_room_may_be_too_little,
-          all_faults_come_in_the_order_of_the_file, columns_count_characters,
-          socket_paths_fit_into_their_address, long_values_are_cut_in_messages,
-          a_pair_named_twice_counts_once_against_the_room)
+          all_faults_come_in_the_order_of_the_file, suggestions_are_bounded,
+          columns_count_characters, socket_paths_fit_into_their_address,
+          long_values_are_cut_in_messages, a_pair_named_twice_counts_once_against_the_room)

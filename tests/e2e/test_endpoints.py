@@ -131,7 +131,7 @@ METRICS = [
     r'weir_attempts_total\{provider="alpha",model="one",outcome="stream_completed"\} 2',
     r'weir_mid_stream_failures_total\{provider="alpha",model="one"\} 1',
     r'weir_active_streams 0', r'weir_workers 2', r'weir_worker_restarts_total 0', r'weir_tracker_up 1',
-    r'weir_cooldown_remaining_seconds\{provider="beta",model="two"\} \d+',
+    r'weir_cooldown_remaining_seconds\{provider="beta",model="two"\} [\d.]+',
     r'weir_cooldowns_total\{provider="beta",model="two",cause="\w+"\} 1',
     r'weir_time_to_first_token_seconds_count 3', r'weir_gateway_overhead_seconds_bucket\{le="\+Inf"\} \d+',
 ]

@@ -126,6 +126,8 @@ static void forget_processes(struct wpages *pages)
         atomic_store_explicit(&slot->pid, 0, memory_order_relaxed);
         wcounter_set(&slot->active_streams, 0);
         wcounter_set(&slot->connections, 0);
+        for (uint32_t c = 0; c < WPAGES_CHAINS_MAX; c++)
+            wcounter_set(&slot->queued[c], 0);
     }
 }
 
@@ -290,6 +292,18 @@ const char *wpages_chain_name(const struct wpages *pages, uint32_t chain)
     const struct wpages_chain_key *key = &pages->chains[chain];
     bool is_used = atomic_load_explicit((wcounter *)&key->is_used, memory_order_acquire) != 0;
     return is_used ? key->name : NULL;
+}
+
+uint64_t wpages_queued(const struct wpages *pages, const char *chain)
+{
+    uint32_t place = wpages_chain_find(pages, chain);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < wpages_slots(pages); i++) {
+        const struct wpages_slot *slot = wpages_slot(pages, i);
+        if (atomic_load_explicit(&slot->pid, memory_order_relaxed) != 0)
+            sum += wcounter_get(&slot->queued[place]);
+    }
+    return sum;
 }
 
 static const int codes[WPAGES_CODES] = {0,   200, 400, 401, 404, 405, 408, 413,

@@ -61,7 +61,8 @@ struct wpages_slot {     /* 12288 bytes */
     wcounter active_streams, connections;
     wcounter restarts; /* of this slot; written by the master */
     struct wpages_histogram ttft, overhead;
-    wcounter reserved[440];
+    wcounter queued[WPAGES_CHAINS_MAX]; /* requests that wait for a pair of the chain */
+    wcounter reserved[376];
     wcounter requests[WPAGES_CHAINS_MAX][WPAGES_CODES]; /* wpages_chain_add, wpages_code_index */
 };
 _Static_assert(sizeof(struct wpages_slot) == 12288, "wpages layout");
@@ -100,6 +101,9 @@ uint32_t wpages_chain_add(struct wpages *pages, const char *name);
 uint32_t wpages_chain_find(const struct wpages *pages, const char *name);
 /* Name of a place, valid until close; NULL where there is none yet. */
 const char *wpages_chain_name(const struct wpages *pages, uint32_t chain);
+
+/* Requests that wait for a pair of this chain now, over all living workers. */
+uint64_t wpages_queued(const struct wpages *pages, const char *chain);
 
 /* Where a status is counted, and the status of a place; 0 = all others. */
 unsigned wpages_code_index(int status);

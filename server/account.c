@@ -173,3 +173,8 @@ void account_request_ended(struct account *a, const struct account_request *r)
     if (r->first_token_us != 0)
         wpages_observe_us(&a->page->ttft, r->first_token_us);
 }
+
+wcounter *account_queue_gauge(struct account *a, const struct conf_chain *chain)
+{
+    return &a->page->queued[a->chains[chain - a->conf->chains]];
+}

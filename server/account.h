@@ -44,6 +44,8 @@ struct account_request {
     int status;
     uint64_t overhead_us, first_token_us;
 };
+/* Where this worker shows how many requests wait for a chain (one of the configuration's). */
+wcounter *account_queue_gauge(struct account *account, const struct conf_chain *chain);
 void account_request_ended(struct account *account, const struct account_request *request);
 
 #endif

@@ -17,6 +17,9 @@ static const struct {
     [ERROR_EXPECTATION_FAILED] = {417, "invalid_request"},
     [ERROR_HTTP_VERSION] = {505, "invalid_request"},
     [ERROR_ALL_EXHAUSTED] = {503, "all_providers_exhausted"},
+    [ERROR_QUEUE_FULL] = {503, "queue_full"},
+    [ERROR_QUEUE_TIMEOUT] = {503, "queue_timeout"},
+    [ERROR_QUEUE_SHUTDOWN] = {503, "queue_shutdown"},
     [ERROR_OVERLOADED] = {503, "overloaded"},
     [ERROR_DEADLINE] = {504, "deadline_exceeded"},
 };

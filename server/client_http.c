@@ -232,6 +232,8 @@ void clients_drain(struct clients *owner)
         next = LIST_NEXT(c, link);
         if (c->state == CLIENT_HEAD && c->in.len == 0)
             client_set_timer_ms(c, DRAIN_GRACE_MS);
+        else if (c->exchange != NULL)
+            exchange_drain(c->exchange);
     }
 }
 

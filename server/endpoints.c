@@ -66,10 +66,25 @@ static void models(void *worker, struct client *client, struct client_request *r
     answer_json(client, root);
 }
 
+/* How many requests wait, over all workers, for each chain. */
+static json_object *queue_json(const struct conf *conf, const struct wpages *pages)
+{
+    json_object *list = json_object_new_array();
+    for (uint32_t i = 0; i < conf->n_chains; i++) {
+        json_object *row = json_object_new_object();
+        uint64_t depth = pages != NULL ? wpages_queued(pages, conf->chains[i].name) : 0;
+        json_object_object_add(row, "chain", json_object_new_string(conf->chains[i].name));
+        json_object_object_add(row, "depth", json_object_new_int64((int64_t)depth));
+        json_object_array_add(list, row);
+    }
+    return list;
+}
+
 static void ratelimits(void *worker, struct client *client, struct client_request *request)
 {
     const struct exchange_env *env = worker_env(worker);
     json_object *root = json_object_new_object();
+    json_object_object_add(root, "queue", queue_json(env->conf, worker_inherit(worker)->pages));
     json_object_object_add(
         root, "ratelimits",
         ratelimits_json(env->conf, tableview_table(env->view), worker_inherit(worker)->pages));

@@ -39,6 +39,7 @@ static const struct {
     [EX_READ] = {"read", exchange_step_read},
     [EX_ROUTE] = {"route", exchange_step_route},
     [EX_CHOOSE] = {"choose", exchange_step_choose},
+    [EX_QUEUE] = {"queue", step_wait},
     [EX_ATTEMPT] = {"attempt", step_wait},
     [EX_RETRY] = {"retry", exchange_step_retry},
     [EX_RELAY] = {"relay", step_wait},
@@ -88,6 +89,8 @@ void exchange_update_timer(struct exchange *x)
         due_at = x->settle_at;
     } else {
         sooner(&due_at, x->retry_at);
+        if (x->state == EX_QUEUE)
+            sooner(&due_at, x->queued_until_at);
         if (!has_content(x))
             sooner(&due_at, x->deadline_at);
         sooner(&due_at, x->heartbeat_at);
@@ -118,37 +121,44 @@ static void end_attempt(struct exchange *x, enum outcome outcome)
 
 static void deadline_passed(struct exchange *x)
 {
+    exchange_leave_queue(x);
     end_attempt(x, OUTCOME_DEADLINE);
     exchange_end_by_deadline(x);
     exchange_run(x);
 }
 
+/* What came due, first match wins; false: nothing but a heartbeat or the attempt's own affair. */
+static bool is_over_time(struct exchange *x, uint64_t now_at)
+{
+    if (x->state == EX_SETTLE && now_at >= x->settle_at) {
+        report_unwait(x->env.report, &x->waiter);
+        on_applied(x);
+    } else if (x->state == EX_SETTLE) {
+        return false;
+    } else if (exchange_is_past_deadline(x) && !has_content(x)) {
+        deadline_passed(x);
+    } else if (x->state == EX_QUEUE && now_at >= x->queued_until_at) {
+        exchange_queue_timed_out(x);
+        exchange_run(x);
+    } else if (x->state == EX_RETRY && now_at >= x->retry_at) {
+        exchange_run(x);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 void exchange_on_timer(struct exchange *x)
 {
     uint64_t now_at = clock_boot_ns();
-    if (x->state == EX_SETTLE) {
-        if (now_at >= x->settle_at) {
-            report_unwait(x->env.report, &x->waiter);
-            on_applied(x);
-            return;
-        }
-    } else if (exchange_is_past_deadline(x) && !has_content(x)) {
-        deadline_passed(x);
+    if (is_over_time(x, now_at))
         return;
-    } else {
-        if (x->state == EX_RETRY && now_at >= x->retry_at) {
-            exchange_run(x);
-            return;
-        }
-        if (x->heartbeat_at != 0 && now_at >= x->heartbeat_at)
-            heartbeat(x, now_at);
-        if (x->attempt != NULL) {
-            attempt_on_timer(x->attempt, now_at);
-            if (x->state == EX_OVER)
-                return;
-        }
-    }
-    exchange_update_timer(x);
+    if (x->heartbeat_at != 0 && now_at >= x->heartbeat_at && x->state != EX_SETTLE)
+        heartbeat(x, now_at);
+    if (x->attempt != NULL)
+        attempt_on_timer(x->attempt, now_at);
+    if (x->state != EX_OVER)
+        exchange_update_timer(x);
 }
 
 void exchange_client_drained(struct exchange *x)
@@ -168,8 +178,18 @@ void exchange_client_left(struct exchange *x)
     exchange_leave(x);
 }
 
+void exchange_drain(struct exchange *x)
+{
+    if (x->state != EX_QUEUE)
+        return;
+    exchange_leave_queue(x);
+    exchange_refuse(x, ERROR_QUEUE_SHUTDOWN, outcome_info(OUTCOME_SHUTDOWN)->text);
+    exchange_run(x);
+}
+
 void exchange_shutdown(struct exchange *x)
 {
+    exchange_drain(x);
     if (x->state != EX_ATTEMPT && x->state != EX_RELAY && x->state != EX_RETRY)
         return;
     bool is_committed = x->relay.is_committed;

@@ -7,6 +7,7 @@
  *                        ^ ^-- RETRY <-/ |  the same entry once more (retryAttempts)
  *                        \---------------/  any other failure before commit
  *
+ * With queueMode, a request whose chain is at rest waits in QUEUE and then chooses anew.
  * Delivery `stream` commits at the first content; `complete` holds a stream until its clean end was
  * seen, and commits early only when it grows past server.maxHeldBytes.
  */
@@ -22,6 +23,7 @@
 #include "common/wpages.h"
 #include "server/account.h"
 #include "server/chat.h"
+#include "server/queue.h"
 #include "server/report.h"
 #include "server/tableview.h"
 #include "server/transfer.h"
@@ -57,6 +59,7 @@ struct exchange_env {
     struct tableview *view;
     struct account *account;
     struct report *report;
+    struct queue *queue;
     struct wpages_slot *slot; /* gauges and histograms; never NULL */
 };
 
@@ -81,7 +84,13 @@ void exchange_client_left(struct exchange *exchange);
 /* The client's queue fell below EXCHANGE_QUEUED_LOW. */
 void exchange_client_drained(struct exchange *exchange);
 void exchange_on_timer(struct exchange *exchange);
+/* The worker takes no more requests: one that only waits in the queue is sent away. */
+void exchange_drain(struct exchange *exchange);
 /* The worker's drain time ran out: ends a running answer with an error. */
 void exchange_shutdown(struct exchange *exchange);
+
+/* For queue_run: may a request of this chain try one of its pairs now? `env` is a
+ * struct exchange_env. */
+bool exchange_may_go(void *env, uint32_t chain);
 
 #endif

@@ -9,6 +9,8 @@
 #include "server/access_log.h"
 #include "server/turn.h"
 
+#define RETRY_UNKNOWN_MS 1000 /* Retry-After where nobody can know */
+
 /* The trail, with the attempt that still runs as its last step. */
 void exchange_put_trail(const struct exchange *x, struct buf *out)
 {
@@ -82,30 +84,18 @@ static void send_own_error(struct exchange *x, enum answer_error error, const st
     buf_free(&body);
 }
 
-/* Until the soonest cooldown among the chain's pairs ends; 0 when none is in cooldown. */
-static uint64_t soonest_ms(struct exchange *x)
+static void put_retry_after(struct buf *headers, uint64_t wait_ms)
 {
-    uint64_t soonest = 0, now_at = clock_boot_ns();
-    for (uint32_t i = 0; i < x->trail.n; i++) {
-        struct tableview_pick pick;
-        uint64_t rest_ms = 0;
-        if (tableview_verdict(x->env.view, x->trail.steps[i].pair, now_at, &pick, &rest_ms) !=
-            OUTCOME_IN_COOLDOWN)
-            rest_ms =
-                x->trail.steps[i].outcome != OUTCOME_IN_COOLDOWN ? x->trail.steps[i].rest_ms : 0;
-        if (rest_ms != 0 && (soonest == 0 || rest_ms < soonest))
-            soonest = rest_ms;
-    }
-    return soonest;
+    buf_printf(headers, "Retry-After: %" PRIu64 "\r\nretry-after-ms: %" PRIu64 "\r\n",
+               (wait_ms + 999) / 1000, wait_ms);
 }
 
 static void finish_exhausted(struct exchange *x)
 {
     struct buf headers = BUF_INIT;
-    uint64_t wait_ms = soonest_ms(x);
+    uint64_t wait_ms = exchange_soonest_ms(x);
     if (wait_ms != 0)
-        buf_printf(&headers, "Retry-After: %" PRIu64 "\r\nretry-after-ms: %" PRIu64 "\r\n",
-                   (wait_ms + 999) / 1000, wait_ms);
+        put_retry_after(&headers, wait_ms);
     buf_puts(&x->message, "All providers exhausted: ");
     trail_describe(&x->trail, x->env.conf, &x->message);
     send_own_error(x, ERROR_ALL_EXHAUSTED, &headers);
@@ -142,9 +132,16 @@ static void finish_provider(struct exchange *x)
     buf_free(&headers);
 }
 
+/* Those who are sent away though nothing is wrong with their request are told when to come again.
+ */
 static void finish_refused(struct exchange *x)
 {
-    send_own_error(x, x->refusal, NULL);
+    struct buf headers = BUF_INIT;
+    uint64_t wait_ms = exchange_soonest_ms(x);
+    if (answer_error_status(x->refusal) == 503)
+        put_retry_after(&headers, wait_ms != 0 ? wait_ms : RETRY_UNKNOWN_MS);
+    send_own_error(x, x->refusal, &headers);
+    buf_free(&headers);
 }
 
 static void finish_streamed(struct exchange *x)
@@ -239,6 +236,7 @@ void exchange_leave(struct exchange *x)
     write_access(x, now_at);
     exchange_set_state(x, EX_OVER);
     report_unwait(x->env.report, &x->waiter);
+    exchange_leave_queue(x);
     if (x->attempt != NULL)
         attempt_free(&x->attempt);
     if (x->is_counted)

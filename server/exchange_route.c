@@ -12,7 +12,7 @@
 /* One byte longer than any chain's or pair's name, so that a name that is cut matches none. */
 #define ROUTE_NAME_BYTES (CONF_PROVIDER_ID_MAX + 1 + CONF_MODEL_MAX + 2)
 
-static enum step refuse(struct exchange *x, enum answer_error error, const char *message)
+enum step exchange_refuse(struct exchange *x, enum answer_error error, const char *message)
 {
     x->refusal = error;
     buf_puts(&x->message, message);
@@ -24,7 +24,7 @@ enum step exchange_step_read(struct exchange *x)
     char why[160];
     if (!chat_read(x->request.kind, x->request.body, x->request.body_len, &x->chat, why,
                    sizeof(why)))
-        return refuse(x, ERROR_INVALID_REQUEST, why);
+        return exchange_refuse(x, ERROR_INVALID_REQUEST, why);
     exchange_set_state(x, EX_ROUTE);
     return GO_ON;
 }
@@ -105,11 +105,6 @@ static void start_attempt(struct exchange *x, uint32_t pair)
     x->attempt = attempt_start(&spec, &exchange_attempt_events, x);
 }
 
-static bool agree(const struct exchange *x)
-{
-    return x->kept.body != NULL && !x->has_disagreement;
-}
-
 bool exchange_is_past_deadline(const struct exchange *x)
 {
     return x->deadline_at != 0 && clock_boot_ns() >= x->deadline_at;
@@ -128,11 +123,11 @@ enum step exchange_step_choose(struct exchange *x)
 {
     if (exchange_is_past_deadline(x))
         return exchange_end_by_deadline(x);
+    if (exchange_is_behind_queue(x))
+        return exchange_join_queue(x, false);
     int entry = choose_next(x->chain, x->next_entry, verdict, x, &x->trail);
-    if (entry < 0) {
-        x->next_entry = x->chain->n_pairs;
-        return exchange_end_with(x, agree(x) ? ENDING_PROVIDER : ENDING_EXHAUSTED);
-    }
+    if (entry < 0)
+        return exchange_chain_ended(x);
     x->next_entry = (uint32_t)entry + 1;
     x->retries = 0;
     start_attempt(x, x->chain->pairs[entry]);

@@ -19,6 +19,7 @@ enum exchange_state {
     EX_READ,    /* the body is there: is it a chat request? */
     EX_ROUTE,   /* which chain? */
     EX_CHOOSE,  /* which entry is next? */
+    EX_QUEUE,   /* no pair is usable now; waits for its turn */
     EX_ATTEMPT, /* an attempt runs, nothing of it was shown to the client */
     EX_RETRY,   /* the same entry is tried again, perhaps after the wait it asked for */
     EX_RELAY,   /* committed: content goes to the client, no other entry any more */
@@ -74,6 +75,9 @@ struct exchange {
     struct kept_error kept;
     bool has_disagreement; /* an entry that was tried failed otherwise than by an agreeable 4xx */
 
+    struct queue_waiter waiter_in_queue;
+    uint64_t queued_until_at; /* 0 = was never queued */
+
     uint64_t deadline_at, heartbeat_at, retry_at, settle_at; /* 0 = none */
     struct report_waiter waiter;
     uint64_t last_event_seq; /* of the last event that was reported; 0 = none */
@@ -100,7 +104,19 @@ void exchange_run(struct exchange *x);
 /* The end is known: what a step returns. */
 enum step exchange_end_with(struct exchange *x, enum ending ending);
 
+/* exchange_queue.c */
+/* The step when no entry is left: waits in the queue where that can help, or ends. */
+enum step exchange_chain_ended(struct exchange *x);
+/* May this request not choose yet, because others of its chain wait already? */
+bool exchange_is_behind_queue(const struct exchange *x);
+enum step exchange_join_queue(struct exchange *x, bool at_head);
+void exchange_leave_queue(struct exchange *x);
+enum step exchange_queue_timed_out(struct exchange *x);
+/* Until the soonest cooldown among the chain's pairs ends; 0 when none is in cooldown. */
+uint64_t exchange_soonest_ms(struct exchange *x);
+
 /* exchange_route.c */
+enum step exchange_refuse(struct exchange *x, enum answer_error error, const char *message);
 enum step exchange_step_read(struct exchange *x);
 enum step exchange_step_route(struct exchange *x);
 enum step exchange_step_choose(struct exchange *x);

@@ -14,6 +14,7 @@ libpure_a_SOURCES = \
 	server/jsonscan.c server/jsonscan.h \
 	server/limits.c server/limits.h \
 	server/provider.c server/provider.h \
+	server/queue.c server/queue.h \
 	server/sse.c server/sse.h \
 	server/trail.c server/trail.h
 
@@ -33,6 +34,7 @@ libserver_a_SOURCES = \
 	server/exchange.c server/exchange.h server/exchange_state.h \
 	server/exchange_attempt.c \
 	server/exchange_finish.c \
+	server/exchange_queue.c \
 	server/exchange_route.c \
 	server/inherit.h \
 	server/listen.c server/listen.h \

@@ -100,6 +100,16 @@ static void put_cooldowns(const struct conf *conf, const struct shmtab *tab, str
     }
 }
 
+static void put_queue(const struct conf *conf, const struct wpages *pages, struct buf *out)
+{
+    put_family(out, "weir_queue_depth", "gauge", "Requests that wait for a pair of their chain.");
+    for (uint32_t i = 0; pages != NULL && i < conf->n_chains; i++) {
+        buf_puts(out, "weir_queue_depth{chain=\"");
+        put_label(out, conf->chains[i].name);
+        buf_printf(out, "\"} %" PRIu64 "\n", wpages_queued(pages, conf->chains[i].name));
+    }
+}
+
 static void put_requests(const struct wpages *pages, struct buf *out)
 {
     put_family(out, "weir_requests_total", "counter",
@@ -175,6 +185,7 @@ void metrics_print(const struct conf *conf, const struct shmtab *tab, const stru
     put_histogram(
         pages, offsetof(struct wpages_slot, overhead), "weir_gateway_overhead_seconds",
         "What weir itself took: before the first attempt began, and after the last ended.", out);
+    put_queue(conf, pages, out);
     put_workers(pages, out);
     put_family(out, "weir_tracker_up", "gauge", "1 when this worker is connected to trackerd.");
     buf_printf(out, "weir_tracker_up %d\n", has_tracker ? 1 : 0);

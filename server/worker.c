@@ -19,13 +19,14 @@
 #include "server/listen.h"
 #include "server/turn.h"
 
+#define QUEUE_MS      20   /* how soon a queued request sees that a pair became available */
 #define TICK_MS       200  /* heartbeat, look for a new table, end of a drain */
 #define DRAIN_LAST_MS 1000 /* for error events to reach their clients after the drain time */
 
 struct worker {
     struct inherit in;
     struct event_base *base;
-    struct event *signals[3], *tick, *life, *drain_end;
+    struct event *signals[3], *tick, *queue_tick, *life, *drain_end;
     struct listeners *listeners;
     struct clients *clients;
     struct exchange_env env;
@@ -112,6 +113,12 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     leave_when_empty(w);
 }
 
+static void on_queue(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    queue_run(w->env.queue, exchange_may_go, &w->env);
+}
+
 static void on_tracker(void *arg)
 {
     struct worker *w = arg;
@@ -150,6 +157,7 @@ static void init_env(struct worker *w)
     w->env.slot = in->pages != NULL ? wpages_slot(in->pages, in->slot) : &w->own_slot;
     w->env.transfers = transfers_new(w->base);
     w->env.view = tableview_new(in->conf);
+    w->env.queue = queue_new(in->conf->n_chains, in->conf->queue_max_size);
     w->env.report = report_new(&(struct report_setup){.base = w->base,
                                                       .socket_path = in->conf->tracker_socket,
                                                       .slot = in->slot,
@@ -161,6 +169,8 @@ static void init_env(struct worker *w)
         account_new(in->conf, in->pages, in->slot, w->env.slot, w->env.view, w->env.report);
     wcounter_set(&w->env.slot->active_streams, 0);
     wcounter_set(&w->env.slot->connections, 0);
+    for (uint32_t c = 0; c < WPAGES_CHAINS_MAX; c++)
+        wcounter_set(&w->env.slot->queued[c], 0);
 }
 
 static void init(struct worker *w)
@@ -179,6 +189,10 @@ static void init(struct worker *w)
                                  w->in.conf->max_connections);
     w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
     event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
+    if (w->in.conf->queue_mode) {
+        w->queue_tick = event_new(w->base, -1, EV_PERSIST, on_queue, w);
+        event_add(w->queue_tick, &(struct timeval){0, QUEUE_MS * 1000});
+    }
     w->life = event_new(w->base, w->in.life_fd, EV_READ | EV_PERSIST, on_master_gone, w);
     event_add(w->life, NULL);
     w->drain_end = evtimer_new(w->base, on_drain_end, w);
@@ -190,11 +204,14 @@ static void deinit(struct worker *w)
     event_free(w->drain_end);
     event_free(w->life);
     event_free(w->tick);
+    if (w->queue_tick != NULL)
+        event_free(w->queue_tick);
     if (w->listeners != NULL)
         listeners_free(&w->listeners);
     clients_free(&w->clients);
     turn_deinit();
     account_free(&w->env.account);
+    queue_free(&w->env.queue);
     report_free(&w->env.report);
     tableview_free(&w->env.view);
     transfers_free(&w->env.transfers);

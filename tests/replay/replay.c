@@ -18,6 +18,7 @@
 #define BEGIN_WALL_MS UINT64_C(1700000000000)
 #define EVENTS_MAX    64
 #define DEFERRED_MAX  64
+#define QUEUE_LOOK_MS 20
 
 struct transfer {
     const struct transfer_events *events;
@@ -30,6 +31,7 @@ static struct {
     struct conf *conf;
     struct account *account;
     struct wpages_slot slot;
+    struct queue *queue;
     struct exchange_env env;
     struct exchange *exchange;
     uint64_t timer_at;
@@ -260,7 +262,9 @@ void replay_begin(void)
     clock_fake_set(BEGIN_AT, BEGIN_WALL_MS);
     r.conf = make_conf();
     r.account = account_new(r.conf, NULL, 0, &r.slot, NULL, NULL);
-    r.env = (struct exchange_env){.conf = r.conf, .account = r.account, .slot = &r.slot};
+    r.queue = queue_new(1, REPLAY_QUEUE_MAX);
+    r.env = (struct exchange_env){
+        .conf = r.conf, .account = r.account, .slot = &r.slot, .queue = r.queue};
 }
 
 void replay_end(void)
@@ -269,6 +273,7 @@ void replay_end(void)
         replay_client_leaves();
     ck_assert_ptr_null(r.transfer);
     ck_assert_uint_eq(wcounter_get(&r.slot.active_streams), 0);
+    queue_free(&r.queue);
     account_free(&r.account);
     free_conf(r.conf);
     buf_free(&r.headers);
@@ -314,18 +319,54 @@ void replay_chat_plain(void)
     replay_chat("{\"model\":\"main\",\"messages\":[]}");
 }
 
+/* The next instant at which something may happen: the exchange's timer, or a look at the queue. */
+static uint64_t next_instant(void)
+{
+    uint64_t at = r.exchange != NULL && r.timer_at != 0 ? r.timer_at : UINT64_MAX;
+    uint64_t look_at = clock_boot_ns() + QUEUE_LOOK_MS * CLOCK_NS_PER_MS;
+    return !queue_is_empty(r.queue) && look_at < at ? look_at : at;
+}
+
+static void advance_to(uint64_t at)
+{
+    uint64_t now_at = clock_boot_ns();
+    if (at > now_at)
+        clock_fake_advance_ms((at - now_at + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS);
+}
+
 void replay_pass_ms(uint64_t ms)
 {
     uint64_t until_at = clock_boot_ns() + ms * CLOCK_NS_PER_MS;
-    while (r.exchange != NULL && r.timer_at != 0 && r.timer_at <= until_at) {
-        uint64_t left_ns = r.timer_at > clock_boot_ns() ? r.timer_at - clock_boot_ns() : 0;
-        clock_fake_advance_ms((left_ns + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS);
-        r.timer_at = 0;
-        exchange_on_timer(r.exchange);
+    for (uint64_t at = next_instant(); at <= until_at; at = next_instant()) {
+        advance_to(at);
+        queue_run(r.queue, exchange_may_go, &r.env);
+        if (r.exchange != NULL && r.timer_at != 0 && r.timer_at <= clock_boot_ns()) {
+            r.timer_at = 0;
+            exchange_on_timer(r.exchange);
+        }
         end_turn();
     }
-    if (clock_boot_ns() < until_at)
-        clock_fake_advance_ms((until_at - clock_boot_ns()) / CLOCK_NS_PER_MS);
+    advance_to(until_at);
+}
+
+static void ignore(void *arg)
+{
+}
+
+void replay_queue_others(unsigned count)
+{
+    static struct queue_waiter others[REPLAY_QUEUE_MAX];
+    memset(others, 0, sizeof(others));
+    for (unsigned i = 0; i < count; i++) {
+        others[i].wake = ignore;
+        ck_assert(queue_join(r.queue, &others[i], false));
+    }
+}
+
+void replay_drain(void)
+{
+    exchange_drain(r.exchange);
+    end_turn();
 }
 
 /* ---- the provider -------------------------------------------------------------------------- */

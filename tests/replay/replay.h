@@ -27,6 +27,12 @@ void replay_explain(void); /* the chats from now on ask for their trail */
 void replay_chat_stream(void);
 void replay_chat_plain(void);
 
+#define REPLAY_QUEUE_MAX 2 /* queueMaxSize */
+/* Others wait in the chain's queue already. They leave it when they are woken. */
+void replay_queue_others(unsigned count);
+/* The worker takes no more requests. */
+void replay_drain(void);
+
 /* Lets time pass; timers fire on the way, each at its instant. */
 void replay_pass_ms(uint64_t ms);
 

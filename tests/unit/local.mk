@@ -60,6 +60,10 @@ UNIT_TESTS += tests/unit/test_limits
 tests_unit_test_limits_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_limits_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_queue
+tests_unit_test_queue_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_queue_CFLAGS = $(UNIT_CFLAGS)
+
 UNIT_TESTS += tests/unit/test_sse
 tests_unit_test_sse_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_sse_CFLAGS = $(UNIT_CFLAGS)

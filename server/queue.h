@@ -1,0 +1,39 @@
+/* Requests that wait for a pair of their chain to become available (queueMode): a FIFO for each
+ * chain, bounded; pure. exchange joins and leaves; the worker runs it from a short timer while
+ * anybody waits, and whenever a request ended. */
+#ifndef WEIR_SERVER_QUEUE_H
+#define WEIR_SERVER_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct queue;
+
+/* Embedded in its owner; zeroed before use. */
+struct queue_waiter {
+    void (*wake)(void *arg); /* it has left the queue: try again now */
+    void *arg;
+    uint32_t chain;
+    bool is_waiting;
+    TAILQ_ENTRY(queue_waiter) link;
+};
+
+struct queue *queue_new(uint32_t n_chains, uint32_t max_per_chain);
+/* Everybody has left by then. */
+void queue_free(struct queue **queue);
+
+/* At the end of its chain's line; at its head, and past the bound, when it was woken in vain.
+ * False: the line is full. */
+bool queue_join(struct queue *queue, struct queue_waiter *waiter, bool at_head);
+/* Allowed when it does not wait. */
+void queue_leave(struct queue *queue, struct queue_waiter *waiter);
+
+uint32_t queue_depth(const struct queue *queue, uint32_t chain);
+bool queue_is_empty(const struct queue *queue);
+
+/* Wakes the first of each line as long as may_go says that its chain has a usable pair. One that
+ * comes back to its line's head ends the line's turn. */
+void queue_run(struct queue *queue, bool (*may_go)(void *arg, uint32_t chain), void *arg);
+
+#endif

@@ -27,6 +27,7 @@ libcommon_a_SOURCES = \
 	common/daemon_user.c \
 	common/evwire.c common/evwire.h \
 	common/fnv.h \
+	common/ledger.c common/ledger.h \
 	common/log.c common/log.h \
 	common/outcome.c common/outcome.h \
 	common/pidfile.c \

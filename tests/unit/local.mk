@@ -124,6 +124,10 @@ UNIT_TESTS += tests/unit/test_evwire
 tests_unit_test_evwire_LDADD = $(UNIT_LIBS)
 tests_unit_test_evwire_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_ledger
+tests_unit_test_ledger_LDADD = $(UNIT_LIBS)
+tests_unit_test_ledger_CFLAGS = $(UNIT_CFLAGS)
+
 UNIT_TESTS += tests/unit/test_wpages
 tests_unit_test_wpages_LDADD = $(UNIT_LIBS)
 tests_unit_test_wpages_CFLAGS = $(UNIT_CFLAGS)

@@ -1,0 +1,73 @@
+/* What the workers must agree on at once, without asking anybody: places of a pair (how many
+ * requests may try it while it recovers, how many may run at all) and budgets (requests and tokens
+ * a minute, requests a day). A shared memory object NAME.ledger, made by the weir master before it
+ * forks; workers inherit the mapping and may write to all of it. The worst that a worker gone mad
+ * can do here is to waste a quota.
+ *
+ *   0      struct ledger_header   4096 bytes
+ *   4096   struct ledger_pair     8192 bytes each, by the pair's index in the workers' pages
+ *
+ * A place is one word: 0, or whose it is (slot and incarnation of the worker). It is claimed by one
+ * compare-and-swap, so a worker may be killed at any instant: either it has the place, and the
+ * master gives it back when it reaps the worker, or it has not. */
+#ifndef WEIR_COMMON_LEDGER_H
+#define WEIR_COMMON_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum ledger_kind {
+    LEDGER_RECOVERY,   /* requests that try a recovering pair: recoveryConcurrency */
+    LEDGER_CONCURRENT, /* requests under way: rateLimits.concurrentRequests */
+    LEDGER_KINDS
+};
+/* More places than these cannot be told apart: a larger limit counts as this one. */
+#define LEDGER_RECOVERY_MAX   64
+#define LEDGER_CONCURRENT_MAX 944
+
+enum ledger_budget {
+    LEDGER_REQUESTS_MINUTE,
+    LEDGER_TOKENS_MINUTE,
+    LEDGER_REQUESTS_DAY,
+    LEDGER_BUDGETS
+};
+
+struct ledger;
+
+/* Master: makes it anew, for pairs 0..pairs_max-1. Budgets of a dead master of this boot go on;
+ * places do not. NULL with errno. */
+struct ledger *ledger_create(const char *table_name, uint32_t pairs_max, int gid);
+void ledger_close(struct ledger **ledger);
+/* Master, at its end: removes the name if it is still ours. */
+void ledger_unlink(const struct ledger *ledger);
+
+/* Whose claims these are: made once in each worker. */
+uint64_t ledger_owner(uint32_t slot, uint64_t incarnation);
+
+#define LEDGER_REFUSED (-1)
+/* Takes one of the pair's first `limit` places: a number to give back, or LEDGER_REFUSED when all
+ * are taken. limit 0, or a pair without an index (-1), is no limit: LEDGER_UNLIMITED, which may be
+ * given back like any other. */
+#define LEDGER_UNLIMITED INT32_MAX
+int32_t ledger_claim(struct ledger *ledger, int pair, enum ledger_kind kind, uint32_t limit,
+                     uint64_t owner);
+/* Gives a place back. Harmless when it is no more the owner's, for LEDGER_UNLIMITED and for
+ * LEDGER_REFUSED. */
+void ledger_release(struct ledger *ledger, int32_t place, uint64_t owner);
+uint32_t ledger_in_use(const struct ledger *ledger, int pair, enum ledger_kind kind);
+
+/* Master, when a worker has ended: its places are free again, whatever its incarnation. Returns how
+ * many it had. */
+uint32_t ledger_reap(struct ledger *ledger, uint32_t slot);
+
+/* Takes `amount` from a budget of `limit` a window, when that much is left of it. The window begins
+ * with the first taking after the last one ended. False: nothing was taken, and *reset_at is when
+ * the window ends (boot clock ns). limit 0 is no limit. */
+bool ledger_take(struct ledger *ledger, int pair, enum ledger_budget budget, uint32_t limit,
+                 uint32_t amount, uint64_t now_at, uint64_t *reset_at);
+/* Books what was spent already (tokens, when the answer tells how many), even past the limit.
+ * Returns false when the budget is used up by now, with *reset_at as above. */
+bool ledger_spend(struct ledger *ledger, int pair, enum ledger_budget budget, uint32_t limit,
+                  uint32_t amount, uint64_t now_at, uint64_t *reset_at);
+
+#endif

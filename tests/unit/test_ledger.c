@@ -38,7 +38,7 @@ START_TEST(no_more_than_the_limit)
     static const enum ledger_kind kinds[] = {LEDGER_RECOVERY, LEDGER_CONCURRENT};
     for (size_t k = 0; k < UNIT_ROWS(kinds); k++) {
         for (uint32_t limit = 1; limit <= 70; limit += 23) {
-            int32_t places[70];
+            int32_t places[71];
             uint32_t n = 0, most = kinds[k] == LEDGER_RECOVERY && limit > LEDGER_RECOVERY_MAX
                                        ? LEDGER_RECOVERY_MAX
                                        : limit;

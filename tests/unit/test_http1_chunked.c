@@ -45,6 +45,7 @@ static const struct {
     {"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", "abcde", ""},
     {"00000003\r\nabc\r\n00000000\r\n\r\n", "abc", ""},
     {"a\r\n0123456789\r\nA\r\n0123456789\r\n000\r\n\r\n", "01234567890123456789", ""},
+    {"9\r\n012345678\r\n00f\r\n0123456789abcde\r\n0\r\n\r\n", "0123456780123456789abcde", ""},
     {"2\r\n\r\n\r\n0\r\n\r\n", "\r\n", ""},
     {"3;ext\r\nabc\r\n0;x=\"y\"\r\n\r\n", "abc", ""},
     {"3; a = b\t;c\r\nabc\r\n0\r\n\r\n", "abc", ""},

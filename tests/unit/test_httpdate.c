@@ -58,6 +58,8 @@ static const char *const bad[] = {
     "Sun, 29 Feb 2100 08:49:37 GMT",
     "Sun, 06 Nov 1969 08:49:37 GMT",
     "Sun, 06 Nov 94 08:49:37 GMT",
+    "Sun, 06 Nov 199x 08:49:37 GMT",
+    "Sun, 06 Nov 19/4 08:49:37 GMT",
     "Sun, 06 Nov 19940 08:49:37 GMT",
     "Sun, 06 Nov 1994 24:49:37 GMT",
     "Sun, 06 Nov 1994 08:60:37 GMT",

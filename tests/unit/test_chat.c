@@ -187,8 +187,8 @@ static const struct {
     {"{\"model\":\"c\",\"messages\":[],\"stream\":false}", "m",
      "{\"model\":\"m\",\"messages\":[],\"stream\":false}"},
     /* the new name is escaped, the old one's escapes go with it */
-    {"{\"model\":\"\\\"\\\\\",\"messages\":[]}", "a\"b\\c\n\x01/\xc3\xa4",
-     "{\"model\":\"a\\\"b\\\\c\\u000a\\u0001/\xc3\xa4\",\"messages\":[]}"},
+    {"{\"model\":\"\\\"\\\\\",\"messages\":[]}", "a\"b \\c\n\x01/\xc3\xa4",
+     "{\"model\":\"a\\\"b \\\\c\\u000a\\u0001/\xc3\xa4\",\"messages\":[]}"},
     /* numbers, order, spaces, escapes, unknown and repeated members stay as they were */
     {"{ \"temperature\":0.10,\t\"model\" :\n\"c\" , \"seed\":12345678901234567890,\"x\":-0,"
      "\"x\":1E400, \"messages\":[{\"role\":\"user\",\"content\":\"\\ud800 \\/ \xe2\x82\xac\"}]}\n",

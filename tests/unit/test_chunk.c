@@ -244,6 +244,8 @@ START_TEST(counts_tokens)
                       "%s", usages[i].data);
         answer_read(usages[i].data, strlen(usages[i].data), &facts);
         ck_assert_int_eq(facts.prompt_tokens, usages[i].prompt);
+        ck_assert_int_eq(facts.completion_tokens, usages[i].completion);
+        ck_assert_int_eq(facts.total_tokens, usages[i].total);
     }
 }
 END_TEST

@@ -296,6 +296,32 @@ START_TEST(the_largest_event_passes_and_one_more_byte_does_not)
 }
 END_TEST
 
+/* Two data lines and the LF between them: together they may be as large as one. */
+static enum sse_result feed_joined(size_t first, size_t second)
+{
+    size_t got = 0;
+    char *text = xmalloc(first);
+    memset(text, 'x', first);
+    struct sse *sse = sse_new(measure, &got);
+    sse_feed(sse, "data:", 5);
+    sse_feed(sse, text, first);
+    sse_feed(sse, "\ndata:", 6);
+    sse_feed(sse, text, second);
+    enum sse_result result = sse_feed(sse, "\n\n", 2);
+    ck_assert_uint_eq(got, result == SSE_OK ? first + 1 + second : 0);
+    sse_free(&sse);
+    free(text);
+    return result;
+}
+
+START_TEST(joined_lines_are_bounded_together)
+{
+    size_t half = SSE_EVENT_MAX_BYTES / 2;
+    ck_assert_int_eq(feed_joined(half, half - 1), SSE_OK);
+    ck_assert_int_eq(feed_joined(half, half), SSE_TOO_LARGE);
+}
+END_TEST
+
 /* Without end, in whatever shape: memory stays bounded because the parser refuses. */
 static void flood(const char *first, const char *again)
 {
@@ -374,5 +400,5 @@ UNIT_MAIN("sse", every_cut_with_lf, every_cut_with_crlf, every_cut_with_cr, line
           an_event_is_heard_at_its_blank_line, a_trailing_cr_does_not_delay,
           a_whole_event_is_not_copied, the_receiver_can_stop, the_receiver_can_stop_at_the_end,
           an_event_of_a_megabyte_passes, the_largest_event_passes_and_one_more_byte_does_not,
-          an_event_without_end_is_refused, events_after_a_large_one_are_whole, a_nul_is_data,
-          freeing_nothing_is_fine)
+          joined_lines_are_bounded_together, an_event_without_end_is_refused,
+          events_after_a_large_one_are_whole, a_nul_is_data, freeing_nothing_is_fine)

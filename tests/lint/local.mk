@@ -8,3 +8,10 @@ tests_lint_conf_keys_SOURCES = tests/lint/conf_keys.c
 tests_lint_conf_keys_LDADD = $(COMMON_LIBS)
 dist_noinst_SCRIPTS += tests/lint/conf_docs.sh
 TESTS += tests/lint/conf_docs.sh
+
+# What programs say against what the man pages explain.
+check_PROGRAMS += tests/lint/words
+tests_lint_words_SOURCES = tests/lint/words.c
+tests_lint_words_LDADD = $(COMMON_LIBS)
+dist_noinst_SCRIPTS += tests/lint/words.sh
+TESTS += tests/lint/words.sh

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +20,56 @@ bool shmobj_name(char out[SHMOBJ_NAME_MAX], const char *name, const char *suffix
     return n > 0 && n < SHMOBJ_NAME_MAX - (int)strlen(NEW);
 }
 
+/* ---- objects that are cut short ---------------------------------------------------------------
+ */
+
+/* Read by a signal handler: a range counts while its base is set, which is written last and cleared
+ * first. One thread maps and unmaps. */
+static struct {
+    void *volatile base;
+    volatile size_t size;
+} guarded[SHMOBJ_GUARDED_MAX];
+
+static void guard(void *base, size_t size)
+{
+    for (int i = 0; i < SHMOBJ_GUARDED_MAX; i++) {
+        if (guarded[i].base == NULL) {
+            guarded[i].size = size;
+            guarded[i].base = base;
+            return;
+        }
+    }
+}
+
+static void unguard(const void *base)
+{
+    for (int i = 0; i < SHMOBJ_GUARDED_MAX; i++)
+        if (guarded[i].base == base)
+            guarded[i].base = NULL;
+}
+
+static void on_sigbus(int number, siginfo_t *info, void *context)
+{
+    for (int i = 0; i < SHMOBJ_GUARDED_MAX; i++) {
+        char *base = guarded[i].base;
+        size_t size = guarded[i].size;
+        if (base == NULL || (char *)info->si_addr < base || (char *)info->si_addr >= base + size)
+            continue;
+        if (mmap(base, size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                 0) != MAP_FAILED)
+            return; /* and the access is made again */
+    }
+    signal(number, SIG_DFL); /* not ours: the access is made again and kills as it should */
+}
+
+void shmobj_survive_truncation(void)
+{
+    struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
+    sigaction(SIGBUS, &action, NULL);
+}
+
+/* ---- making and opening ---------------------------------------------------------------------- */
+
 static int fail(struct shmobj *obj, int error)
 {
     shmobj_close(obj);
@@ -33,6 +84,7 @@ static int map(struct shmobj *obj, bool writable)
     if (base == MAP_FAILED)
         return -1;
     obj->base = base;
+    guard(base, obj->size);
     return 0;
 }
 
@@ -118,8 +170,10 @@ void shmobj_unlink(const struct shmobj *obj, const char *name)
 
 void shmobj_close(struct shmobj *obj)
 {
-    if (obj->base != NULL)
+    if (obj->base != NULL) {
+        unguard(obj->base);
         munmap(obj->base, obj->size);
+    }
     if (obj->fd >= 0)
         close(obj->fd);
     *obj = SHMOBJ_NONE;

@@ -34,6 +34,13 @@ int shmobj_publish(struct shmobj *obj, const char *name, mode_t mode, int gid);
  * small or no plain file, EPERM when anybody may write to it. */
 int shmobj_open(const char *name, bool writable, size_t min_size, struct shmobj *out);
 
+/* From now on in this process: when somebody cuts a mapped object short, its mapping turns into
+ * private zeroed memory at the first touch of what is gone, instead of killing us with SIGBUS. The
+ * checks that the users of a mapping make anyway then find it damaged. For the daemons; at most
+ * SHMOBJ_GUARDED_MAX objects at once. */
+void shmobj_survive_truncation(void);
+#define SHMOBJ_GUARDED_MAX 32
+
 /* Does the name still lead to this object, at its full size? */
 bool shmobj_is_named(const struct shmobj *obj, const char *name);
 /* Removes the name if it still leads to this object. */

@@ -58,6 +58,19 @@ static int take_guard(struct segment *seg)
     }
 }
 
+void segment_keep_guard(struct segment *seg)
+{
+    char name[SHMOBJ_NAME_MAX];
+    shmobj_name(name, seg->name, GUARD_SUFFIX);
+    if (shmobj_is_named(&seg->guard, name))
+        return;
+    struct shmobj old = seg->guard;
+    if (take_guard(seg) == 0)
+        shmobj_close(&old);
+    else
+        seg->guard = old;
+}
+
 /* ---- lock ---------------------------------------------------------------------------------- */
 
 static int make_lock(struct segment *seg, const char *name)
@@ -85,6 +98,13 @@ static int open_lock(struct segment *seg)
         shmobj_close(&seg->lock_object);
     }
     return make_lock(seg, name);
+}
+
+bool segment_lock_is_sound(const struct segment *seg)
+{
+    char name[SHMOBJ_NAME_MAX];
+    shmobj_name(name, seg->name, SHMTAB_LOCK_SUFFIX);
+    return shmobj_is_named(&seg->lock_object, name) && shmlock_is_good(seg->lock, seg->boot_id);
 }
 
 int segment_renew_lock(struct segment *seg)

@@ -45,6 +45,10 @@ struct shmtab_header *segment_prepare(struct segment *seg, uint32_t capacity);
  * errno and nothing changed. */
 int segment_switch(struct segment *seg);
 
+/* Takes the guard again when somebody removed its name, so that no second trackerd can start. */
+void segment_keep_guard(struct segment *seg);
+/* Is the lock page still there under its name, and whole? */
+bool segment_lock_is_sound(const struct segment *seg);
 /* Is the table still there under its name, at its size, with its identity whole? */
 bool segment_is_sound(const struct segment *seg);
 /* A new lock page in place of one that cannot be used any more. 0, or -1 with errno. */

@@ -196,7 +196,7 @@ static void renew_lock(struct trackerd *td)
         return;
     }
     td->publish.is_lock_broken = false;
-    remake(td, "had a broken lock"); /* so that all readers open both again */
+    remake(td, "had a broken lock"); /* so that all its readers open both again */
 }
 
 static void sweep(struct trackerd *td)
@@ -210,7 +210,8 @@ static void sweep(struct trackerd *td)
 
 void tablekeeper_tick(struct trackerd *td)
 {
-    if (td->publish.is_lock_broken)
+    segment_keep_guard(&td->segment);
+    if (td->publish.is_lock_broken || !segment_lock_is_sound(&td->segment))
         renew_lock(td);
     if (!segment_is_sound(&td->segment))
         remake(td, "is gone or damaged");

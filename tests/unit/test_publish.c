@@ -546,6 +546,60 @@ START_TEST(retirement)
 }
 END_TEST
 
+/* Cut short while it is mapped: neither reader nor writer dies, and both notice. */
+START_TEST(cut_short_while_mapped)
+{
+    struct shmtab *tab = NULL;
+    struct shmtab_hot hot;
+    struct shmtab_state state;
+    struct mini m;
+    char path[80];
+    setup();
+    ck_assert_int_eq(shmtab_open_reader(name, &tab), SHMTAB_OK);
+    ck_assert_int_eq(mini_open(&m), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        shmobj_survive_truncation();
+        snprintf(path, sizeof(path), "/dev/shm%s", name);
+        bool was_readable = shmtab_read_hot(tab, ROW, key, &hot) && !shmtab_is_retired(tab);
+        bool was_sound = segment_is_sound(&m.seg);
+        if (truncate(path, 0) != 0)
+            _exit(2);
+        bool is_readable = shmtab_read_hot(tab, ROW, key, &hot) || shmtab_read(tab, ROW, &state);
+        mini_commit(&m, 7); /* goes nowhere */
+        _exit(was_readable && was_sound && !is_readable && shmtab_is_retired(tab) &&
+                      !segment_is_sound(&m.seg)
+                  ? 0
+                  : 1);
+    }
+    ck_assert_int_eq(wait_for(pid, 0), 0);
+    shmtab_close(&tab);
+    mini_close(&m);
+    remove_objects();
+}
+END_TEST
+
+/* Whoever removes the guard's name does not open the door to a second tracker. */
+START_TEST(guard_is_kept)
+{
+    char full[80];
+    struct mini m, second;
+    setup();
+    ck_assert_int_eq(mini_open(&m), 0);
+    snprintf(full, sizeof(full), "%s.guard", name);
+    shm_unlink(full);
+    segment_keep_guard(&m.seg);
+    ck_assert_int_eq(mini_open(&second), -1);
+    ck_assert_int_eq(errno, EBUSY);
+    snprintf(full, sizeof(full), "%s.lock", name);
+    ck_assert(segment_lock_is_sound(&m.seg));
+    shm_unlink(full);
+    ck_assert(!segment_lock_is_sound(&m.seg));
+    mini_close(&m);
+    remove_objects();
+}
+END_TEST
+
 START_TEST(lock_renewed)
 {
     setup();
@@ -584,4 +638,4 @@ END_TEST
 UNIT_MAIN("publish", killed_at_each_point, stopped_at_each_point, storm_of_kills, dead_owner,
           held_by_a_stopped_reader, second_tracker_is_refused, damaged_identity_is_rebuilt,
           wrong_size_is_rebuilt, damaged_row, every_byte_damaged, killed_while_making, retirement,
-          lock_renewed, modes)
+          cut_short_while_mapped, guard_is_kept, lock_renewed, modes)

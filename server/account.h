@@ -10,6 +10,7 @@
 #include "common/conf.h"
 #include "common/outcome.h"
 #include "common/wpages.h"
+#include "server/claims.h"
 #include "server/limits.h"
 #include "server/report.h"
 #include "server/tableview.h"
@@ -36,6 +37,11 @@ struct account_result {
 void account_started(struct account *account, uint32_t pair);
 /* Returns the number of the last event posted for it, 0 when none was needed. */
 uint64_t account_ended(struct account *account, const struct account_result *result);
+
+/* Manual limits that are used up rest the pair until their windows end, for all workers. Returns
+ * for how many ms, 0 = none is. */
+uint64_t account_used_up(struct account *account, uint32_t pair, const struct tableview_pick *pick,
+                         const struct claims_used_up *used_up, uint64_t now_at);
 
 /* A request is over. `chain` may be NULL: it was refused before it had one. overhead_us is the time
  * that weir itself took; first_token_us 0 = never. */

@@ -23,6 +23,7 @@
 #include "common/wpages.h"
 #include "server/account.h"
 #include "server/chat.h"
+#include "server/claims.h"
 #include "server/queue.h"
 #include "server/report.h"
 #include "server/tableview.h"
@@ -60,6 +61,7 @@ struct exchange_env {
     struct account *account;
     struct report *report;
     struct queue *queue;
+    struct claims *claims;
     struct wpages_slot *slot; /* gauges and histograms; never NULL */
 };
 

@@ -56,6 +56,17 @@ static void attempt_event(void *arg, const struct sse_event *event, const struct
 }
 
 /* The result goes to the counters, the trail and the log, whatever follows from it. */
+/* The claim's places go to others; the tokens that were used are booked. */
+static void give_back(struct exchange *x, const struct attempt_result *r)
+{
+    struct claims_used_up used_up;
+    uint32_t pair = attempt_pair(x->attempt);
+    uint64_t tokens = r->total_tokens > 0 ? (uint64_t)r->total_tokens : 0;
+    claims_spend_tokens(x->env.claims, pair, &x->claim, tokens, r->ended_at, &used_up);
+    account_used_up(x->env.account, pair, &x->pick, &used_up, r->ended_at);
+    claims_release(x->env.claims, &x->claim);
+}
+
 void exchange_record_attempt(struct exchange *x)
 {
     const struct attempt_result *r = attempt_result(x->attempt);
@@ -64,6 +75,7 @@ void exchange_record_attempt(struct exchange *x)
     step->status = r->status;
     step->rest_ms = r->rest_ms;
     x->is_recorded = true;
+    give_back(x, r);
     step->elapsed_ms = (r->ended_at - r->started_at) / CLOCK_NS_PER_MS;
     x->outcome = r->outcome;
     x->prompt_tokens = r->prompt_tokens;

@@ -124,7 +124,8 @@ bool exchange_may_go(void *env, uint32_t chain)
         struct tableview_pick pick;
         uint64_t rest_ms;
         if (tableview_verdict(e->view, c->pairs[i], clock_boot_ns(), &pick, &rest_ms) ==
-            OUTCOME_NONE)
+                OUTCOME_NONE &&
+            claims_may_take(e->claims, c->pairs[i], &pick))
             return true;
     }
     return false;

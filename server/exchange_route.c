@@ -80,7 +80,14 @@ enum step exchange_step_route(struct exchange *x)
 static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
 {
     struct exchange *x = arg;
-    return tableview_verdict(x->env.view, pair, clock_boot_ns(), &x->pick, rest_ms);
+    struct claims_used_up used_up;
+    uint64_t now_at = clock_boot_ns();
+    enum outcome outcome = tableview_verdict(x->env.view, pair, now_at, &x->pick, rest_ms);
+    if (outcome != OUTCOME_NONE)
+        return outcome;
+    outcome = claims_take(x->env.claims, pair, &x->pick, now_at, &x->claim, &used_up);
+    *rest_ms = account_used_up(x->env.account, pair, &x->pick, &used_up, now_at);
+    return outcome;
 }
 
 static void start_attempt(struct exchange *x, uint32_t pair)

@@ -64,6 +64,7 @@ struct exchange {
     uint32_t retries;    /* of the current entry */
     enum delivery delivery;
     struct tableview_pick pick;
+    struct claim claim; /* held while an attempt runs */
     struct attempt *attempt;
     bool is_recorded; /* the attempt's result is in the trail */
     bool is_counted;  /* as an active stream */

@@ -25,6 +25,7 @@ libserver_a_SOURCES = \
 	server/access_log.c server/access_log.h \
 	server/account.c server/account.h \
 	server/attempt.c server/attempt.h \
+	server/claims.c server/claims.h \
 	server/client_conn.h \
 	server/client_http.c server/client_http.h \
 	server/client_input.c \

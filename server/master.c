@@ -39,6 +39,7 @@ struct master {
     const struct daemon_options *options;
     struct master_listen *listen;
     struct wpages *pages;
+    struct ledger *ledger;
     uint64_t started_at;
     uint32_t generation;
     struct child *children; /* by slot of the workers' pages */
@@ -59,6 +60,7 @@ static struct inherit make_inheritance(struct master *m, uint32_t index, uint32_
     return (struct inherit){
         .conf = m->conf,
         .pages = m->pages,
+        .ledger = m->ledger,
         .index = index,
         .slot = slot,
         .incarnation = m->children[slot].started_at,
@@ -179,6 +181,8 @@ static void child_ended(struct master *m, uint32_t slot, int status)
         if (was_wanted)
             wcounter_add(&page->restarts, 1);
     }
+    if (m->ledger != NULL)
+        ledger_reap(m->ledger, slot);
     if (was_wanted) {
         describe_death(c, status);
         plan_respawn(m, c);
@@ -361,12 +365,17 @@ static void block_signals(struct master *m)
 
 static void make_pages(struct master *m)
 {
-    uint32_t pairs = m->conf->n_pairs * 2 > PAIRS_MIN ? m->conf->n_pairs * 2 : PAIRS_MIN;
+    uint32_t pairs =
+        m->conf->n_pairs * 2 > PAIRS_MIN ? (m->conf->n_pairs * 2 + 7) / 8 * 8 : PAIRS_MIN;
     m->n_slots = m->conf->workers * 3 + SPARE_SLOTS;
     m->children = xcalloc(m->n_slots, sizeof(*m->children));
     m->pages = wpages_create(m->conf->tracker_shm, m->n_slots, pairs, m->gid);
     if (m->pages == NULL)
         log_warn("no shared memory for the workers' pages (%s): serving without statistics",
+                 strerror(errno));
+    m->ledger = ledger_create(m->conf->tracker_shm, pairs, m->gid);
+    if (m->ledger == NULL)
+        log_warn("no shared memory for the ledger (%s): limits do not hold over all workers",
                  strerror(errno));
     if (m->pages != NULL)
         wpages_chain_add(m->pages, "");
@@ -402,6 +411,10 @@ static void finish(struct master *m)
     if (m->pages != NULL) {
         wpages_unlink(m->pages);
         wpages_close(&m->pages);
+    }
+    if (m->ledger != NULL) {
+        ledger_unlink(m->ledger);
+        ledger_close(&m->ledger);
     }
     free(m->children);
     conf_free(&m->conf);

@@ -93,7 +93,13 @@ enum outcome tableview_verdict(struct tableview *view, uint32_t pair, uint64_t n
     *pick = (struct tableview_pick){.row = UINT32_MAX};
     if (!read_hot(view, pair, &hot))
         return OUTCOME_NONE;
-    *pick = (struct tableview_pick){.row = (uint32_t)view->rows[pair], .incident = hot.incident};
+    *pick = (struct tableview_pick){
+        .row = (uint32_t)view->rows[pair],
+        .incident = hot.incident,
+        .is_recovering = (hot.flags & SHMTAB_RECOVERING) != 0,
+        .has_quota = (hot.flags & SHMTAB_QUOTA) != 0,
+        .recovery_concurrency = hot.recovery_concurrency,
+    };
     if (hot.cooldown_until_at <= now_at)
         return OUTCOME_NONE;
     *rest_ms = (hot.cooldown_until_at - now_at + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS;

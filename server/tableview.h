@@ -27,6 +27,8 @@ const struct shmtab *tableview_table(const struct tableview *view);
 struct tableview_pick {
     uint32_t row;      /* UINT32_MAX: unknown */
     uint64_t incident; /* 0: unknown */
+    bool is_recovering, has_quota;
+    uint32_t recovery_concurrency; /* while it recovers; 0 = no limit */
 };
 
 /* OUTCOME_NONE: use it. OUTCOME_IN_COOLDOWN: *rest_ms is what is left of it. */

@@ -157,6 +157,8 @@ static void init_env(struct worker *w)
     w->env.slot = in->pages != NULL ? wpages_slot(in->pages, in->slot) : &w->own_slot;
     w->env.transfers = transfers_new(w->base);
     w->env.view = tableview_new(in->conf);
+    w->env.claims =
+        claims_new(in->conf, in->ledger, in->pages, ledger_owner(in->slot, in->incarnation));
     w->env.queue = queue_new(in->conf->n_chains, in->conf->queue_max_size);
     w->env.report = report_new(&(struct report_setup){.base = w->base,
                                                       .socket_path = in->conf->tracker_socket,
@@ -212,6 +214,7 @@ static void deinit(struct worker *w)
     turn_deinit();
     account_free(&w->env.account);
     queue_free(&w->env.queue);
+    claims_free(&w->env.claims);
     report_free(&w->env.report);
     tableview_free(&w->env.view);
     transfers_free(&w->env.transfers);

@@ -32,6 +32,7 @@ static struct {
     struct account *account;
     struct wpages_slot slot;
     struct queue *queue;
+    struct claims *claims;
     struct exchange_env env;
     struct exchange *exchange;
     uint64_t timer_at;
@@ -262,9 +263,13 @@ void replay_begin(void)
     clock_fake_set(BEGIN_AT, BEGIN_WALL_MS);
     r.conf = make_conf();
     r.account = account_new(r.conf, NULL, 0, &r.slot, NULL, NULL);
+    r.claims = claims_new(r.conf, NULL, NULL, 0);
     r.queue = queue_new(1, REPLAY_QUEUE_MAX);
-    r.env = (struct exchange_env){
-        .conf = r.conf, .account = r.account, .slot = &r.slot, .queue = r.queue};
+    r.env = (struct exchange_env){.conf = r.conf,
+                                  .account = r.account,
+                                  .slot = &r.slot,
+                                  .queue = r.queue,
+                                  .claims = r.claims};
 }
 
 void replay_end(void)
@@ -274,6 +279,7 @@ void replay_end(void)
     ck_assert_ptr_null(r.transfer);
     ck_assert_uint_eq(wcounter_get(&r.slot.active_streams), 0);
     queue_free(&r.queue);
+    claims_free(&r.claims);
     account_free(&r.account);
     free_conf(r.conf);
     buf_free(&r.headers);

@@ -1,0 +1,48 @@
+/* What a request must have before it may try a pair, agreed upon by all workers at once through the
+ * ledger: a place at a recovering pair (recoveryConcurrency), a concurrent place and a share of the
+ * manual limits (rateLimits). exchange takes a claim when it chooses and gives it back when the
+ * attempt is over; a worker that dies gives back by its master. */
+#ifndef WEIR_SERVER_CLAIMS_H
+#define WEIR_SERVER_CLAIMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/conf.h"
+#include "common/ledger.h"
+#include "common/outcome.h"
+#include "common/wpages.h"
+#include "server/tableview.h"
+
+struct claims;
+
+/* ledger may be NULL: nothing is limited then. pages give each pair its index in the ledger. */
+struct claims *claims_new(const struct conf *conf, struct ledger *ledger,
+                          const struct wpages *pages, uint64_t owner);
+void claims_free(struct claims **claims);
+
+/* What one attempt holds. */
+struct claim {
+    int32_t recovery, concurrent; /* places */
+    bool holds_tokens;            /* one token was taken ahead */
+};
+
+/* A manual limit that is used up, and when its window ends (boot clock ns). */
+struct claims_used_up {
+    bool requests, tokens;
+    uint64_t requests_reset_at, tokens_reset_at;
+};
+
+/* OUTCOME_NONE: the claim is held. OUTCOME_IN_RECOVERY or OUTCOME_NO_QUOTA: nothing is. In both
+ * cases *used_up tells which limits have nothing left now. */
+enum outcome claims_take(struct claims *claims, uint32_t pair, const struct tableview_pick *pick,
+                         uint64_t now_at, struct claim *out, struct claims_used_up *used_up);
+/* Gives the places back; a second call is harmless. */
+void claims_release(struct claims *claims, struct claim *claim);
+/* Books the tokens an attempt used. */
+void claims_spend_tokens(struct claims *claims, uint32_t pair, const struct claim *claim,
+                         uint64_t tokens, uint64_t now_at, struct claims_used_up *used_up);
+/* A look without taking: are there places left? */
+bool claims_may_take(const struct claims *claims, uint32_t pair, const struct tableview_pick *pick);
+
+#endif

@@ -240,6 +240,20 @@ static enum look look_whole(const struct shmtab *tab, uint32_t index,
     return shmtab_checksum(words, SHMTAB_STATE_WORDS) == check ? LOOK_WHOLE : LOOK_DAMAGED;
 }
 
+/* The fallback of a reader that a busy writer outran READ_TRIES times: the lock, within its time
+ * limit. A writer that is stopped or dead never leads here: its row reads whole from the journal.
+ */
+static enum shmlock_result hold_writer(const struct shmtab *tab)
+{
+    return tab->lock != NULL ? shmlock_take(tab->lock) : SHMLOCK_BUSY;
+}
+
+static void let_writer_go(const struct shmtab *tab, enum shmlock_result lock)
+{
+    if (shmlock_is_held(lock))
+        shmlock_release(tab->lock);
+}
+
 bool shmtab_read_hot(const struct shmtab *tab, int row, uint64_t key_hash, struct shmtab_hot *out)
 {
     if (row < 0 || (uint32_t)row >= tab->capacity)
@@ -248,6 +262,12 @@ bool shmtab_read_hot(const struct shmtab *tab, int row, uint64_t key_hash, struc
     enum look look = LOOK_AGAIN;
     for (int tries = 0; look == LOOK_AGAIN && tries < READ_TRIES; tries++)
         look = look_hot(tab, &tab->rows[row], key_hash, words);
+    if (look == LOOK_AGAIN) {
+        enum shmlock_result lock = hold_writer(tab);
+        for (int tries = 0; look == LOOK_AGAIN && tries < READ_TRIES; tries++)
+            look = look_hot(tab, &tab->rows[row], key_hash, words);
+        let_writer_go(tab, lock);
+    }
     if (look != LOOK_WHOLE)
         return false;
     memcpy(out, words, sizeof(*out));
@@ -262,6 +282,12 @@ bool shmtab_read(const struct shmtab *tab, int row, struct shmtab_state *out)
     enum look look = LOOK_AGAIN;
     for (int tries = 0; look == LOOK_AGAIN && tries < READ_TRIES; tries++)
         look = look_whole(tab, (uint32_t)row, words);
+    if (look == LOOK_AGAIN) {
+        enum shmlock_result lock = hold_writer(tab);
+        for (int tries = 0; look == LOOK_AGAIN && tries < READ_TRIES; tries++)
+            look = look_whole(tab, (uint32_t)row, words);
+        let_writer_go(tab, lock);
+    }
     if (look != LOOK_WHOLE)
         return false;
     memcpy(out, words, sizeof(*out));
@@ -270,12 +296,11 @@ bool shmtab_read(const struct shmtab *tab, int row, struct shmtab_state *out)
 
 void shmtab_read_all(const struct shmtab *tab, struct shmtab_state *out, uint32_t n)
 {
-    enum shmlock_result lock = tab->lock != NULL ? shmlock_take(tab->lock) : SHMLOCK_BUSY;
+    enum shmlock_result lock = hold_writer(tab);
     for (uint32_t i = 0; i < n; i++)
         if (!shmtab_read(tab, (int)i, &out[i]))
             out[i].hot.key_hash = 0;
-    if (shmlock_is_held(lock))
-        shmlock_release(tab->lock);
+    let_writer_go(tab, lock);
 }
 
 int shmtab_find(const struct shmtab *tab, const char *provider, const char *model)

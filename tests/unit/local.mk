@@ -60,6 +60,18 @@ UNIT_TESTS += tests/unit/test_limits
 tests_unit_test_limits_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_limits_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_answer
+tests_unit_test_answer_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_answer_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_choose
+tests_unit_test_choose_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_choose_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_classify
+tests_unit_test_classify_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_classify_CFLAGS = $(UNIT_CFLAGS)
+
 UNIT_TESTS += tests/unit/test_queue
 tests_unit_test_queue_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_queue_CFLAGS = $(UNIT_CFLAGS)

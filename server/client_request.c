@@ -63,6 +63,12 @@ static bool has_valid_key(const struct conf *conf, const struct http1_request *r
     return is_valid;
 }
 
+static bool is_asked_for(const struct client_endpoint *e, struct http1_text method)
+{
+    bool is_head_of_get = http1_text_equals(method, "HEAD") && strcmp(e->method, "GET") == 0;
+    return is_head_of_get || http1_text_equals(method, e->method);
+}
+
 /* Sets c->endpoint, or answers 404 / 405 itself. HEAD is answered as GET without its body. */
 static bool find_endpoint(struct client *c, const struct http1_request *req)
 {
@@ -77,8 +83,7 @@ static bool find_endpoint(struct client *c, const struct http1_request *req)
         if (strcmp(e->method, "GET") == 0)
             buf_puts(&allow, ", HEAD");
         is_found = true;
-        if (http1_text_equals(req->method, c->is_head_request ? "GET" : e->method) &&
-            (!c->is_head_request || strcmp(e->method, "GET") == 0))
+        if (is_asked_for(e, req->method))
             c->endpoint = e;
     }
     if (c->endpoint == NULL) {

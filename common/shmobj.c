@@ -30,24 +30,6 @@ static struct {
     volatile size_t size;
 } guarded[SHMOBJ_GUARDED_MAX];
 
-static void guard(void *base, size_t size)
-{
-    for (int i = 0; i < SHMOBJ_GUARDED_MAX; i++) {
-        if (guarded[i].base == NULL) {
-            guarded[i].size = size;
-            guarded[i].base = base;
-            return;
-        }
-    }
-}
-
-static void unguard(const void *base)
-{
-    for (int i = 0; i < SHMOBJ_GUARDED_MAX; i++)
-        if (guarded[i].base == base)
-            guarded[i].base = NULL;
-}
-
 static void on_sigbus(int number, siginfo_t *info, void *context)
 {
     for (int i = 0; i < SHMOBJ_GUARDED_MAX; i++) {
@@ -62,10 +44,24 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
     signal(number, SIG_DFL); /* not ours: the access is made again and kills as it should */
 }
 
-void shmobj_survive_truncation(void)
+static void guard(void *base, size_t size)
 {
     struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
     sigaction(SIGBUS, &action, NULL);
+    for (int i = 0; i < SHMOBJ_GUARDED_MAX; i++) {
+        if (guarded[i].base == NULL) {
+            guarded[i].size = size;
+            guarded[i].base = base;
+            return;
+        }
+    }
+}
+
+static void unguard(const void *base)
+{
+    for (int i = 0; i < SHMOBJ_GUARDED_MAX; i++)
+        if (guarded[i].base == base)
+            guarded[i].base = NULL;
 }
 
 /* ---- making and opening ---------------------------------------------------------------------- */

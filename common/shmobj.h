@@ -1,6 +1,10 @@
 /* POSIX shared memory objects, as the makers of weir's four segments need them: filled before
  * anybody may open them, memory reserved up front, names removed only while they are ours.
- * Used by trackerd (table, lock, guard), the weir master (worker pages, ledger) and all readers. */
+ * Used by trackerd (table, lock, guard), the weir master (worker pages, ledger) and all readers.
+ *
+ * Mapping the first object sets a handler for SIGBUS. When somebody cuts a mapped object short, its
+ * mapping turns into private zeroed memory at the first touch of what is gone, instead of killing
+ * us; the checks that the users of a mapping make anyway then find it damaged. */
 #ifndef WEIR_COMMON_SHMOBJ_H
 #define WEIR_COMMON_SHMOBJ_H
 
@@ -8,7 +12,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define SHMOBJ_NAME_MAX 200 /* bytes of a name with its suffix and NUL */
+#define SHMOBJ_NAME_MAX    200 /* bytes of a name with its suffix and NUL */
+#define SHMOBJ_GUARDED_MAX 32  /* objects that may be cut short; further ones are not watched */
 
 struct shmobj {
     int fd;
@@ -33,13 +38,6 @@ int shmobj_publish(struct shmobj *obj, const char *name, mode_t mode, int gid);
 /* Maps a whole existing object of at least min_size bytes. -1 with errno: EPROTO when it is too
  * small or no plain file, EPERM when anybody may write to it. */
 int shmobj_open(const char *name, bool writable, size_t min_size, struct shmobj *out);
-
-/* From now on in this process: when somebody cuts a mapped object short, its mapping turns into
- * private zeroed memory at the first touch of what is gone, instead of killing us with SIGBUS. The
- * checks that the users of a mapping make anyway then find it damaged. For the daemons; at most
- * SHMOBJ_GUARDED_MAX objects at once. */
-void shmobj_survive_truncation(void);
-#define SHMOBJ_GUARDED_MAX 32
 
 /* Does the name still lead to this object, at its full size? */
 bool shmobj_is_named(const struct shmobj *obj, const char *name);

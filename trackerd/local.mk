@@ -25,6 +25,8 @@ sbin_PROGRAMS += weirctl
 weirctl_SOURCES = \
 	trackerd/weirctl.c trackerd/weirctl.h \
 	trackerd/weirctl_cmds.c \
+	trackerd/weirctl_events.c \
 	trackerd/weirctl_link.c \
-	trackerd/weirctl_print.c trackerd/weirctl_print.h
+	trackerd/weirctl_print.c trackerd/weirctl_print.h \
+	trackerd/weirctl_view.c
 weirctl_LDADD = $(COMMON_LIBS) -lm

@@ -221,7 +221,6 @@ int trackerd_run(const struct daemon_options *options, struct conf *conf)
     struct trackerd td = {.conf = conf, .started_at = clock_boot_ns()};
     struct event *events[N_EVENTS];
     signal(SIGPIPE, SIG_IGN);
-    shmobj_survive_truncation();
     daemon_raise_fd_limit();
     become_user(&td);
     td.base = event_base_new();

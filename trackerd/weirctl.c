@@ -3,13 +3,18 @@
 
 #include "config.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
+#include "common/alloc.h"
 #include "common/conf_nearest.h"
 #include "common/daemon.h"
 
@@ -39,6 +44,62 @@ int weirctl_fail(int code, const char *fmt, ...)
     fputc('\n', stderr);
     return code;
 }
+
+/* ---- what several commands need -------------------------------------------------------------- */
+
+volatile sig_atomic_t weirctl_is_interrupted;
+
+static void on_interrupt(int signal)
+{
+    weirctl_is_interrupted = 1;
+}
+
+void weirctl_catch_interrupt(void)
+{
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+void weirctl_wait(double seconds)
+{
+    struct timespec ts = {(time_t)seconds, (long)((seconds - floor(seconds)) * 1e9)};
+    nanosleep(&ts, NULL);
+}
+
+bool weirctl_parse_seconds(const char *text, double *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtod(text, &end);
+    return errno == 0 && end != text && *end == '\0' && isfinite(*out) && *out > 0;
+}
+
+const char *weirctl_nearest_pair(const struct conf *conf, const char *provider, const char *model)
+{
+    static char best[CONF_PROVIDER_ID_MAX + CONF_MODEL_MAX + 2];
+    char *word = xasprintf("%s/%s", provider, model);
+    struct conf_nearest nearest = conf_nearest_start(word, strlen(word));
+    char **names = xcalloc(conf->n_pairs + 1, sizeof(*names));
+    for (uint32_t i = 0; i < conf->n_pairs; i++) {
+        names[i] = xasprintf("%s/%s", conf->pairs[i].provider->id, conf->pairs[i].model);
+        conf_nearest_offer(&nearest, names[i]);
+    }
+    snprintf(best, sizeof(best), "%s", nearest.best != NULL ? nearest.best : "");
+    for (uint32_t i = 0; i < conf->n_pairs; i++)
+        free(names[i]);
+    free(names);
+    free(word);
+    return best;
+}
+
+int weirctl_fail_link(const struct conf *conf)
+{
+    return weirctl_fail(EX_UNAVAILABLE, "weir-trackerd at %s: %s", conf->tracker_socket,
+                        errno != 0 ? strerror(errno) : "it closed the connection");
+}
+
+/* ---- usage ----------------------------------------------------------------------------------- */
 
 static void print_usage(FILE *to)
 {

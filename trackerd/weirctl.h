@@ -3,6 +3,7 @@
 #ifndef WEIR_TRACKERD_WEIRCTL_H
 #define WEIR_TRACKERD_WEIRCTL_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "common/conf.h"
@@ -37,14 +38,32 @@ extern const struct weirctl_command weirctl_commands[];
 /* Prints `weirctl: ` and the message to standard error; returns code. */
 int weirctl_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A number of seconds above 0. */
+bool weirctl_parse_seconds(const char *text, double *out);
+/* The configured pair that somebody probably meant; in a static buffer. */
+const char *weirctl_nearest_pair(const struct conf *conf, const char *provider, const char *model);
+/* trackerd cannot be reached: errno says why, 0 that it closed the connection. */
+int weirctl_fail_link(const struct conf *conf);
+
+/* The loops of top and events end with SIGINT and SIGTERM, and then tidily. */
+extern volatile sig_atomic_t weirctl_is_interrupted;
+void weirctl_catch_interrupt(void);
+/* Until then, or until interrupted. */
+void weirctl_wait(double seconds);
+
+/* ---- the commands: weirctl_view.c, weirctl_events.c; the rest is in weirctl_cmds.c ---- */
+int weirctl_run_status(struct weirctl *ctl);
+int weirctl_run_top(struct weirctl *ctl);
+int weirctl_run_events(struct weirctl *ctl);
+
 /* ---- weirctl_link.c: the line to trackerd ---- */
 
 /* -1 with errno. */
 int link_open(const struct conf *conf);
 /* Sends a command and waits for its reply, at most LINK_PATIENCE_MS. 0, or -1 with errno. */
 int link_ask(int fd, const struct evwire_command *command, struct evwire_reply *reply);
-/* Waits for the next change. 0, or -1 with errno (0: the connection ended). */
-int link_next_change(int fd, struct evwire_change *change);
+/* Waits for the next change. 0, or -1 with errno (0: the connection ended; ETIMEDOUT). */
+int link_next_change(int fd, struct evwire_change *change, int timeout_ms);
 #define LINK_PATIENCE_MS 5000
 
 /* Is somebody listening on the tracker's socket? */

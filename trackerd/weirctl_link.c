@@ -25,7 +25,7 @@ enum link_state link_probe(const struct conf *conf)
     return errno == EAGAIN ? LINK_UP : LINK_DOWN; /* its backlog is full: it is there, and busy */
 }
 
-/* One packet of that kind; others are passed over. timeout_ms -1: for ever. */
+/* One packet of that kind; others are passed over. -1 with ETIMEDOUT when none came in time. */
 static int receive(int fd, enum evwire_kind kind, void *payload, size_t size, int timeout_ms)
 {
     _Alignas(8) char packet[EVWIRE_PACKET_MAX];
@@ -63,7 +63,7 @@ int link_ask(int fd, const struct evwire_command *command, struct evwire_reply *
     return receive(fd, EVWIRE_REPLY, reply, sizeof(*reply), LINK_PATIENCE_MS);
 }
 
-int link_next_change(int fd, struct evwire_change *change)
+int link_next_change(int fd, struct evwire_change *change, int timeout_ms)
 {
-    return receive(fd, EVWIRE_CHANGE, change, sizeof(*change), -1);
+    return receive(fd, EVWIRE_CHANGE, change, sizeof(*change), timeout_ms);
 }

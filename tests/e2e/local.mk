@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	tests/e2e/run \
 	tests/e2e/daemons.py \
+	tests/e2e/eventline.py \
 	tests/e2e/rawhttp.py \
 	tests/e2e/rawprovider.py \
 	tests/e2e/weirtest.py \
@@ -17,6 +18,7 @@ EXTRA_DIST += \
 	tests/e2e/test_relay.py \
 	tests/e2e/test_routing.py \
 	tests/e2e/test_streams.py \
+	tests/e2e/test_tracker.py \
 	tests/e2e/test_weirctl.py
 
 .PHONY: check-e2e

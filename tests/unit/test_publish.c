@@ -559,7 +559,6 @@ START_TEST(cut_short_while_mapped)
     ck_assert_int_eq(mini_open(&m), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        shmobj_survive_truncation();
         snprintf(path, sizeof(path), "/dev/shm%s", name);
         bool was_readable = shmtab_read_hot(tab, ROW, key, &hot) && !shmtab_is_retired(tab);
         bool was_sound = segment_is_sound(&m.seg);

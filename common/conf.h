@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "common/log.h"
+#include "common/provider_types.h"
 
 /* Keys of the shared table have fixed room; longer names are a configuration error. */
 #define CONF_PROVIDER_ID_MAX 63
@@ -17,15 +18,6 @@
 
 /* A larger file is refused, in bytes. */
 #define CONF_FILE_MAX 1048576
-
-enum provider_type {
-    PROVIDER_OPENAI,
-    PROVIDER_OPENROUTER,
-    PROVIDER_GROQ,
-    PROVIDER_CEREBRAS,
-    PROVIDER_GOOGLE_AI,
-    PROVIDER_GENERIC_OPENAI,
-};
 
 enum delivery {
     DELIVERY_STREAM,

@@ -36,24 +36,10 @@ static_assert(sizeof(enum provider_type) == sizeof(uint32_t), "enums are as wide
 static const char *const log_level_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const delivery_words[] = {"stream", "complete", NULL};
 
-static const char *const provider_type_words[] = {
-    [PROVIDER_OPENAI] = "openai",
-    [PROVIDER_OPENROUTER] = "openrouter",
-    [PROVIDER_GROQ] = "groq",
-    [PROVIDER_CEREBRAS] = "cerebras",
-    [PROVIDER_GOOGLE_AI] = "google-ai",
-    [PROVIDER_GENERIC_OPENAI] = "generic-openai",
-    NULL,
-};
-
-static const char *const provider_type_urls[] = {
-    [PROVIDER_OPENAI] = "https://api.openai.com/v1",
-    [PROVIDER_OPENROUTER] = "https://openrouter.ai/api/v1",
-    [PROVIDER_GROQ] = "https://api.groq.com/openai/v1",
-    [PROVIDER_CEREBRAS] = "https://api.cerebras.ai/v1",
-    [PROVIDER_GOOGLE_AI] = "https://generativelanguage.googleapis.com/v1beta/openai",
-    [PROVIDER_GENERIC_OPENAI] = NULL,
-};
+#define TYPE_NAME(word, name, url) [word] = (name),
+#define TYPE_URL(word, name, url)  [word] = (url),
+static const char *const provider_type_words[] = {PROVIDER_TYPES(TYPE_NAME) NULL};
+static const char *const provider_type_urls[] = {PROVIDER_TYPES(TYPE_URL)};
 
 /* clang-format off */
 static const struct conf_key settings_keys[] = {

@@ -31,6 +31,7 @@ libcommon_a_SOURCES = \
 	common/log.c common/log.h \
 	common/outcome.c common/outcome.h \
 	common/pidfile.c \
+	common/provider_types.h \
 	common/ratelimits.c common/ratelimits.h \
 	common/shmlayout.h \
 	common/shmlock.c common/shmlock.h \

@@ -141,76 +141,14 @@ bool chat_read(enum chat_kind kind, const char *body, size_t len, struct chat_re
     return true;
 }
 
-/* Writes the JSON escape of c, if it needs one; returns its length, 0 when c stands for itself. */
-static size_t escape(unsigned char c, char out[6])
+void chat_edit(const struct chat_request *chat, struct jsonscan_span model, struct splices *out)
 {
-    static const char hex[] = "0123456789abcdef";
-    if (c == '"' || c == '\\') {
-        out[0] = '\\';
-        out[1] = (char)c;
-        return 2;
-    }
-    if (c >= 0x20)
-        return 0;
-    memcpy(out, "\\u00", 4);
-    out[4] = hex[c >> 4];
-    out[5] = hex[c & 0xf];
-    return 6;
-}
-
-/* The model as a JSON string; with out NULL only its length. */
-static size_t write_model(const char *model, char *out)
-{
-    size_t len = 0;
-    char bytes[6];
-    if (out != NULL)
-        out[len] = '"';
-    len++;
-    for (; *model != '\0'; model++) {
-        size_t n = escape((unsigned char)*model, bytes);
-        if (n == 0)
-            bytes[n++] = *model;
-        if (out != NULL)
-            memcpy(out + len, bytes, n);
-        len += n;
-    }
-    if (out != NULL)
-        out[len] = '"';
-    return len + 1;
-}
-
-static bool adds_stream_options(const struct chat_request *chat)
-{
-    return chat->is_stream && !chat->has_stream_options;
-}
-
-size_t chat_upstream_length(const struct chat_request *chat, size_t len, const char *model)
-{
-    size_t out = len - (chat->model_to - chat->model_from) + write_model(model, NULL);
+    size_t first = chat->first_member_at;
+    if (chat->is_stream && !chat->has_stream_options)
+        splices_add(out, first, first, SPLICE_TEXT(ADDED_STREAM_OPTIONS));
     if (!chat->has_model)
-        out += strlen(MODEL_KEY) + strlen(",");
-    if (adds_stream_options(chat))
-        out += strlen(ADDED_STREAM_OPTIONS);
-    return out;
-}
-
-static char *put(char *out, const char *data, size_t len)
-{
-    memcpy(out, data, len);
-    return out + len;
-}
-
-void chat_write_upstream(const struct chat_request *chat, const char *body, size_t len,
-                         const char *model, char *out)
-{
-    out = put(out, body, chat->first_member_at);
-    if (adds_stream_options(chat))
-        out = put(out, ADDED_STREAM_OPTIONS, strlen(ADDED_STREAM_OPTIONS));
+        splices_add(out, first, first, SPLICE_TEXT(MODEL_KEY));
+    splices_add(out, chat->model_from, chat->model_to, model);
     if (!chat->has_model)
-        out = put(out, MODEL_KEY, strlen(MODEL_KEY));
-    out = put(out, body + chat->first_member_at, chat->model_from - chat->first_member_at);
-    out += write_model(model, out);
-    if (!chat->has_model)
-        out = put(out, ",", 1);
-    put(out, body + chat->model_to, len - chat->model_to);
+        splices_add(out, first, first, SPLICE_TEXT(","));
 }

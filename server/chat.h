@@ -1,7 +1,7 @@
-/* Reads the body of a chat request and builds the body that goes upstream (CONTRACT 4.1): pure.
- * One validating pass finds the few members weir cares for; the upstream body is the client's bytes
- * with the model's value replaced in place and, for a stream without stream_options, those added.
- * Every other byte goes as the client wrote it. exchange calls it. */
+/* Reads the body of a chat request and says what of it must be edited to go upstream
+ * (CONTRACT 4.1): pure. One validating pass finds the few members weir cares for; the upstream body
+ * is the client's bytes with the model's value replaced in place and, for a stream without
+ * stream_options, those added. Every other byte goes as the client wrote it. exchange calls it. */
 #ifndef WEIR_SERVER_CHAT_H
 #define WEIR_SERVER_CHAT_H
 
@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "server/jsonscan.h"
+#include "server/splice.h"
 
 /* What is asked for, and so which member must be there. */
 enum chat_kind {
@@ -32,11 +33,9 @@ struct chat_request {
 bool chat_read(enum chat_kind kind, const char *body, size_t len, struct chat_request *out,
                char *why, size_t why_cap);
 
-/* Length of the body that goes upstream for this model, and the body itself (out has that room).
- * chat and body are of one chat_read that returned true; the model is UTF-8 and is escaped as JSON
- * needs it. What has to be added goes right behind the opening brace. */
-size_t chat_upstream_length(const struct chat_request *chat, size_t len, const char *model);
-void chat_write_upstream(const struct chat_request *chat, const char *body, size_t len,
-                         const char *model, char *out);
+/* Adds what must be edited for the body to go upstream: the model, given as a JSON string with its
+ * quotes, and stream_options for a stream that has none. What has to be added goes right behind the
+ * opening brace. `chat` is of a chat_read that returned true; the model is borrowed. */
+void chat_edit(const struct chat_request *chat, struct jsonscan_span model, struct splices *out);
 
 #endif

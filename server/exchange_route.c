@@ -8,6 +8,7 @@
 #include "common/alloc.h"
 #include "common/clock.h"
 #include "server/choose.h"
+#include "server/provider.h"
 
 /* One byte longer than any chain's or pair's name, so that a name that is cut matches none. */
 #define ROUTE_NAME_BYTES (CONF_PROVIDER_ID_MAX + 1 + CONF_MODEL_MAX + 2)
@@ -90,10 +91,27 @@ static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
     return outcome;
 }
 
+/* The body for a pair: the client's, save what the pair's model and provider want otherwise. */
+static char *write_body(const struct exchange *x, const struct conf_pair *pair, size_t *len)
+{
+    const struct exchange_request *request = &x->request;
+    const struct rewrite_rules *rules = provider_rules(pair->provider->type, pair->model);
+    struct splices edits = SPLICES_INIT;
+    struct buf model = BUF_INIT;
+    buf_put_json(&model, pair->model, strlen(pair->model));
+    chat_edit(&x->chat, (struct jsonscan_span){model.data, model.len}, &edits);
+    if (rules != NULL)
+        rewrite_request(rules, request->body, request->body_len, &edits);
+    *len = splices_length(&edits, request->body_len);
+    char *body = xmalloc(*len);
+    splices_write(&edits, request->body, request->body_len, body);
+    splices_free(&edits);
+    buf_free(&model);
+    return body;
+}
+
 static void start_attempt(struct exchange *x, uint32_t pair)
 {
-    const char *model = x->env.conf->pairs[pair].model;
-    size_t len = chat_upstream_length(&x->chat, x->request.body_len, model);
     struct attempt_spec spec = {
         .conf = x->env.conf,
         .transfers = x->env.transfers,
@@ -101,10 +119,8 @@ static void start_attempt(struct exchange *x, uint32_t pair)
         .endpoint = x->request.endpoint,
         .request_id = x->request_id,
         .is_stream = x->chat.is_stream,
-        .body = xmalloc(len),
-        .body_len = len,
     };
-    chat_write_upstream(&x->chat, x->request.body, x->request.body_len, model, spec.body);
+    spec.body = write_body(x, &spec.conf->pairs[pair], &spec.body_len);
     account_started(x->env.account, pair);
     x->is_recorded = false;
     if (x->trail.n == 0)

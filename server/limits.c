@@ -157,20 +157,15 @@ static const struct dialect cerebras_dialect = {
 static const struct dialect openrouter_dialect = {"x-ratelimit-remaining", NULL,
                                                   "x-ratelimit-reset", NULL, reset_as_unix_ms};
 
+/* A type without a row has OpenAI's headers, if any. */
+static const struct dialect *const dialects[PROVIDER_TYPES_COUNT] = {
+    [PROVIDER_CEREBRAS] = &cerebras_dialect,
+    [PROVIDER_OPENROUTER] = &openrouter_dialect,
+};
+
 static const struct dialect *dialect_of(enum provider_type type)
 {
-    switch (type) {
-    case PROVIDER_CEREBRAS:
-        return &cerebras_dialect;
-    case PROVIDER_OPENROUTER:
-        return &openrouter_dialect;
-    case PROVIDER_OPENAI:
-    case PROVIDER_GROQ:
-    case PROVIDER_GOOGLE_AI:
-    case PROVIDER_GENERIC_OPENAI:
-        break;
-    }
-    return &openai_dialect;
+    return dialects[type] != NULL ? dialects[type] : &openai_dialect;
 }
 
 static int64_t read_remaining(limits_header_fn header, const void *arg, const char *name)

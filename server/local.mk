@@ -14,6 +14,8 @@ libpure_a_SOURCES = \
 	server/jsonscan.c server/jsonscan.h \
 	server/limits.c server/limits.h \
 	server/provider.c server/provider.h \
+	server/rewrite.c server/rewrite.h \
+	server/splice.c server/splice.h \
 	server/queue.c server/queue.h \
 	server/sse.c server/sse.h \
 	server/trail.c server/trail.h

@@ -9,14 +9,23 @@
 
 #define WEIR_HOME "https://github.com/weir-gateway/weir"
 
-/* Headers a type wants beside the common ones; ended by NULL. */
-static const char *const extra_headers[][3] = {
-    [PROVIDER_OPENAI] = {NULL},
-    [PROVIDER_OPENROUTER] = {"HTTP-Referer: " WEIR_HOME, "X-Title: weir", NULL},
-    [PROVIDER_GROQ] = {NULL},
-    [PROVIDER_CEREBRAS] = {NULL},
-    [PROVIDER_GOOGLE_AI] = {NULL},
-    [PROVIDER_GENERIC_OPENAI] = {NULL},
+/* What a type wants that OpenAI's dialect does not have; a type without a row wants nothing. */
+struct provider_row {
+    const char *const *headers; /* lines beside the common ones, NULL-terminated */
+    struct rewrite_rules rules; /* what must not be in a request */
+    const char *spared_models;  /* how the names of models begin that need no rules; NULL = none */
+};
+
+#define LINES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static const struct provider_row rows[PROVIDER_TYPES_COUNT] = {
+    /* It ranks the applications that use it by these. */
+    [PROVIDER_OPENROUTER] = {.headers = LINES("HTTP-Referer: " WEIR_HOME, "X-Title: weir")},
+    [PROVIDER_CEREBRAS] = {.rules = {.removed = LINES("presence_penalty", "frequency_penalty")}},
+    /* Gemma and its like know neither system messages nor tools. */
+    [PROVIDER_GOOGLE_AI] = {.rules = {.removed = LINES("response_format", "tools", "tool_choice"),
+                                      .merges_system = true},
+                            .spared_models = "gemini-"},
 };
 
 char *provider_url(const struct conf_provider *provider, const char *endpoint)
@@ -40,8 +49,20 @@ void provider_headers_build(const struct conf_provider *provider, bool is_stream
     add(out, xstrdup("User-Agent: weir/" PACKAGE_VERSION));
     add(out, xasprintf("Authorization: Bearer %s", provider->api_key));
     add(out, xasprintf("X-Request-Id: %s", request_id));
-    for (const char *const *extra = extra_headers[provider->type]; *extra != NULL; extra++)
+    const char *const *extra = rows[provider->type].headers;
+    for (; extra != NULL && *extra != NULL; extra++)
         add(out, xstrdup(*extra));
+}
+
+const struct rewrite_rules *provider_rules(enum provider_type type, const char *model)
+{
+    const struct provider_row *row = &rows[type];
+    if (row->rules.removed == NULL && !row->rules.merges_system)
+        return NULL;
+    if (row->spared_models != NULL &&
+        strncmp(model, row->spared_models, strlen(row->spared_models)) == 0)
+        return NULL;
+    return &row->rules;
 }
 
 void provider_headers_free(struct provider_headers *headers)

@@ -8,9 +8,12 @@
 
 static void check_splice(const struct chat_request *chat, const char *body, size_t len)
 {
-    size_t out_len = chat_upstream_length(chat, len, MODEL);
+    struct splices edits = SPLICES_INIT;
+    chat_edit(chat, SPLICE_TEXT(MODEL_WRITTEN), &edits);
+    size_t out_len = splices_length(&edits, len);
     char *out = fuzz_alloc(out_len), *at = out;
-    chat_write_upstream(chat, body, len, MODEL, out);
+    splices_write(&edits, body, len, out);
+    splices_free(&edits);
     /* piece by piece: the brace, what was added, the rest with the model in its place */
     static const char options[] = "\"stream_options\":{\"include_usage\":true},";
     static const char added_model[] = "\"model\":" MODEL_WRITTEN ",";

@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t ms = 0;
     if (size == 0)
         return 0;
-    enum provider_type type = (enum provider_type)(data[0] % (PROVIDER_GENERIC_OPENAI + 1));
+    enum provider_type type = (enum provider_type)(data[0] % PROVIDER_TYPES_COUNT);
     split(data + 1, size - 1, &headers);
     check_parts(&headers);
     limits_read_quota(type, lookup, &headers, NOW_MS, &quota);

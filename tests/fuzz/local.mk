@@ -48,6 +48,11 @@ tests_fuzz_fuzz_limits_SOURCES = tests/fuzz/fuzz_limits.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_limits_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_limits_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_rewrite
+tests_fuzz_fuzz_rewrite_SOURCES = tests/fuzz/fuzz_rewrite.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_rewrite_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_rewrite_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_sse
 tests_fuzz_fuzz_sse_SOURCES = tests/fuzz/fuzz_sse.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_sse_LDADD = $(FUZZ_LIBS)

@@ -76,6 +76,18 @@ UNIT_TESTS += tests/unit/test_queue
 tests_unit_test_queue_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_queue_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_provider
+tests_unit_test_provider_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_provider_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_rewrite
+tests_unit_test_rewrite_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_rewrite_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_splice
+tests_unit_test_splice_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_splice_CFLAGS = $(UNIT_CFLAGS)
+
 UNIT_TESTS += tests/unit/test_sse
 tests_unit_test_sse_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_sse_CFLAGS = $(UNIT_CFLAGS)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/buf.h"
 #include "tests/unit/unit.h"
 
 static char *copy(const char *body)
@@ -188,7 +189,7 @@ static const struct {
      "{\"model\":\"m\",\"messages\":[],\"stream\":false}"},
     /* the new name is escaped, the old one's escapes go with it */
     {"{\"model\":\"\\\"\\\\\",\"messages\":[]}", "a\"b \\c\n\x01/\xc3\xa4",
-     "{\"model\":\"a\\\"b \\\\c\\u000a\\u0001/\xc3\xa4\",\"messages\":[]}"},
+     "{\"model\":\"a\\\"b \\\\c\\n\\u0001/\xc3\xa4\",\"messages\":[]}"},
     /* numbers, order, spaces, escapes, unknown and repeated members stay as they were */
     {"{ \"temperature\":0.10,\t\"model\" :\n\"c\" , \"seed\":12345678901234567890,\"x\":-0,"
      "\"x\":1E400, \"messages\":[{\"role\":\"user\",\"content\":\"\\ud800 \\/ \xe2\x82\xac\"}]}\n",
@@ -207,11 +208,17 @@ START_TEST(splices_the_model)
         char why[128] = "", *body = copy(splices[i].body);
         ck_assert_msg(chat_read(CHAT_MESSAGES, body, len, &chat, why, sizeof(why)), "%s: %s", body,
                       why);
-        size_t out_len = chat_upstream_length(&chat, len, splices[i].model);
+        struct splices edits = SPLICES_INIT;
+        struct buf model = BUF_INIT;
+        buf_put_json(&model, splices[i].model, strlen(splices[i].model));
+        chat_edit(&chat, (struct jsonscan_span){model.data, model.len}, &edits);
+        size_t out_len = splices_length(&edits, len);
         ck_assert_msg(out_len == strlen(splices[i].upstream), "%s: %zu", splices[i].body, out_len);
         char *out = xmalloc(out_len);
-        chat_write_upstream(&chat, body, len, splices[i].model, out);
+        splices_write(&edits, body, len, out);
         ck_assert_msg(memcmp(out, splices[i].upstream, out_len) == 0, "%.*s", (int)out_len, out);
+        splices_free(&edits);
+        buf_free(&model);
         free(out);
         free(body);
     }

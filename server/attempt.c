@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/classify.h"
+#include "server/normalize.h"
 #include "server/provider.h"
 #include "server/turn.h"
 
@@ -140,6 +141,19 @@ static bool fail_with_error(struct attempt *a, const struct sse_event *event,
     return false;
 }
 
+/* Towards the exchange; what the chunk says holds either way. */
+static void hand_on(struct attempt *a, const struct sse_event *event, const struct chunk *chunk)
+{
+    struct sse_event normalized = *event;
+    char *data = NULL;
+    if (a->spec.conf->normalize_responses)
+        data = normalize_event(event->data, event->data_len, &normalized.data_len);
+    if (data != NULL)
+        normalized.data = data;
+    a->events->event(a->arg, &normalized, chunk);
+    free(data);
+}
+
 static bool on_event(void *arg, const struct sse_event *event)
 {
     struct attempt *a = arg;
@@ -159,7 +173,7 @@ static bool on_event(void *arg, const struct sse_event *event)
     set_usage(a, chunk.prompt_tokens, chunk.completion_tokens, chunk.total_tokens);
     if (a->result.first_content_at == 0 && (chunk.has_content || chunk.has_finish))
         a->result.first_content_at = a->last_sign_at;
-    a->events->event(a->arg, event, &chunk);
+    hand_on(a, event, &chunk);
     return a->phase == PHASE_STREAM;
 }
 
@@ -188,6 +202,16 @@ static void keep_body(struct attempt *a)
     a->result.body_len = a->body.len;
 }
 
+static void normalize_body(struct attempt *a)
+{
+    size_t len;
+    char *body = normalize_answer(a->body.data, a->body.len, &len);
+    if (body == NULL)
+        return;
+    buf_free(&a->body);
+    a->body = (struct buf){body, len, len + 1};
+}
+
 static void answer_ended(struct attempt *a, enum transfer_end end, const char *detail)
 {
     struct answer_facts facts;
@@ -203,6 +227,8 @@ static void answer_ended(struct attempt *a, enum transfer_end end, const char *d
         return;
     }
     set_usage(a, facts.prompt_tokens, facts.completion_tokens, facts.total_tokens);
+    if (a->spec.conf->normalize_responses)
+        normalize_body(a);
     keep_body(a);
     a->result.first_content_at = clock_boot_ns();
     settle(a, OUTCOME_ANSWER_COMPLETED);

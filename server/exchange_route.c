@@ -102,9 +102,7 @@ static char *write_body(const struct exchange *x, const struct conf_pair *pair, 
     chat_edit(&x->chat, (struct jsonscan_span){model.data, model.len}, &edits);
     if (rules != NULL)
         rewrite_request(rules, request->body, request->body_len, &edits);
-    *len = splices_length(&edits, request->body_len);
-    char *body = xmalloc(*len);
-    splices_write(&edits, request->body, request->body_len, body);
+    char *body = splices_apply(&edits, request->body, request->body_len, len);
     splices_free(&edits);
     buf_free(&model);
     return body;

@@ -13,6 +13,7 @@ libpure_a_SOURCES = \
 	server/httpdate.c server/httpdate.h \
 	server/jsonscan.c server/jsonscan.h \
 	server/limits.c server/limits.h \
+	server/normalize.c server/normalize.h \
 	server/provider.c server/provider.h \
 	server/rewrite.c server/rewrite.h \
 	server/splice.c server/splice.h \

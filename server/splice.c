@@ -35,7 +35,7 @@ void splices_add(struct splices *s, size_t from, size_t to, struct jsonscan_span
     s->n++;
 }
 
-size_t splices_length(const struct splices *s, size_t len)
+static size_t length_after(const struct splices *s, size_t len)
 {
     for (size_t i = 0; i < s->n; i++)
         len = len - (s->items[i].to - s->items[i].from) + s->items[i].with.len;
@@ -49,16 +49,19 @@ static char *put(char *out, const char *from, size_t len)
     return out + len;
 }
 
-void splices_write(const struct splices *s, const char *text, size_t len, char *out)
+char *splices_apply(const struct splices *s, const char *text, size_t len, size_t *out_len)
 {
     size_t at = 0;
+    *out_len = length_after(s, len);
+    char *applied = xmalloc(*out_len + 1), *out = applied;
     for (size_t i = 0; i < s->n; i++) {
         const struct splice *splice = &s->items[i];
         out = put(out, text + at, splice->from - at);
         out = put(out, splice->with.at, splice->with.len);
         at = splice->to;
     }
-    put(out, text + at, len - at);
+    *put(out, text + at, len - at) = '\0';
+    return applied;
 }
 
 /* An item goes with the comma before it; those that nothing kept stands before, with the one behind

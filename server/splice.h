@@ -33,9 +33,8 @@ void splices_free(struct splices *splices);
  * same offset keep the order in which they were added. They must not overlap. */
 void splices_add(struct splices *splices, size_t from, size_t to, struct jsonscan_span with);
 
-/* The length of the text with all splices carried out, and that text (out has the room). */
-size_t splices_length(const struct splices *splices, size_t len);
-void splices_write(const struct splices *splices, const char *text, size_t len, char *out);
+/* The text with all splices carried out; a NUL follows it. The caller frees it. */
+char *splices_apply(const struct splices *splices, const char *text, size_t len, size_t *out_len);
 
 /* Takes members out of an object, or elements out of an array, each with one comma, so that what
  * stays is still JSON. Start with {.out = ...}, tell every item of the container in its order. */

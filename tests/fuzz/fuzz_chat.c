@@ -10,9 +10,8 @@ static void check_splice(const struct chat_request *chat, const char *body, size
 {
     struct splices edits = SPLICES_INIT;
     chat_edit(chat, SPLICE_TEXT(MODEL_WRITTEN), &edits);
-    size_t out_len = splices_length(&edits, len);
-    char *out = fuzz_alloc(out_len), *at = out;
-    splices_write(&edits, body, len, out);
+    size_t out_len;
+    char *out = splices_apply(&edits, body, len, &out_len), *at = out;
     splices_free(&edits);
     /* piece by piece: the brace, what was added, the rest with the model in its place */
     static const char options[] = "\"stream_options\":{\"include_usage\":true},";

@@ -48,6 +48,11 @@ tests_fuzz_fuzz_limits_SOURCES = tests/fuzz/fuzz_limits.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_limits_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_limits_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_normalize
+tests_fuzz_fuzz_normalize_SOURCES = tests/fuzz/fuzz_normalize.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_normalize_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_normalize_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_rewrite
 tests_fuzz_fuzz_rewrite_SOURCES = tests/fuzz/fuzz_rewrite.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_rewrite_LDADD = $(FUZZ_LIBS)

@@ -76,6 +76,10 @@ UNIT_TESTS += tests/unit/test_queue
 tests_unit_test_queue_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_queue_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_normalize
+tests_unit_test_normalize_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_normalize_CFLAGS = $(UNIT_CFLAGS)
+
 UNIT_TESTS += tests/unit/test_provider
 tests_unit_test_provider_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_provider_CFLAGS = $(UNIT_CFLAGS)

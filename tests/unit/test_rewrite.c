@@ -33,9 +33,8 @@ static char *rewrite(const struct rewrite_rules *rules, const char *body)
     memcpy(source, body, len);
     struct splices edits = SPLICES_INIT;
     rewrite_request(rules, source, len, &edits);
-    size_t out_len = splices_length(&edits, len);
-    char *out = xcalloc(out_len + 1, 1);
-    splices_write(&edits, source, len, out);
+    size_t out_len;
+    char *out = splices_apply(&edits, source, len, &out_len);
     assert_json(out, out_len);
     splices_free(&edits);
     free(source);
@@ -218,9 +217,8 @@ START_TEST(goes_together_with_what_every_request_needs)
                       why);
         chat_edit(&chat, SPLICE_TEXT("\"m\""), &edits);
         rewrite_request(&both, whole[i].body, len, &edits);
-        size_t out_len = splices_length(&edits, len);
-        char *out = xcalloc(out_len + 1, 1);
-        splices_write(&edits, whole[i].body, len, out);
+        size_t out_len;
+        char *out = splices_apply(&edits, whole[i].body, len, &out_len);
         ck_assert_str_eq(out, whole[i].expected);
         splices_free(&edits);
         free(out);

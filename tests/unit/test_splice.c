@@ -7,23 +7,15 @@
 #include "common/alloc.h"
 #include "tests/unit/unit.h"
 
-/* The text with all edits carried out; the caller frees it. */
-static char *write_out(const struct splices *edits, const char *text)
-{
-    size_t len = strlen(text), out_len = splices_length(edits, len);
-    char *source = xmalloc(len), *out = xmalloc(out_len + 1);
-    memcpy(source, text, len);
-    splices_write(edits, source, len, out);
-    out[out_len] = '\0';
-    ck_assert_uint_eq(strlen(out), out_len);
-    free(source);
-    return out;
-}
-
 static void assert_out(const struct splices *edits, const char *text, const char *expected)
 {
-    char *out = write_out(edits, text);
+    size_t len = strlen(text), out_len;
+    char *source = xmalloc(len);
+    memcpy(source, text, len);
+    char *out = splices_apply(edits, source, len, &out_len);
     ck_assert_str_eq(out, expected);
+    ck_assert_uint_eq(out_len, strlen(expected));
+    free(source);
     free(out);
 }
 

@@ -1,0 +1,15 @@
+/* settings.normalizeResponses: for each choice whose content is absent (not there, null or ""), its
+ * reasoning_content, when that is a string that is not empty, becomes the content: pure. attempt
+ * calls it with what it got; whatever needs no change stays byte for byte, tool calls too. */
+#ifndef WEIR_SERVER_NORMALIZE_H
+#define WEIR_SERVER_NORMALIZE_H
+
+#include <stddef.h>
+
+/* An event of a stream (`delta` of its choices), or a whole answer (`message`); both are valid
+ * JSON. NULL: nothing in it needs a change, as nearly always; else the changed text, a NUL behind
+ * it, which the caller frees. A member that is there twice is not touched. */
+char *normalize_event(const char *data, size_t len, size_t *out_len);
+char *normalize_answer(const char *body, size_t len, size_t *out_len);
+
+#endif

@@ -905,32 +905,38 @@ def test_killed_at(t, point):
     """Killed at this point of a change's life, at each of its first passings: no failure is lost and
     none is counted twice."""
     start_alone(t, midStreamFailureThreshold=10 ** 9)
-    w = sender(t, 3)
-    sent = 0
+    w, faults, sent = sender(t, 3), [], 0
+
+    def deliver():
+        try:
+            w.flush(within=30 * SLOW)
+        except Exception as e:  # noqa: BLE001: shown by the case
+            faults.append(repr(e))
     for passing in range(1, 7):
         t.trackerd.stop()
         t.trackerd = t.spawn("weir-trackerd", [daemons.program("weir-trackerd"), "-f", "-c", t.conf_path],
                              env={"WEIR_KILL_AT": f"{point}:{passing}"})
-        t.trackerd.is_expected_dead = True
         for _ in range(8):
             w.post(eventline.MID_FAILURE, "alpha/one")
             sent += 1
-        back = threading.Thread(target=_start_when_dead, args=(t,))
-        back.start()
-        w.flush(within=20 * SLOW)
-        back.join(20 * SLOW)
+        # A thread delivers: a daemon that a thread starts would end with it.
+        delivery = threading.Thread(target=deliver)
+        delivery.start()
+        _wait_death(t.trackerd)
+        start(t)
+        delivery.join(40 * SLOW)
+        assert not faults, faults
         eq(rows(t)["alpha/one"]["midStreamFailures"], sent, f"counter after {point}:{passing}")
 
 
-def _start_when_dead(t):
-    """The point may lie behind all that this start does: then SIGTERM ends it."""
-    doomed = t.trackerd
+def _wait_death(doomed):
+    """By the kill point; it may lie behind all that this start does: then SIGTERM ends it."""
+    doomed.is_expected_dead = True
     try:
-        doomed.process.wait(1.5 * SLOW)
+        eq(doomed.process.wait(1.5 * SLOW), -signal.SIGKILL, "how it died")
     except subprocess.TimeoutExpired:
         doomed.process.terminate()
         doomed.process.wait(10 * SLOW)
-    start(t)
 
 
 if _has_kill_points():

@@ -1,8 +1,10 @@
 /* See ratelimits.h. */
 #include "common/ratelimits.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/alloc.h"
 #include "common/clock.h"
 
 static void put_table(struct ratelimit_row *out, const struct shmtab_state *state)
@@ -34,16 +36,48 @@ static void put_pages(struct ratelimit_row *out, const struct wpages *pages, uin
     out->failures = sum.failures;
 }
 
+static void put_row(const struct conf_pair *pair, const struct shmtab_state *state,
+                    const struct wpages *pages, struct ratelimit_row *out)
+{
+    *out = (struct ratelimit_row){.provider = pair->provider->id, .model = pair->model};
+    if (state != NULL)
+        put_table(out, state);
+    if (pages != NULL)
+        put_pages(out, pages, pair->key_hash);
+}
+
 void ratelimits_row(const struct conf *conf, uint32_t pair, const struct shmtab *tab,
                     const struct wpages *pages, struct ratelimit_row *out)
 {
     const struct conf_pair *p = &conf->pairs[pair];
     struct shmtab_state state;
-    *out = (struct ratelimit_row){.provider = p->provider->id, .model = p->model};
-    if (tab != NULL && shmtab_read(tab, shmtab_find(tab, p->provider->id, p->model), &state))
-        put_table(out, &state);
-    if (pages != NULL)
-        put_pages(out, pages, p->key_hash);
+    bool is_there =
+        tab != NULL && shmtab_read(tab, shmtab_find(tab, p->provider->id, p->model), &state);
+    put_row(p, is_there ? &state : NULL, pages, out);
+}
+
+/* trackerd gives rows in the configuration's order, so the pair's own index is a good guess. */
+static const struct shmtab_state *find_state(const struct shmtab_state *states, uint32_t n,
+                                             uint32_t guess, uint64_t key_hash)
+{
+    if (guess < n && states[guess].hot.key_hash == key_hash)
+        return &states[guess];
+    for (uint32_t i = 0; i < n; i++)
+        if (states[i].hot.key_hash == key_hash)
+            return &states[i];
+    return NULL;
+}
+
+void ratelimits_all(const struct conf *conf, const struct shmtab *tab, const struct wpages *pages,
+                    struct ratelimit_row *out)
+{
+    uint32_t n = tab != NULL ? shmtab_capacity(tab) : 0;
+    struct shmtab_state *states = xcalloc(n, sizeof(*states)); /* before the lock is taken */
+    if (tab != NULL)
+        shmtab_read_all(tab, states, n);
+    for (uint32_t i = 0; i < conf->n_pairs; i++)
+        put_row(&conf->pairs[i], find_state(states, n, i, conf->pairs[i].key_hash), pages, &out[i]);
+    free(states);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
@@ -102,11 +136,11 @@ json_object *ratelimits_row_json(const struct ratelimit_row *row)
 json_object *ratelimits_json(const struct conf *conf, const struct shmtab *tab,
                              const struct wpages *pages)
 {
-    json_object *rows = json_object_new_array();
-    for (uint32_t i = 0; i < conf->n_pairs; i++) {
-        struct ratelimit_row row;
-        ratelimits_row(conf, i, tab, pages, &row);
-        json_object_array_add(rows, ratelimits_row_json(&row));
-    }
-    return rows;
+    struct ratelimit_row *rows = xcalloc(conf->n_pairs, sizeof(*rows));
+    json_object *list = json_object_new_array();
+    ratelimits_all(conf, tab, pages, rows);
+    for (uint32_t i = 0; i < conf->n_pairs; i++)
+        json_object_array_add(list, ratelimits_row_json(&rows[i]));
+    free(rows);
+    return list;
 }

@@ -26,7 +26,11 @@ struct ratelimit_row {
  * its numbers as 0. */
 void ratelimits_row(const struct conf *conf, uint32_t pair, const struct shmtab *tab,
                     const struct wpages *pages, struct ratelimit_row *out);
-/* All pairs in the configuration's order, as a JSON array; the caller puts it. */
+/* The rows of all pairs in the configuration's order, as they stood at one moment
+ * (shmtab_read_all); out has room for conf->n_pairs. */
+void ratelimits_all(const struct conf *conf, const struct shmtab *tab, const struct wpages *pages,
+                    struct ratelimit_row *out);
+/* The same as a JSON array; the caller puts it. */
 json_object *ratelimits_json(const struct conf *conf, const struct shmtab *tab,
                              const struct wpages *pages);
 /* One row as JSON; the caller puts it. */

@@ -100,9 +100,10 @@ enum outcome tableview_verdict(struct tableview *view, uint32_t pair, uint64_t n
         .has_quota = (hot.flags & SHMTAB_QUOTA) != 0,
         .recovery_concurrency = hot.recovery_concurrency,
     };
-    if (hot.cooldown_until_at <= now_at)
+    uint64_t rest_ns = shmtab_rest_ns(&hot, now_at); /* an absurd one is none */
+    if (rest_ns == 0)
         return OUTCOME_NONE;
-    *rest_ms = (hot.cooldown_until_at - now_at + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS;
+    *rest_ms = (rest_ns + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS;
     return OUTCOME_IN_COOLDOWN;
 }
 

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "trackerd/changes.h"
+#include "trackerd/killpoint.h"
 #include "trackerd/snapshot.h"
 
 static void count(shmtab_word *counter)
@@ -42,33 +43,55 @@ static void publish_one(struct trackerd *td, int row, int sender)
     publish_end(&td->publish);
 }
 
+/* A success that ended while the failure was being applied found the row without it and posted
+ * nothing; but its stamp is there by now. Both sides write first and look then, with a full barrier
+ * between (the worker's is in server/account.c), so one of them sees the other. */
+static void take_in_latest(struct trackerd *td, int row, struct cooldown_changes *changes)
+{
+    struct shmtab_state *state = &td->table->rows[row].state, before = *state;
+    atomic_thread_fence(memory_order_seq_cst);
+    take_in_stamps(td, state, trackerd_now(), changes);
+    if (memcmp(state, &before, sizeof(before)) != 0)
+        publish_one(td, row, -1);
+}
+
+static void apply_to_row(struct trackerd *td, int row, int sender, const struct evwire_event *event)
+{
+    struct shmtab_state *state = &td->table->rows[row].state;
+    struct cooldown_now now = trackerd_now();
+    struct cooldown_changes earlier = {0}, changes = {0}, later = {0};
+    if (is_failure(event))
+        take_in_stamps(td, state, now, &earlier);
+    KILL_POINT("stamps-read");
+    cooldown_apply(state, &td->rules, event, now, &changes);
+    publish_one(td, row, sender);
+    if (is_failure(event))
+        take_in_latest(td, row, &later);
+    changes_tell(td, state, &earlier);
+    changes_tell(td, state, &changes);
+    changes_tell(td, state, &later);
+    changes_note_late(state, event, &changes);
+}
+
 static void apply_event(struct trackerd *td, int sender, const struct evwire_event *event)
 {
     struct sender *from = &td->senders.items[sender];
     struct shmtab_header *head = td->segment.head;
+    int row = table_find(td->table, event->key_hash, event->row);
     if (event->seq <= from->seq) {
         count(&head->events_repeated);
         return;
     }
-    struct cooldown_now now = trackerd_now();
-    struct cooldown_changes stamped = {0}, changes = {0};
-    int row = table_find(td->table, event->key_hash, event->row);
-    struct shmtab_state *state = row >= 0 ? &td->table->rows[row].state : NULL;
-    if (state != NULL && is_failure(event))
-        take_in_stamps(td, state, now, &stamped);
-    if (state != NULL)
-        cooldown_apply(state, &td->rules, event, now, &changes);
     from->seq = event->seq;
-    from->used_at = now.at;
-    publish_one(td, row, sender);
-    count(state != NULL ? &head->events_applied : &head->events_unknown);
-    if (state == NULL) {
+    from->used_at = clock_boot_ns();
+    if (row >= 0) {
+        apply_to_row(td, row, sender, event);
+        count(&head->events_applied);
+    } else {
+        publish_one(td, -1, sender);
         changes_note_unknown(event);
-        return;
+        count(&head->events_unknown);
     }
-    changes_tell(td, state, &stamped);
-    changes_tell(td, state, &changes);
-    changes_note_late(state, event, &changes);
 }
 
 void apply_events(struct trackerd *td, int sender, const struct evwire_event *events, uint32_t n)

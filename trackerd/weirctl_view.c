@@ -55,9 +55,10 @@ static void view_close(struct view *view)
 static void view_read(struct view *view, const struct conf *conf, const char *pattern)
 {
     view->n = 0;
+    ratelimits_all(conf, view->tab, view->pages, view->rows);
     for (uint32_t i = 0; i < conf->n_pairs; i++)
         if (pattern == NULL || pair_matches(&conf->pairs[i], pattern))
-            ratelimits_row(conf, i, view->tab, view->pages, &view->rows[view->n++]);
+            view->rows[view->n++] = view->rows[i];
 }
 
 static struct print_tracker look_at_tracker(const struct view *view, const struct conf *conf)

@@ -939,5 +939,36 @@ def _wait_death(doomed):
         doomed.process.wait(10 * SLOW)
 
 
+def test_a_success_between_look_and_count(t):
+    """The tracker is stopped after it has looked for successes and before it counts a failure. A
+    stream that completes meanwhile finds nothing to reset; still it resets."""
+    t.start_sim()
+    t.configure([t.provider("alpha", t.sim.base_url)], {"default": ["alpha/one"]})
+    t.trackerd = t.spawn("weir-trackerd", [daemons.program("weir-trackerd"), "-f", "-c", t.conf_path],
+                         env={"WEIR_STOP_AT": "stamps-read"})
+    t.start_weir()
+    w = sender(t, 50)
+    w.post(eventline.MID_FAILURE, "alpha/one")
+    delivery = threading.Thread(target=w.flush)
+    delivery.start()
+    try:
+        wait_until(lambda: _is_stopped(t.trackerd.pid), 5, "the tracker is stopped")
+        assert t.stream().is_done
+    finally:
+        t.trackerd.send_signal(signal.SIGCONT)
+    delivery.join(20 * SLOW)
+    counts = eventline.counts(t.shm)
+    eq((counts["applied"], t.row()["midStreamFailures"]), (1, 0), "events applied, counter")
+    w.post(eventline.MID_FAILURE, "alpha/one")
+    w.flush()
+    eq(t.row()["midStreamFailures"], 1, "counter after the next failure")
+
+
+def _is_stopped(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        return f.read().rpartition(")")[2].split()[0] == "T"
+
+
 if _has_kill_points():
+    case()(test_a_success_between_look_and_count)
     case(limit=120, params=[(p, p) for p in POINTS])(test_killed_at)

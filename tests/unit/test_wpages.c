@@ -2,6 +2,7 @@
 #include "common/wpages.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,6 +104,38 @@ START_TEST(half_a_stamp)
 }
 END_TEST
 
+/* ---- litmus: what --enable-sanitizers=thread watches ----------------------------------------- */
+
+#define STAMPS 200000
+
+static struct wpages_pair raced;
+static _Atomic int is_over;
+
+static void *read_stamps(void *arg)
+{
+    unsigned long *torn = arg;
+    while (!is_over) {
+        struct wpages_stamps s;
+        if (wpages_read_stamps(&raced, &s))
+            *torn += s.stream_ended_at != s.stream_started_at + 1 && s.stream_ended_at != 0;
+    }
+    return NULL;
+}
+
+START_TEST(stamps_are_read_whole)
+{
+    pthread_t reader;
+    unsigned long torn = 0;
+    is_over = 0;
+    ck_assert_int_eq(pthread_create(&reader, NULL, read_stamps, &torn), 0);
+    for (uint64_t k = 1; k <= STAMPS; k++)
+        wpages_stamp_stream(&raced, 10 * k, 10 * k + 1);
+    is_over = 1;
+    pthread_join(reader, NULL);
+    ck_assert_uint_eq(torn, 0);
+}
+END_TEST
+
 /* Runs f as the master of pages of its own and leaves without cleaning up. */
 static void as_dead_master(uint32_t slots)
 {
@@ -198,5 +231,5 @@ START_TEST(restricted_to_its_slot)
 }
 END_TEST
 
-UNIT_MAIN("wpages", sums_over_slots, directory_full, half_a_stamp, counts_survive_the_master,
-          living_master_keeps_its_pages, restricted_to_its_slot)
+UNIT_MAIN("wpages", sums_over_slots, directory_full, half_a_stamp, stamps_are_read_whole,
+          counts_survive_the_master, living_master_keeps_its_pages, restricted_to_its_slot)

@@ -10,12 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTP1_HEADERS_MAX 100
+#include "server/http1_field.h"
 
-struct http1_text {
-    const char *at; /* into the head that was parsed */
-    size_t len;
-};
+#define HTTP1_HEADERS_MAX 100
 
 enum http1_error {
     HTTP1_OK,
@@ -59,8 +56,6 @@ size_t http1_head_end(const char *data, size_t len, size_t from, size_t *skip);
 enum http1_error http1_parse_request(const char *head, size_t len, struct http1_request *out);
 /* Value of a header by name (case-insensitive), or NULL. The first when it stands twice. */
 const struct http1_text *http1_header(const struct http1_request *req, const char *name);
-bool http1_text_equals(struct http1_text text, const char *literal); /* exact */
-bool http1_text_equals_nocase(struct http1_text text, const char *literal);
 
 /* A chunked body, fed as it comes. Extensions are ignored, trailers discarded; a size line may have
  * 256 bytes, all trailers together 8 KiB; sizes are 1 to 8 hex digits and nothing else. */

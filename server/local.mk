@@ -10,6 +10,8 @@ libpure_a_SOURCES = \
 	server/classify.c server/classify.h \
 	server/http1.c server/http1.h \
 	server/http1_chunked.c \
+	server/http1_field.c server/http1_field.h \
+	server/http1_response.c server/http1_response.h \
 	server/httpdate.c server/httpdate.h \
 	server/jsonscan.c server/jsonscan.h \
 	server/limits.c server/limits.h \

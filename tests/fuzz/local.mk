@@ -38,6 +38,11 @@ tests_fuzz_fuzz_http1_chunked_SOURCES = tests/fuzz/fuzz_http1_chunked.c $(FUZZ_S
 tests_fuzz_fuzz_http1_chunked_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_http1_chunked_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_http1_response
+tests_fuzz_fuzz_http1_response_SOURCES = tests/fuzz/fuzz_http1_response.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_http1_response_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_http1_response_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_jsonscan
 tests_fuzz_fuzz_jsonscan_SOURCES = tests/fuzz/fuzz_jsonscan.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_jsonscan_LDADD = $(FUZZ_LIBS)

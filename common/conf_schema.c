@@ -167,7 +167,7 @@ static const struct conf_key provider_keys[] = {
      HELP("where its API is, up to /chat/completions")},
     {KEY("timeout"), IN(conf_provider, timeout_ms), TIME_FROM(LONG_TIME_MIN),
      COMPUTED("requestTimeoutMs"), HELP("instead of settings.requestTimeoutMs")},
-    {KEY("http2"), IN(conf_provider, http2), BOOL, PRESET("false"), HELP("speak HTTP/2 to it")},
+    {KEY("http2"), IN(conf_provider, http2), BOOL, PRESET("false"), HELP("speak HTTP/2 to it over TLS")},
     {KEY("rateLimits"), NESTED(CONF_SECTION, rate_limits),
      HELP("limits to keep when the provider's headers tell none")},
 };

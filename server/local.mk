@@ -16,12 +16,14 @@ libpure_a_SOURCES = \
 	server/jsonscan.c server/jsonscan.h \
 	server/limits.c server/limits.h \
 	server/normalize.c server/normalize.h \
+	server/plain_url.c server/plain_url.h \
 	server/provider.c server/provider.h \
 	server/rewrite.c server/rewrite.h \
 	server/splice.c server/splice.h \
 	server/queue.c server/queue.h \
 	server/sse.c server/sse.h \
-	server/trail.c server/trail.h
+	server/trail.c server/trail.h \
+	server/transfer_headers.c server/transfer_headers.h
 
 # The rest of a worker and the master, all but main: a library, so that the replay tests can put
 # their own transfers and clients at both ends of an exchange.
@@ -47,10 +49,14 @@ libserver_a_SOURCES = \
 	server/master.c server/master.h \
 	server/master_listen.c server/master_listen.h \
 	server/metrics.c server/metrics.h \
+	server/plain_address.c server/plain_address.h \
+	server/plain_conn.c server/plain_conn.h \
 	server/relay.c server/relay.h \
 	server/report.c server/report.h \
 	server/tableview.c server/tableview.h \
-	server/transfer.h server/transfer_curl.c \
+	server/transfer.c server/transfer.h server/transfer_client.h \
+	server/transfer_curl.c \
+	server/transfer_plain.c \
 	server/turn.c server/turn.h \
 	server/worker.c server/worker.h
 

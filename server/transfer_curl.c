@@ -1,10 +1,10 @@
-/* transfer.h over libcurl's multi interface and libevent: the only file that knows libcurl.
+/* transfer_client.h over libcurl's multi interface and libevent: the only file that knows libcurl.
  *
  * libcurl walks the list of connections to a host for each request, so that a multi handle is kept
  * to MULTI_BUSY_MAX transfers and another one is opened beyond. Its functions must not be called
  * from its own callbacks: inside them (`in_curl`) every wish is put on the work list and carried
  * out when the library has returned. */
-#include "server/transfer.h"
+#include "server/transfer_client.h"
 
 #include <curl/curl.h>
 #include <event2/event.h>
@@ -17,6 +17,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/transfer_headers.h"
 
 #define MULTI_BUSY_MAX    256
 #define MULTI_IDLE_MAX    64
@@ -27,21 +28,14 @@
 struct multi {
     CURLM *handle;
     struct event *timer;
-    struct transfers *owner;
+    struct curl_pool *owner;
     unsigned busy;
     LIST_ENTRY(multi) link;
 };
 
-struct transfer_headers {
-    struct buf text; /* "name\0value\0" pairs, names in lower case */
-    size_t count;
-    int status;
-    bool is_complete; /* the blank line of the final head was seen */
-    bool is_refused;
-};
-
-struct transfer {
-    struct transfers *owner;
+struct curl_transfer {
+    struct transfer base;
+    struct curl_pool *owner;
     struct multi *multi; /* NULL while it waits to be added */
     CURL *easy;
     struct curl_slist *header_list;
@@ -50,30 +44,33 @@ struct transfer {
     bool http2;
     const struct transfer_events *events; /* NULL: nobody listens any more */
     void *arg;
-    struct transfer_headers head;
+    struct transfer_headers headers;
+    int status;            /* of the head that comes; 0 = none yet */
+    bool is_head_complete; /* the blank line of the final head was seen */
+    bool is_head_refused;
     uint64_t sent_at; /* of the first sending */
     unsigned sendings;
     bool wants_start, wants_removal, wants_resume, is_paused, is_fresh;
     size_t finish_bytes; /* received after transfer_finish */
     struct event *finish_timer;
     char error[CURL_ERROR_SIZE];
-    TAILQ_ENTRY(transfer) work_link;
+    TAILQ_ENTRY(curl_transfer) work_link;
     bool is_in_work;
-    LIST_ENTRY(transfer) link;
+    LIST_ENTRY(curl_transfer) link;
 };
 
-struct transfers {
+struct curl_pool {
     struct event_base *base;
     CURLSH *share; /* TLS sessions, so that a new connection resumes one */
     LIST_HEAD(, multi) multis;
-    LIST_HEAD(, transfer) all;
-    TAILQ_HEAD(, transfer) work;
+    LIST_HEAD(, curl_transfer) all;
+    TAILQ_HEAD(, curl_transfer) work;
     struct event *work_event;
     bool in_curl;
 };
 
-static void transfer_destroy(struct transfer *t);
-static void run_work(struct transfers *ts);
+static void destroy(struct curl_transfer *t);
+static void run_work(struct curl_pool *ts);
 
 /* ---- the event loop's side ---------------------------------------------------------------- */
 
@@ -133,7 +130,7 @@ static int timer_changed(CURLM *handle, long ms, void *arg)
     return 0;
 }
 
-static struct multi *multi_new(struct transfers *ts)
+static struct multi *multi_new(struct curl_pool *ts)
 {
     struct multi *m = xcalloc(1, sizeof(*m));
     m->owner = ts;
@@ -149,7 +146,7 @@ static struct multi *multi_new(struct transfers *ts)
     return m;
 }
 
-static struct multi *multi_pick(struct transfers *ts)
+static struct multi *multi_pick(struct curl_pool *ts)
 {
     struct multi *m, *last = NULL;
     /* The oldest first (the list's end), so that later ones empty again after a peak. */
@@ -161,45 +158,24 @@ static struct multi *multi_pick(struct transfers *ts)
 
 /* ---- libcurl's callbacks ------------------------------------------------------------------- */
 
-const char *transfer_header(const void *headers, const char *name)
+static void head_reset(struct curl_transfer *t, int status)
 {
-    const struct transfer_headers *h = headers;
-    const char *at = h->text.data;
-    for (size_t i = 0; i < h->count; i++) {
-        const char *value = at + strlen(at) + 1;
-        if (strcmp(at, name) == 0)
-            return value;
-        at = value + strlen(value) + 1;
-    }
-    return NULL;
+    transfer_headers_clear(&t->headers);
+    t->status = status;
 }
 
-static void head_reset(struct transfer_headers *h, int status)
-{
-    buf_clear(&h->text);
-    h->count = 0;
-    h->status = status;
-}
-
-static bool head_add(struct transfer_headers *h, const char *line, size_t len)
+static bool head_add(struct curl_transfer *t, const char *line, size_t len)
 {
     const char *colon = memchr(line, ':', len);
-    if (h->count == TRANSFER_HEADERS_MAX || h->text.len + len > TRANSFER_HEAD_MAX)
-        return false;
     if (colon == NULL || colon == line || memchr(line, '\0', len) != NULL)
         return true; /* no header: nobody can ask for it */
-    for (const char *p = line; p < colon; p++)
-        buf_putc(&h->text, (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p));
-    buf_putc(&h->text, '\0');
     const char *from = colon + 1, *to = line + len;
     while (from < to && (*from == ' ' || *from == '\t'))
         from++;
     while (to > from && strchr(" \t\r\n", to[-1]) != NULL)
         to--;
-    buf_put(&h->text, from, (size_t)(to - from));
-    buf_putc(&h->text, '\0');
-    h->count++;
-    return true;
+    return transfer_headers_add(&t->headers, line, (size_t)(colon - line), from,
+                                (size_t)(to - from));
 }
 
 /* The number behind "HTTP/x "; 0 when there is none. */
@@ -212,7 +188,7 @@ static int status_of(const char *line, size_t len)
     return status <= 999 ? status : 0;
 }
 
-static bool is_listened(const struct transfer *t)
+static bool is_listened(const struct curl_transfer *t)
 {
     return t->events != NULL && !t->wants_removal;
 }
@@ -221,22 +197,22 @@ static bool is_listened(const struct transfer *t)
  * final head is ignored. */
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
 {
-    struct transfer *t = arg;
+    struct curl_transfer *t = arg;
     size_t len = size * count;
     if (t->wants_removal)
         return 0;
-    if (t->head.is_complete)
+    if (t->is_head_complete)
         return len;
     if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-        head_reset(&t->head, status_of(line, len));
+        head_reset(t, status_of(line, len));
     } else if (len <= 2 && (line[0] == '\r' || line[0] == '\n')) {
-        if (t->head.status < 200)
+        if (t->status < 200)
             return len;
-        t->head.is_complete = true;
+        t->is_head_complete = true;
         if (is_listened(t))
-            t->events->head(t->arg, t->head.status, &t->head);
-    } else if (!head_add(&t->head, line, len)) {
-        t->head.is_refused = true;
+            t->events->head(t->arg, t->status, &t->headers);
+    } else if (!head_add(t, line, len)) {
+        t->is_head_refused = true;
         return 0;
     }
     return t->wants_removal ? 0 : len;
@@ -244,7 +220,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 
 static size_t on_data(char *data, size_t size, size_t count, void *arg)
 {
-    struct transfer *t = arg;
+    struct curl_transfer *t = arg;
     size_t len = size * count;
     if (t->wants_removal)
         return 0;
@@ -260,7 +236,7 @@ static size_t on_data(char *data, size_t size, size_t count, void *arg)
  * before a byte of answer; past TRANSFER_REPLAY_MS the provider may be working on it already. */
 static int on_send(void *arg, char *local, char *remote, int local_port, int remote_port)
 {
-    struct transfer *t = arg;
+    struct curl_transfer *t = arg;
     uint64_t now_at = clock_boot_ns();
     if (t->sendings++ == 0)
         t->sent_at = now_at;
@@ -271,7 +247,7 @@ static int on_send(void *arg, char *local, char *remote, int local_port, int rem
 
 /* ---- a transfer's life --------------------------------------------------------------------- */
 
-static void set_common_options(struct transfer *t)
+static void set_common_options(struct curl_transfer *t)
 {
     CURL *e = t->easy;
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
@@ -292,7 +268,7 @@ static void set_common_options(struct transfer *t)
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error);
 }
 
-static void set_request_options(struct transfer *t)
+static void set_request_options(struct curl_transfer *t)
 {
     CURL *e = t->easy;
     curl_easy_setopt(e, CURLOPT_PRIVATE, t);
@@ -310,7 +286,7 @@ static void set_request_options(struct transfer *t)
     curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, t->is_fresh ? 1L : 0L);
 }
 
-static void add_to_multi(struct transfer *t)
+static void add_to_multi(struct curl_transfer *t)
 {
     t->wants_start = false;
     t->multi = multi_pick(t->owner);
@@ -318,7 +294,7 @@ static void add_to_multi(struct transfer *t)
     curl_multi_add_handle(t->multi->handle, t->easy);
 }
 
-static void remove_from_multi(struct transfer *t)
+static void remove_from_multi(struct curl_transfer *t)
 {
     if (t->multi == NULL)
         return;
@@ -327,7 +303,7 @@ static void remove_from_multi(struct transfer *t)
     t->multi = NULL;
 }
 
-static void queue_work(struct transfer *t)
+static void queue_work(struct curl_transfer *t)
 {
     if (!t->is_in_work) {
         TAILQ_INSERT_TAIL(&t->owner->work, t, work_link);
@@ -337,10 +313,12 @@ static void queue_work(struct transfer *t)
         event_active(t->owner->work_event, EV_TIMEOUT, 0);
 }
 
-struct transfer *transfer_start(struct transfers *ts, struct transfer_request *request,
-                                const struct transfer_events *events, void *arg)
+static struct transfer *start(void *pool, struct transfer_request *request,
+                              const struct transfer_events *events, void *arg)
 {
-    struct transfer *t = xcalloc(1, sizeof(*t));
+    struct curl_pool *ts = pool;
+    struct curl_transfer *t = xcalloc(1, sizeof(*t));
+    t->base.client = &transfer_curl;
     t->owner = ts;
     t->url = request->url;
     t->body = request->body;
@@ -362,10 +340,10 @@ struct transfer *transfer_start(struct transfers *ts, struct transfer_request *r
     } else {
         add_to_multi(t);
     }
-    return t;
+    return &t->base;
 }
 
-static void transfer_destroy(struct transfer *t)
+static void destroy(struct curl_transfer *t)
 {
     remove_from_multi(t);
     curl_easy_cleanup(t->easy);
@@ -377,13 +355,13 @@ static void transfer_destroy(struct transfer *t)
     if (t->is_in_work)
         TAILQ_REMOVE(&t->owner->work, t, work_link);
     LIST_REMOVE(t, link);
-    buf_free(&t->head.text);
+    transfer_headers_free(&t->headers);
     free(t->url);
     free(t->body);
     free(t);
 }
 
-void transfer_pause(struct transfer *t, bool paused)
+static void set_paused(struct curl_transfer *t, bool paused)
 {
     if (t->is_paused == paused)
         return;
@@ -398,29 +376,36 @@ void transfer_pause(struct transfer *t, bool paused)
     }
 }
 
-void transfer_abort(struct transfer *t)
+static void pause_transfer(struct transfer *base, bool paused)
 {
+    set_paused((struct curl_transfer *)base, paused);
+}
+
+static void abort_transfer(struct transfer *base)
+{
+    struct curl_transfer *t = (struct curl_transfer *)base;
     t->events = NULL;
     t->wants_removal = true;
     if (t->owner->in_curl)
         queue_work(t);
     else
-        transfer_destroy(t);
+        destroy(t);
 }
 
 static void on_finish_timeout(evutil_socket_t fd, short what, void *arg)
 {
-    transfer_abort(arg);
+    abort_transfer(arg);
 }
 
-void transfer_finish(struct transfer *t)
+static void finish(struct transfer *base)
 {
+    struct curl_transfer *t = (struct curl_transfer *)base;
     t->events = NULL;
     struct timeval tv = {TRANSFER_FINISH_MS / 1000, TRANSFER_FINISH_MS % 1000 * 1000};
     t->finish_timer = evtimer_new(t->owner->base, on_finish_timeout, t);
     event_add(t->finish_timer, &tv);
     if (t->is_paused)
-        transfer_pause(t, false);
+        set_paused(t, false);
 }
 
 /* ---- how it ended -------------------------------------------------------------------------- */
@@ -449,11 +434,11 @@ static const struct {
     {CURLE_WEIRD_SERVER_REPLY, TRANSFER_BAD_HEAD},
 };
 
-static enum transfer_end end_of(const struct transfer *t, CURLcode code)
+static enum transfer_end end_of(const struct curl_transfer *t, CURLcode code)
 {
-    if (t->head.is_refused)
+    if (t->is_head_refused)
         return TRANSFER_BAD_HEAD;
-    if (t->head.is_complete)
+    if (t->is_head_complete)
         return code == CURLE_OK ? TRANSFER_COMPLETE : TRANSFER_CUT;
     for (size_t i = 0; i < sizeof(early_ends) / sizeof(early_ends[0]); i++)
         if (early_ends[i].code == code)
@@ -462,16 +447,16 @@ static enum transfer_end end_of(const struct transfer *t, CURLcode code)
 }
 
 /* A pooled connection that was dead already says nothing about the provider. */
-static bool may_go_again(const struct transfer *t, CURLcode code)
+static bool may_go_again(const struct curl_transfer *t, CURLcode code)
 {
     long connects = 0;
     curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
     return (code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) &&
-           connects == 0 && !t->is_fresh && t->head.status == 0 && is_listened(t) &&
+           connects == 0 && !t->is_fresh && t->status == 0 && is_listened(t) &&
            clock_boot_ns() - t->sent_at <= TRANSFER_REPLAY_MS * CLOCK_NS_PER_MS;
 }
 
-static void finished(struct transfer *t, CURLcode code)
+static void finished(struct curl_transfer *t, CURLcode code)
 {
     bool again = may_go_again(t, code);
     remove_from_multi(t);
@@ -487,7 +472,7 @@ static void finished(struct transfer *t, CURLcode code)
     t->events = NULL;
     if (events != NULL)
         events->done(t->arg, end_of(t, code), detail);
-    transfer_destroy(t);
+    destroy(t);
 }
 
 static void collect_finished(struct multi *m)
@@ -497,7 +482,7 @@ static void collect_finished(struct multi *m)
     while ((msg = curl_multi_info_read(m->handle, &left)) != NULL) {
         if (msg->msg != CURLMSG_DONE)
             continue;
-        struct transfer *t = NULL;
+        struct curl_transfer *t = NULL;
         CURLcode code = msg->data.result;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
         finished(t, code);
@@ -505,14 +490,14 @@ static void collect_finished(struct multi *m)
 }
 
 /* Carries out what was asked for inside libcurl's callbacks. */
-static void run_work(struct transfers *ts)
+static void run_work(struct curl_pool *ts)
 {
-    struct transfer *t;
+    struct curl_transfer *t;
     while ((t = TAILQ_FIRST(&ts->work)) != NULL) {
         TAILQ_REMOVE(&ts->work, t, work_link);
         t->is_in_work = false;
         if (t->wants_removal) {
-            transfer_destroy(t);
+            destroy(t);
         } else if (t->wants_start) {
             add_to_multi(t);
         } else if (t->wants_resume) {
@@ -529,9 +514,9 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
     run_work(arg);
 }
 
-struct transfers *transfers_new(struct event_base *base)
+static void *pool_new(struct event_base *base)
 {
-    struct transfers *ts = xcalloc(1, sizeof(*ts));
+    struct curl_pool *ts = xcalloc(1, sizeof(*ts));
     ts->base = base;
     LIST_INIT(&ts->multis);
     LIST_INIT(&ts->all);
@@ -543,12 +528,11 @@ struct transfers *transfers_new(struct event_base *base)
     return ts;
 }
 
-void transfers_free(struct transfers **transfers)
+static void pool_free(void *pool)
 {
-    struct transfers *ts = *transfers;
-    *transfers = NULL;
+    struct curl_pool *ts = pool;
     while (!LIST_EMPTY(&ts->all))
-        transfer_destroy(LIST_FIRST(&ts->all));
+        destroy(LIST_FIRST(&ts->all));
     while (!LIST_EMPTY(&ts->multis)) {
         struct multi *m = LIST_FIRST(&ts->multis);
         LIST_REMOVE(m, link);
@@ -560,3 +544,6 @@ void transfers_free(struct transfers **transfers)
     event_free(ts->work_event);
     free(ts);
 }
+
+const struct transfer_client transfer_curl = {pool_new,       pool_free,      start,
+                                              pause_transfer, abort_transfer, finish};

@@ -116,6 +116,7 @@ class Case:
         self.daemons, self.connections, self.helpers = [], [], []
         self.sim = self.trackerd = self.weir = None
         self.sims = 0
+        self.provider_more = {}  # settings of all providers
         self.may_leave_sockets = False
 
     # ---- processes ---------------------------------------------------------------------------
@@ -203,7 +204,7 @@ class Case:
     def provider(self, name, base_url, **more):
         return {
             "id": name, "name": name.capitalize(), "type": "generic-openai",
-            "apiKey": PROVIDER_SECRET + name, "baseUrl": base_url, **more,
+            "apiKey": PROVIDER_SECRET + name, "baseUrl": base_url, **self.provider_more, **more,
         }
 
     def configure(self, providers, chains, server=None, tracker=None, **settings):

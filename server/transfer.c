@@ -1,0 +1,62 @@
+/* See transfer.h: picks the client of a request by its URL. */
+#include "server/transfer.h"
+
+#include <stdlib.h>
+
+#include "common/alloc.h"
+#include "server/transfer_client.h"
+
+enum {
+    PLAIN,
+    CURL,
+    CLIENTS,
+};
+static const struct transfer_client *const clients[CLIENTS] = {
+    [PLAIN] = &transfer_plain,
+    [CURL] = &transfer_curl,
+};
+
+struct transfers {
+    struct event_base *base;
+    void *pools[CLIENTS]; /* NULL until it is needed */
+};
+
+struct transfers *transfers_new(struct event_base *base)
+{
+    struct transfers *ts = xcalloc(1, sizeof(*ts));
+    ts->base = base;
+    return ts;
+}
+
+void transfers_free(struct transfers **transfers)
+{
+    for (size_t i = 0; i < CLIENTS; i++)
+        if ((*transfers)->pools[i] != NULL)
+            clients[i]->pool_free((*transfers)->pools[i]);
+    free(*transfers);
+    *transfers = NULL;
+}
+
+struct transfer *transfer_start(struct transfers *ts, struct transfer_request *request,
+                                const struct transfer_events *events, void *arg)
+{
+    size_t i = !request->http2 && transfer_plain_can(request->url) ? PLAIN : CURL;
+    if (ts->pools[i] == NULL)
+        ts->pools[i] = clients[i]->pool_new(ts->base);
+    return clients[i]->start(ts->pools[i], request, events, arg);
+}
+
+void transfer_pause(struct transfer *t, bool paused)
+{
+    t->client->pause(t, paused);
+}
+
+void transfer_abort(struct transfer *t)
+{
+    t->client->abort(t);
+}
+
+void transfer_finish(struct transfer *t)
+{
+    t->client->finish(t);
+}

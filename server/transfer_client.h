@@ -1,0 +1,29 @@
+/* What stands behind transfer.h: a table of functions for each client library, and nobody else's
+ * business. transfer.c picks one for each request; each client keeps the promises of transfer.h and
+ * begins its own struct with a struct transfer. */
+#ifndef WEIR_SERVER_TRANSFER_CLIENT_H
+#define WEIR_SERVER_TRANSFER_CLIENT_H
+
+#include "server/transfer.h"
+
+struct transfer {
+    const struct transfer_client *client;
+};
+
+struct transfer_client {
+    void *(*pool_new)(struct event_base *base);
+    void (*pool_free)(void *pool); /* aborts what still runs */
+    struct transfer *(*start)(void *pool, struct transfer_request *request,
+                              const struct transfer_events *events, void *arg);
+    void (*pause)(struct transfer *transfer, bool paused);
+    void (*abort)(struct transfer *transfer);
+    void (*finish)(struct transfer *transfer);
+};
+
+extern const struct transfer_client transfer_curl;  /* libcurl: TLS, HTTP/2, names to resolve */
+extern const struct transfer_client transfer_plain; /* our own: HTTP/1.1 to numeric addresses */
+
+/* Can transfer_plain serve this URL? */
+bool transfer_plain_can(const char *url);
+
+#endif

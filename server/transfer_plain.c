@@ -1,0 +1,405 @@
+/* transfer_client.h without a library: HTTP/1.1 over plain TCP, one request at a time on a
+ * connection. The request leaves in one system call when the socket takes it, the answer is read
+ * into one buffer for all and handed on in place. */
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/uio.h>
+
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "server/http1_response.h"
+#include "server/plain_address.h"
+#include "server/plain_conn.h"
+#include "server/transfer_client.h"
+#include "server/transfer_headers.h"
+
+#define READ_BYTES 65536
+#define DIGITS_MAX 20
+
+struct plain_transfers {
+    struct event_base *base;
+    struct plain_pool *pool;
+    LIST_HEAD(, plain_transfer) all;
+    TAILQ_HEAD(, plain_transfer) finishing; /* the first one's time is over first */
+    struct event finish_timer;
+    struct transfer_headers headers; /* of the head that is being told */
+    struct http1_response_head head;
+    char buffer[READ_BYTES];
+};
+
+struct plain_transfer {
+    struct transfer base;
+    struct plain_transfers *owner;
+    struct plain_host *host;
+    struct plain_conn *conn;              /* NULL once it is over */
+    const struct transfer_events *events; /* NULL: nobody listens any more */
+    void *arg;
+    struct http1_response response;
+    uint64_t sent_at;    /* of the first sending; 0 = not yet */
+    uint64_t finish_at;  /* when it is aborted; 0 = it is not finishing */
+    size_t finish_bytes; /* received after transfer_finish */
+    bool is_fresh;       /* goes on a fresh connection, whatever the pool has */
+    bool has_answer;     /* a byte of it */
+    bool is_in_feed, is_dead;
+    int write_error;
+    LIST_ENTRY(plain_transfer) link;
+    TAILQ_ENTRY(plain_transfer) finish_link;
+    char *body;
+    size_t body_len, head_len, sent; /* of head and body together */
+    char head[];
+};
+
+/* ---- a transfer's end ---------------------------------------------------------------------- */
+
+static void drop_body(struct plain_transfer *t)
+{
+    free(t->body);
+    t->body = NULL;
+}
+
+/* Inside its own feed it lives until the feed returns. */
+static void destroy(struct plain_transfer *t)
+{
+    t->events = NULL;
+    if (t->conn != NULL)
+        plain_conn_close(t->conn);
+    t->conn = NULL;
+    t->is_dead = true;
+    if (t->is_in_feed)
+        return;
+    if (t->finish_at != 0)
+        TAILQ_REMOVE(&t->owner->finishing, t, finish_link);
+    LIST_REMOVE(t, link);
+    http1_response_deinit(&t->response);
+    drop_body(t);
+    explicit_bzero(t->head, t->head_len);
+    free(t);
+}
+
+static void end(struct plain_transfer *t, enum transfer_end how, const char *detail)
+{
+    const struct transfer_events *events = t->events;
+    t->events = NULL;
+    if (t->conn != NULL)
+        plain_conn_close(t->conn);
+    t->conn = NULL;
+    if (events != NULL)
+        events->done(t->arg, how, detail);
+    destroy(t);
+}
+
+static void end_with_errno(struct plain_transfer *t, enum transfer_end how, int error)
+{
+    char text[128];
+    snprintf(text, sizeof(text), "%s", strerror(error));
+    if (text[0] >= 'A' && text[0] <= 'Z')
+        text[0] += 'a' - 'A'; /* it is part of a sentence */
+    end(t, how, text);
+}
+
+/* ---- the request --------------------------------------------------------------------------- */
+
+/* Sends what the socket takes. When it takes nothing more for good, the reading side says why: it
+ * is made to, and an answer that came before (a 413, say) is still read there. */
+static void send_request(struct plain_transfer *t)
+{
+    size_t body_sent = t->sent > t->head_len ? t->sent - t->head_len : 0;
+    size_t head_sent = t->sent - body_sent;
+    struct iovec pieces[] = {{t->head + head_sent, t->head_len - head_sent},
+                             {t->body + body_sent, t->body_len - body_sent}};
+    struct msghdr msg = {.msg_iov = pieces, .msg_iovlen = 2};
+    ssize_t n = sendmsg(t->conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (t->sent_at == 0)
+        t->sent_at = clock_boot_ns();
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        t->write_error = errno;
+        shutdown(t->conn->fd, SHUT_RDWR);
+        return;
+    }
+    t->sent += n > 0 ? (size_t)n : 0;
+    if (t->sent < t->head_len + t->body_len)
+        plain_conn_await_writable(t->conn);
+}
+
+static void begin(struct plain_transfer *t)
+{
+    http1_response_init(&t->response);
+    t->sent = 0;
+    t->conn = t->is_fresh ? NULL : plain_conn_take(t->host, t);
+    if (t->conn != NULL)
+        send_request(t);
+    else
+        t->conn = plain_conn_open(t->host, t);
+}
+
+static void on_connected(void *user)
+{
+    send_request(user);
+}
+
+static void on_writable(void *user)
+{
+    send_request(user);
+}
+
+static void on_failed(void *user, int error)
+{
+    struct plain_transfer *t = user;
+    t->conn = NULL;
+    end_with_errno(t, TRANSFER_CONNECT, error);
+}
+
+/* ---- the answer ---------------------------------------------------------------------------- */
+
+static bool is_listened(const struct plain_transfer *t)
+{
+    return t->events != NULL;
+}
+
+static void tell_head(struct plain_transfer *t)
+{
+    struct plain_transfers *ts = t->owner;
+    transfer_headers_clear(&ts->headers);
+    for (size_t i = 0; i < ts->head.n_headers; i++) {
+        const struct http1_text *name = &ts->head.headers[i].name;
+        const struct http1_text *value = &ts->head.headers[i].value;
+        transfer_headers_add(&ts->headers, name->at, name->len, value->at, value->len);
+    }
+    if (is_listened(t))
+        t->events->head(t->arg, ts->head.status, &ts->headers);
+}
+
+static void tell_data(struct plain_transfer *t, const struct http1_text *piece)
+{
+    if (is_listened(t)) {
+        t->events->data(t->arg, piece->at, piece->len);
+        return;
+    }
+    t->finish_bytes += piece->len;
+    if (t->finish_bytes > TRANSFER_FINISH_BYTES)
+        destroy(t);
+}
+
+/* The answer is complete. Its connection is free before the word goes out, for the next request. */
+static void complete(struct plain_transfer *t, bool has_more)
+{
+    bool is_whole = t->sent == t->head_len + t->body_len;
+    if (t->response.keeps_alive && is_whole && !has_more) {
+        plain_conn_release(t->conn);
+        t->conn = NULL;
+    }
+    end(t, TRANSFER_COMPLETE, "");
+}
+
+/* Takes what one read brought; t may be dead afterwards. */
+static void feed(struct plain_transfer *t, const char *data, size_t len)
+{
+    enum http1_response_result result = HTTP1_RESPONSE_HEAD;
+    while (!t->is_dead && result != HTTP1_RESPONSE_MORE) {
+        struct http1_text piece;
+        size_t used;
+        result = http1_response_feed(&t->response, data, len, &used, &t->owner->head, &piece);
+        data += used;
+        len -= used;
+        if (result == HTTP1_RESPONSE_HEAD)
+            tell_head(t);
+        else if (result == HTTP1_RESPONSE_DATA)
+            tell_data(t, &piece);
+        else if (result == HTTP1_RESPONSE_END)
+            complete(t, len > 0);
+        else if (result == HTTP1_RESPONSE_BAD)
+            end(t, http1_response_has_head(&t->response) ? TRANSFER_CUT : TRANSFER_BAD_HEAD,
+                http1_response_why(&t->response));
+    }
+}
+
+/* A pooled connection that was dead already says nothing about the provider. */
+static bool may_go_again(const struct plain_transfer *t)
+{
+    return t->conn->is_used && !t->is_fresh && !t->has_answer && is_listened(t) &&
+           clock_boot_ns() - t->sent_at <= TRANSFER_REPLAY_MS * CLOCK_NS_PER_MS;
+}
+
+/* Read error, or the end when error is 0. */
+static void connection_ended(struct plain_transfer *t, int error)
+{
+    bool has_head = http1_response_has_head(&t->response);
+    if (error == 0 && t->write_error == 0 && http1_response_may_end_here(&t->response)) {
+        end(t, TRANSFER_COMPLETE, "");
+    } else if (may_go_again(t)) {
+        log_debug("a pooled connection was dead, using a fresh one");
+        plain_conn_close(t->conn);
+        t->is_fresh = true;
+        t->write_error = 0;
+        begin(t);
+    } else if (error != 0 || t->write_error != 0) {
+        end_with_errno(t, has_head ? TRANSFER_CUT : TRANSFER_LOST,
+                       error != 0 ? error : t->write_error);
+    } else {
+        end(t, has_head ? TRANSFER_CUT : TRANSFER_LOST,
+            has_head ? "connection closed within the answer"
+                     : "connection closed without an answer");
+    }
+}
+
+static void on_readable(void *user)
+{
+    struct plain_transfer *t = user;
+    char *buffer = t->owner->buffer;
+    ssize_t n = recv(t->conn->fd, buffer, READ_BYTES, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        connection_ended(t, n == 0 ? 0 : errno);
+        return;
+    }
+    t->has_answer = true;
+    if (t->body != NULL && t->sent == t->head_len + t->body_len)
+        drop_body(t); /* it will not go again */
+    t->is_in_feed = true;
+    feed(t, buffer, (size_t)n);
+    t->is_in_feed = false;
+    if (t->is_dead)
+        destroy(t);
+}
+
+static const struct plain_conn_events conn_events = {on_connected, on_failed, on_readable,
+                                                     on_writable};
+
+/* ---- what transfer.c calls ----------------------------------------------------------------- */
+
+static char *put(char *to, const void *text, size_t len)
+{
+    memcpy(to, text, len);
+    return to + len;
+}
+
+#define PUT(to, literal) put(to, literal, sizeof(literal) - 1)
+
+static size_t head_bound(const struct transfer_request *request, const struct plain_url *url)
+{
+    size_t bound = sizeof("POST  HTTP/1.1\r\nHost: \r\nContent-Length: \r\n\r\n") +
+                   strlen(url->path) + url->authority_len + DIGITS_MAX;
+    for (size_t i = 0; i < request->n_headers; i++)
+        bound += strlen(request->headers[i]) + 2;
+    return bound;
+}
+
+static void write_head(struct plain_transfer *t, const struct transfer_request *request,
+                       const struct plain_url *url)
+{
+    char *p = PUT(t->head, "POST ");
+    p = put(p, url->path, strlen(url->path));
+    p = PUT(p, " HTTP/1.1\r\nHost: ");
+    p = put(p, url->authority, url->authority_len);
+    p = PUT(p, "\r\n");
+    for (size_t i = 0; i < request->n_headers; i++) {
+        p = put(p, request->headers[i], strlen(request->headers[i]));
+        p = PUT(p, "\r\n");
+    }
+    p += sprintf(p, "Content-Length: %zu\r\n\r\n", request->body_len);
+    t->head_len = (size_t)(p - t->head);
+}
+
+static struct transfer *start(void *pool, struct transfer_request *request,
+                              const struct transfer_events *events, void *arg)
+{
+    struct plain_transfers *ts = pool;
+    struct plain_url url;
+    plain_url_parse(request->url, &url);
+    struct plain_transfer *t = xmalloc(sizeof(*t) + head_bound(request, &url));
+    *t = (struct plain_transfer){
+        .base = {&transfer_plain},
+        .owner = ts,
+        .host = plain_pool_host(ts->pool, &url),
+        .events = events,
+        .arg = arg,
+        .body = request->body,
+        .body_len = request->body_len,
+    };
+    write_head(t, request, &url);
+    free(request->url);
+    LIST_INSERT_HEAD(&ts->all, t, link);
+    begin(t);
+    return &t->base;
+}
+
+static void pause_transfer(struct transfer *base, bool paused)
+{
+    struct plain_transfer *t = (struct plain_transfer *)base;
+    if (t->conn != NULL)
+        plain_conn_pause(t->conn, paused);
+}
+
+static void abort_transfer(struct transfer *base)
+{
+    destroy((struct plain_transfer *)base);
+}
+
+static void set_finish_timer(struct plain_transfers *ts, uint64_t ms)
+{
+    struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
+    event_add(&ts->finish_timer, &tv);
+}
+
+static void on_finish_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct plain_transfers *ts = arg;
+    struct plain_transfer *t;
+    uint64_t now_at = clock_boot_ns();
+    while ((t = TAILQ_FIRST(&ts->finishing)) != NULL && t->finish_at <= now_at)
+        destroy(t);
+    if (t != NULL)
+        set_finish_timer(ts, (t->finish_at - now_at) / CLOCK_NS_PER_MS + 1);
+}
+
+static void finish(struct transfer *base)
+{
+    struct plain_transfer *t = (struct plain_transfer *)base;
+    struct plain_transfers *ts = t->owner;
+    t->events = NULL;
+    t->finish_at = clock_boot_ns() + TRANSFER_FINISH_MS * CLOCK_NS_PER_MS;
+    TAILQ_INSERT_TAIL(&ts->finishing, t, finish_link);
+    /* The timer is left to run when nobody is finishing any more: most are through at once. */
+    if (!event_pending(&ts->finish_timer, EV_TIMEOUT, NULL))
+        set_finish_timer(ts, TRANSFER_FINISH_MS + 1);
+    pause_transfer(base, false);
+}
+
+static void *pool_new(struct event_base *base)
+{
+    struct plain_transfers *ts = xcalloc(1, sizeof(*ts));
+    ts->base = base;
+    ts->pool = plain_pool_new(base, &conn_events);
+    LIST_INIT(&ts->all);
+    TAILQ_INIT(&ts->finishing);
+    event_assign(&ts->finish_timer, base, -1, 0, on_finish_timer, ts);
+    return ts;
+}
+
+static void pool_free(void *pool)
+{
+    struct plain_transfers *ts = pool;
+    while (!LIST_EMPTY(&ts->all))
+        destroy(LIST_FIRST(&ts->all));
+    event_del(&ts->finish_timer);
+    plain_pool_free(&ts->pool);
+    transfer_headers_free(&ts->headers);
+    free(ts);
+}
+
+bool transfer_plain_can(const char *url)
+{
+    struct plain_url parts;
+    struct plain_addresses addresses;
+    return plain_url_parse(url, &parts) && plain_addresses_find(&parts, &addresses);
+}
+
+const struct transfer_client transfer_plain = {pool_new,       pool_free,      start,
+                                               pause_transfer, abort_transfer, finish};

@@ -71,6 +71,7 @@ static void apply_to_row(struct trackerd *td, int row, int sender, const struct 
     changes_tell(td, state, &changes);
     changes_tell(td, state, &later);
     changes_note_late(state, event, &changes);
+    snapshot_want(td->snapshot);
 }
 
 static void apply_event(struct trackerd *td, int sender, const struct evwire_event *event)
@@ -98,7 +99,6 @@ void apply_events(struct trackerd *td, int sender, const struct evwire_event *ev
 {
     for (uint32_t i = 0; i < n; i++)
         apply_event(td, sender, &events[i]);
-    snapshot_want(td->snapshot);
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */

@@ -182,22 +182,38 @@ void publish_fill(struct shmtab_header *head, const struct table *table,
     }
 }
 
-uint32_t publish_repair(struct publish *pub, struct table *table, const struct senders *senders)
+static uint32_t repair_rows(struct publish *pub, struct table *table, uint32_t *next)
 {
     uint32_t repaired = 0;
-    publish_begin(pub);
-    for (uint32_t i = 0; i < table->capacity; i++) {
-        if (row_matches(&pub->seg->rows[i], &table->rows[i].state))
+    uint32_t n = table->capacity < PUBLISH_REPAIR_ROWS ? table->capacity : PUBLISH_REPAIR_ROWS;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t row = *next < table->capacity ? *next : 0;
+        *next = row + 1;
+        if (row_matches(&pub->seg->rows[row], &table->rows[row].state))
             continue;
-        publish_commit(pub, table, (int)i, NULL, -1);
+        publish_commit(pub, table, (int)row, NULL, -1);
         repaired++;
     }
+    return repaired;
+}
+
+static uint32_t repair_senders(struct publish *pub, const struct senders *senders)
+{
+    uint32_t repaired = 0;
     for (int i = 0; i < SHMTAB_SENDERS; i++) {
         if (sender_matches(&pub->seg->senders[i], &senders->items[i]))
             continue;
         publish_commit(pub, NULL, -1, senders, i);
         repaired++;
     }
+    return repaired;
+}
+
+uint32_t publish_repair(struct publish *pub, struct table *table, const struct senders *senders,
+                        uint32_t *next)
+{
+    publish_begin(pub);
+    uint32_t repaired = repair_rows(pub, table, next) + repair_senders(pub, senders);
     publish_end(pub);
     return repaired;
 }

@@ -45,7 +45,10 @@ void publish_dirty(struct publish *pub, struct table *table, uint64_t *published
 void publish_fill(struct shmtab_header *head, const struct table *table,
                   const struct senders *senders);
 
-/* Rewrites what differs from the copies. Returns how many rows and senders did. */
-uint32_t publish_repair(struct publish *pub, struct table *table, const struct senders *senders);
+/* Rewrites what differs from the copies: all senders and PUBLISH_REPAIR_ROWS rows from *next on,
+ * which then tells where to go on. Returns how many rows and senders differed. */
+#define PUBLISH_REPAIR_ROWS 4096
+uint32_t publish_repair(struct publish *pub, struct table *table, const struct senders *senders,
+                        uint32_t *next);
 
 #endif

@@ -217,7 +217,7 @@ void tablekeeper_tick(struct trackerd *td)
         remake(td, "is gone or damaged");
     show_life(td, td->segment.head);
     sweep(td);
-    uint32_t repaired = publish_repair(&td->publish, td->table, &td->senders);
+    uint32_t repaired = publish_repair(&td->publish, td->table, &td->senders, &td->next_repair);
     if (repaired > 0)
         log_warn("%u damaged rows of table %s were written anew", repaired, td->segment.name);
 }

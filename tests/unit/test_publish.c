@@ -449,6 +449,7 @@ START_TEST(damaged_row)
     struct shmtab *tab = NULL;
     struct shmtab_hot hot;
     struct mini m;
+    uint32_t next = 3;
     off_t row = SHMTAB_HEADER_BYTES + ROW * (off_t)sizeof(struct shmtab_row);
     setup();
     ck_assert_int_eq(shmtab_open_reader(name, &tab), SHMTAB_OK);
@@ -461,11 +462,11 @@ START_TEST(damaged_row)
     mini_commit(&m, 5);
     scribble(row + 16);
     scribble(row + 300);
-    ck_assert_uint_eq(publish_repair(&m.pub, m.table, &m.senders), 1);
+    ck_assert_uint_eq(publish_repair(&m.pub, m.table, &m.senders, &next), 1);
     ck_assert_uint_eq(look(tab, "repair"), 5);
-    ck_assert_uint_eq(publish_repair(&m.pub, m.table, &m.senders), 0);
+    ck_assert_uint_eq(publish_repair(&m.pub, m.table, &m.senders, &next), 0);
     scribble(row); /* an odd sequence out of nowhere */
-    ck_assert_uint_eq(publish_repair(&m.pub, m.table, &m.senders), 1);
+    ck_assert_uint_eq(publish_repair(&m.pub, m.table, &m.senders, &next), 1);
     ck_assert_uint_eq(look(tab, "repair"), 5);
     mini_close(&m);
     shmtab_close(&tab);

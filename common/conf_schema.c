@@ -133,10 +133,10 @@ static const struct conf_key tracker_keys[] = {
      PRESET(RUNSTATEDIR "/weir/tracker.sock"), HELP("where weir-trackerd listens")},
     {KEY("shm"), IN(conf, tracker_shm), TEXT(CONF_SHM, CONF_SHM_MAX), FIXED, PRESET("/weir"),
      HELP("the name of the shared table")},
-    {KEY("capacity"), IN(conf, tracker_capacity), INT(1, CONF_CAPACITY_MAX), FIXED,
+    {KEY("capacity"), IN(conf, tracker_capacity), INT(1, CONF_CAPACITY_MAX),
      PRESET("1024"), HELP("pairs the table has room for")},
     {KEY("stateFile"), IN(conf, tracker_state_file), .kind = CONF_PATH, .max = CONF_PATH_MAX,
-     FIXED, PRESET(LOCALSTATEDIR "/lib/weir/tracker.state"),
+     PRESET(LOCALSTATEDIR "/lib/weir/tracker.state"),
      HELP("what keeps cooldowns over a reboot; empty = none")},
 };
 

@@ -393,13 +393,14 @@ END_TEST
 START_TEST(fixed_changes_are_named)
 {
     struct conf *a = fixture_load((struct addition){0});
-    struct conf *b = fixture_load((struct addition){
-        .settings = "  port: 81\n", .rest = "server: {user: x}\ntracker: {capacity: 2}\n"});
+    struct conf *b = fixture_load(
+        (struct addition){.settings = "  port: 81\n",
+                          .rest = "server: {user: x}\ntracker: {shm: /other, capacity: 2}\n"});
     struct buf names = BUF_INIT;
     ck_assert_uint_eq(conf_print_fixed_changes(a, a, &names), 0);
     ck_assert_uint_eq(names.len, 0);
     ck_assert_uint_eq(conf_print_fixed_changes(a, b, &names), 2);
-    ck_assert_str_eq(buf_cstr(&names), "server.user, tracker.capacity");
+    ck_assert_str_eq(buf_cstr(&names), "server.user, tracker.shm");
     buf_free(&names);
     conf_free(&a);
     conf_free(&b);

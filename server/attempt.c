@@ -304,6 +304,8 @@ static void on_data(void *arg, const char *data, size_t len)
     if (a->phase == PHASE_STREAM) {
         if (sse_feed(a->sse, data, len) == SSE_TOO_LARGE)
             settle(a, OUTCOME_STREAM_MALFORMED);
+        if (a->phase == PHASE_STREAM)
+            a->events->fed(a->arg);
         return;
     }
     a->last_sign_at = clock_boot_ns();

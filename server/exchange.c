@@ -25,6 +25,7 @@ static enum step step_settle(struct exchange *x)
 {
     x->waiter = (struct report_waiter){.seq = x->last_event_seq, .fn = on_applied, .arg = x};
     if (x->last_event_seq != 0 && report_wait(x->env.report, &x->waiter)) {
+        relay_flush(&x->relay);
         x->settle_at = clock_boot_ns() + EXCHANGE_SETTLE_MS * CLOCK_NS_PER_MS;
         return WAIT;
     }

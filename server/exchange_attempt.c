@@ -23,12 +23,6 @@ static void commit(struct exchange *x)
     buf_free(&headers);
 }
 
-static void hold_back_if_slow(struct exchange *x)
-{
-    if (x->ops->queued(x->client) > EXCHANGE_QUEUED_HIGH)
-        attempt_pause(x->attempt, true);
-}
-
 /* Is the event kept from the client for now? */
 static bool may_hold(const struct exchange *x, const struct sse_event *event,
                      const struct chunk *chunk)
@@ -52,10 +46,18 @@ static void attempt_event(void *arg, const struct sse_event *event, const struct
         commit(x);
     }
     relay_event(&x->relay, event);
-    hold_back_if_slow(x);
 }
 
-/* The result goes to the counters, the trail and the log, whatever follows from it. */
+static void attempt_fed(void *arg)
+{
+    struct exchange *x = arg;
+    if (x->state != EX_RELAY)
+        return;
+    relay_flush(&x->relay);
+    if (x->ops->queued(x->client) > EXCHANGE_QUEUED_HIGH)
+        attempt_pause(x->attempt, true);
+}
+
 /* The claim's places go to others; the tokens that were used are booked. */
 static void give_back(struct exchange *x, const struct attempt_result *r)
 {
@@ -214,5 +216,5 @@ static void attempt_due_sooner(void *arg)
     exchange_update_timer(arg);
 }
 
-const struct attempt_events exchange_attempt_events = {attempt_event, attempt_done,
+const struct attempt_events exchange_attempt_events = {attempt_event, attempt_fed, attempt_done,
                                                        attempt_due_sooner};

@@ -14,10 +14,11 @@
 struct relay {
     const struct exchange_client *ops;
     void *client;
-    struct buf held;   /* events before content, ready to send */
-    size_t sent_bytes; /* of the body */
-    bool is_head_sent; /* 200 went out, by commit or by a heartbeat */
-    bool is_committed; /* content went out */
+    struct buf pending; /* to be written at the end of this piece of input */
+    struct buf held;    /* events before content, ready to send */
+    size_t sent_bytes;  /* of the body */
+    bool is_head_sent;  /* 200 went out, by commit or by a heartbeat */
+    bool is_committed;  /* content went out */
 };
 
 void relay_init(struct relay *relay, const struct exchange_client *ops, void *client);
@@ -29,10 +30,14 @@ void relay_hold(struct relay *relay, const struct sse_event *event);
 void relay_drop_held(struct relay *relay);
 /* A comment line, so that the connection is not taken for dead; sends the head when it must. */
 void relay_heartbeat(struct relay *relay, const char *headers, size_t headers_len);
-/* Content is there: the head (unless a heartbeat sent it), then what was held. */
+/* Content is there: the head (unless a heartbeat sent it); what was held goes with the next flush.
+ */
 void relay_commit(struct relay *relay, const char *headers, size_t headers_len);
-/* An event, byte for byte in its data, in one write. */
+/* An event, byte for byte in its data; it goes out with the next flush. */
 void relay_event(struct relay *relay, const struct sse_event *event);
+/* Writes all events since the last flush at once. Called at the end of each piece that came from
+ * the provider: what arrived together is written together, and nothing is ever delayed. */
+void relay_flush(struct relay *relay);
 /* The closing event after a failure, without [DONE]; the head must be out. */
 void relay_error(struct relay *relay, const char *code, const char *message, size_t len);
 /* The same event with a JSON document that is given. */

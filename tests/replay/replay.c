@@ -45,6 +45,7 @@ static struct {
     /* client */
     int status;
     struct buf headers, body;
+    unsigned writes;
     bool is_over;
     size_t queued;
     /* table */
@@ -181,6 +182,7 @@ static void client_body(void *client, const struct iovec *pieces, int n)
 {
     ck_assert_int_ne(r.status, 0);
     ck_assert(!r.is_over);
+    r.writes++;
     for (int i = 0; i < n; i++)
         buf_put(&r.body, pieces[i].iov_base, pieces[i].iov_len);
 }
@@ -447,6 +449,11 @@ const char *replay_headers(void)
 const char *replay_body(void)
 {
     return buf_cstr(&r.body);
+}
+
+unsigned replay_writes(void)
+{
+    return r.writes;
 }
 
 bool replay_is_over(void)

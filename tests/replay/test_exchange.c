@@ -55,6 +55,31 @@ START_TEST(a_stream_is_relayed_byte_for_byte)
 }
 END_TEST
 
+START_TEST(what_arrives_together_is_written_together_and_at_once)
+{
+    begin_stream();
+    replay_data(ROLE TOKEN TOKEN);
+    ck_assert_uint_eq(replay_writes(), 1);
+    ck_assert_str_eq(replay_body(), ROLE TOKEN TOKEN);
+    replay_data(TOKEN);
+    ck_assert_uint_eq(replay_writes(), 2);
+    replay_data(TOKEN FINISH DONE);
+    ck_assert_uint_eq(replay_writes(), 3);
+}
+END_TEST
+
+START_TEST(what_came_before_the_end_is_not_kept_back_by_the_table)
+{
+    replay_hold_acks();
+    begin_stream();
+    replay_data(TOKEN TOKEN "data: {\"error\":{\"message\":\"no\"}}\n\n");
+    ck_assert_str_eq(replay_body(), TOKEN TOKEN);
+    ck_assert(!replay_is_over());
+    replay_pass_ms(50);
+    assert_has(replay_body(), "stream_error");
+}
+END_TEST
+
 START_TEST(a_finish_without_done_is_completed_by_weir)
 {
     begin_stream();
@@ -982,6 +1007,8 @@ int main(void)
     TCase *tc = tcase_create("replay");
     tcase_add_checked_fixture(tc, replay_begin, replay_end);
     tcase_add_test(tc, a_stream_is_relayed_byte_for_byte);
+    tcase_add_test(tc, what_arrives_together_is_written_together_and_at_once);
+    tcase_add_test(tc, what_came_before_the_end_is_not_kept_back_by_the_table);
     tcase_add_test(tc, a_finish_without_done_is_completed_by_weir);
     tcase_add_test(tc, after_the_finish_a_broken_connection_no_longer_matters);
     tcase_add_test(tc, one_unfinished_choice_of_two_is_a_truncated_stream);

@@ -119,6 +119,13 @@ static void put_text_value(struct buf *b, const char *text)
         buf_put_json(b, text, strlen(text));
 }
 
+/* A line is a line, and a terminal obeys nobody but us. */
+static void put_text_message(struct buf *b, const char *msg)
+{
+    for (const char *p = msg; *p != '\0'; p++)
+        buf_putc(b, (unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p);
+}
+
 static void put_text_line(struct buf *b, enum log_level level, const char *msg,
                           const struct log_field *fields, size_t n)
 {
@@ -126,7 +133,7 @@ static void put_text_line(struct buf *b, enum log_level level, const char *msg,
         clock_put_iso8601(b, clock_wall_ms());
         buf_printf(b, " %-5s %s[%d] ", level_names[level], lg.prog, (int)getpid());
     }
-    buf_puts(b, msg);
+    put_text_message(b, msg);
     for (size_t i = 0; i < n; i++) {
         if (fields[i].is_number) {
             buf_printf(b, " %s=%lld", fields[i].key, (long long)fields[i].number);

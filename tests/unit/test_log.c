@@ -155,12 +155,12 @@ START_TEST(a_terminal_gets_text)
     ck_assert_int_eq(log_open_file(ptsname(terminal)), 0);
     log_fields(LOGLV_INFO,
                LOG_LIST(LOG_STR("a", "plain"), LOG_STR("b", "two words"), LOG_INT("n", 3)),
-               "hello");
+               "hello\nthere\033[2J");
     ssize_t n = read(terminal, text, sizeof(text) - 1);
     ck_assert_int_gt(n, 0);
     text[n] = '\0';
     ck_assert_ptr_eq(strstr(text, "2025-11-24T16:00:00.007Z info  test["), text);
-    ck_assert_ptr_nonnull(strstr(text, "] hello a=plain b=\"two words\" n=3\r\n"));
+    ck_assert_ptr_nonnull(strstr(text, "] hello there [2J a=plain b=\"two words\" n=3\r\n"));
     close(terminal);
 }
 END_TEST

@@ -161,6 +161,8 @@ void conf_free(struct conf **conf)
     free(c->tracker_socket);
     free(c->tracker_shm);
     free(c->tracker_state_file);
+    free(c->tracker_user);
+    free(c->tracker_pid_file);
     free(c);
     *conf = NULL;
 }

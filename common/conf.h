@@ -88,6 +88,7 @@ struct conf {
     uint32_t drain_timeout_ms, stream_heartbeat_ms;
     /* tracker */
     char *tracker_socket, *tracker_shm, *tracker_state_file; /* state file: NULL = none */
+    char *tracker_user, *tracker_pid_file;                   /* NULL = server.user, none */
     uint32_t tracker_capacity;
 };
 
@@ -108,6 +109,9 @@ void conf_print_effective(const struct conf *conf, struct buf *out);
  * tracker.shm", and returns how many there are. */
 size_t conf_print_fixed_changes(const struct conf *running, const struct conf *fresh,
                                 struct buf *out);
+
+/* The same, and then gives `fresh` the running values of those keys. */
+size_t conf_keep_fixed(const struct conf *running, struct conf *fresh, struct buf *out);
 
 /* Index of the chain of that name, or of the default chain when there is none. */
 uint32_t conf_chain_find(const struct conf *conf, const char *name, size_t len);

@@ -1,8 +1,10 @@
 /* Prints the settings in force, by the schema, as a configuration file that loads again (with its
  * secrets masked, of course); and tells which of two configurations' settings differ by comparing
  * what is printed of them. See conf.h. Pure. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/alloc.h"
 #include "common/conf_schema.h"
 
 #define MASK   "\"********\""
@@ -224,6 +226,39 @@ size_t conf_print_fixed_changes(const struct conf *running, const struct conf *f
             if (key->is_fixed && !prints_the_same(running, fresh, key))
                 buf_printf(out, "%s%s.%s", n++ != 0 ? ", " : "", section->path, key->name);
         }
+    }
+    return n;
+}
+
+/* ---- keys that only a start can change ---------------------------------------------------------
+ */
+
+static bool is_text(const struct conf_key *key)
+{
+    return key->kind == CONF_TEXT || key->kind == CONF_PATH || key->kind == CONF_SHM;
+}
+
+static void keep(const struct conf *running, struct conf *fresh, const struct conf_key *key)
+{
+    const char *from = (const char *)running + key->offset;
+    char *to = (char *)fresh + key->offset;
+    if (is_text(key)) {
+        const char *text = *(char *const *)from;
+        free(*(char **)to);
+        *(char **)to = text != NULL ? xstrdup(text) : NULL;
+    } else {
+        memcpy(to, from, key->size);
+    }
+}
+
+size_t conf_keep_fixed(const struct conf *running, struct conf *fresh, struct buf *out)
+{
+    size_t n = conf_print_fixed_changes(running, fresh, out);
+    for (size_t i = 0; n > 0 && i < conf_schema.n_keys; i++) {
+        const struct conf_section *section = conf_schema.keys[i].section;
+        for (size_t j = 0; section != NULL && j < section->n_keys; j++)
+            if (section->keys[j].is_fixed)
+                keep(running, fresh, &section->keys[j]);
     }
     return n;
 }

@@ -23,11 +23,22 @@
  * the foreground and afterwards. */
 static int ready_fd = -1;
 
+/* With a group both daemons write to one file, maybe as two users. */
+static void set_log_owner(const struct conf *conf)
+{
+    struct logfile_owner owner = LOGFILE_INIT;
+    daemon_lookup_user(conf, &owner.uid, &owner.gid);
+    if (owner.gid >= 0)
+        owner.mode = LOGFILE_MODE_SHARED;
+    log_set_owner(&owner);
+}
+
 void daemon_open_log(const struct daemon_options *options, const struct conf *conf)
 {
     log_set_level(conf->log_level);
     if (options->foreground)
         return;
+    set_log_owner(conf);
     log_echo_errors(true); /* until daemon_ready somebody watches the start */
     if (conf->error_log == NULL)
         log_open_syslog();

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,18 +64,40 @@ static void take_option(int option, const char *prog, const char *about, struct 
 }
 
 /* A daemon works in /, and reads its file again there when it reloads. */
-static const char *absolute_path(const char *prog, const char *path)
+static char *absolute_path(const char *prog, const char *path)
 {
-    static char *absolute; /* lives as long as the options do: to the end of the program */
     char *cwd = getcwd(NULL, 0);
     if (cwd == NULL) {
         fprintf(stderr, "%s: the current directory: %s\n", prog, strerror(errno));
         exit(EX_UNAVAILABLE);
     }
-    free(absolute);
-    absolute = xasprintf("%s/%s", strcmp(cwd, "/") != 0 ? cwd : "", path);
+    char *absolute = xasprintf("%s/%s", strcmp(cwd, "/") != 0 ? cwd : "", path);
     free(cwd);
     return absolute;
+}
+
+static const char *absolute_conf_path(const char *prog, const char *path)
+{
+    static char *absolute; /* lives as long as the options do: to the end of the program */
+    free(absolute);
+    absolute = absolute_path(prog, path);
+    return absolute;
+}
+
+/* By the name it was called by, as far as that has a path: a link to the current version leads to
+ * the next one after an upgrade. What the shell found in PATH only the kernel knows. */
+static char *program_path(const char *prog, const char *called)
+{
+    static char *path; /* the same */
+    char found[PATH_MAX];
+    free(path);
+    if (strchr(called, '/') != NULL) {
+        path = called[0] == '/' ? xstrdup(called) : absolute_path(prog, called);
+    } else {
+        ssize_t n = readlink("/proc/self/exe", found, sizeof(found));
+        path = n > 0 && n < (ssize_t)sizeof(found) ? xstrndup(found, (size_t)n) : xstrdup(called);
+    }
+    return path;
 }
 
 void daemon_parse_options(int argc, char **argv, const char *prog, const char *about,
@@ -89,7 +112,8 @@ void daemon_parse_options(int argc, char **argv, const char *prog, const char *a
         exit_wrong_call(prog);
     }
     if (out->conf_path[0] != '/' && !out->foreground && !out->check_only)
-        out->conf_path = absolute_path(prog, out->conf_path);
+        out->conf_path = absolute_conf_path(prog, out->conf_path);
+    out->program = program_path(prog, argv[0]);
 }
 
 struct conf *daemon_load_conf(const struct daemon_options *options)

@@ -50,6 +50,8 @@ struct ledger {
     struct ledger_header *head;
     struct ledger_pair *pairs;
     uint32_t pairs_max;
+    bool is_unnamed; /* to be published by ledger_claim_name */
+    int gid;
     uint32_t hints[LEDGER_KINDS]; /* where a free place was last seen; this process's own */
 };
 
@@ -86,31 +88,86 @@ static void inherit_budgets(struct ledger *ledger)
     shmobj_close(&old);
 }
 
-struct ledger *ledger_create(const char *table_name, uint32_t pairs_max, int gid)
+static void use(struct ledger *ledger)
 {
-    struct ledger *ledger = xcalloc(1, sizeof(*ledger));
-    if (pairs_max > LEDGER_PAIRS_MAX || !shmobj_name(ledger->name, table_name, LEDGER_SUFFIX)) {
-        free(ledger);
-        errno = EINVAL;
-        return NULL;
-    }
-    if (shmobj_create(ledger->name, total_bytes(pairs_max), &ledger->object) != 0) {
-        free(ledger);
-        return NULL;
-    }
     ledger->head = ledger->object.base;
     ledger->pairs = (struct ledger_pair *)(ledger->head + 1);
-    ledger->pairs_max = pairs_max;
+}
+
+static int make(struct ledger *ledger)
+{
+    if (shmobj_create(ledger->name, total_bytes(ledger->pairs_max), &ledger->object) != 0)
+        return -1;
+    use(ledger);
     ledger->head->version = LEDGER_VERSION;
-    ledger->head->pairs_max = pairs_max;
+    ledger->head->pairs_max = ledger->pairs_max;
     bootid_read(ledger->head->boot_id);
     inherit_budgets(ledger);
     ledger->head->magic = LEDGER_MAGIC;
-    if (shmobj_publish(&ledger->object, ledger->name, LEDGER_MODE, gid) != 0) {
+    ledger->is_unnamed = true;
+    return 0;
+}
+
+static int adopt(struct ledger *ledger)
+{
+    uint64_t boot_id[BOOTID_WORDS];
+    if (shmobj_open(ledger->name, true, sizeof(struct ledger_header), &ledger->object) != 0)
+        return -1;
+    bootid_read(boot_id);
+    if (!head_is_good(ledger->object.base, ledger->object.size, boot_id) ||
+        ((struct ledger_header *)ledger->object.base)->pairs_max != ledger->pairs_max) {
+        shmobj_close(&ledger->object);
+        return -1;
+    }
+    use(ledger);
+    return 0;
+}
+
+static struct ledger *new_ledger(const char *table_name, uint32_t pairs_max, int gid)
+{
+    struct ledger *ledger = xcalloc(1, sizeof(*ledger));
+    ledger->pairs_max = pairs_max;
+    ledger->gid = gid;
+    if (pairs_max <= LEDGER_PAIRS_MAX && shmobj_name(ledger->name, table_name, LEDGER_SUFFIX))
+        return ledger;
+    free(ledger);
+    errno = EINVAL;
+    return NULL;
+}
+
+struct ledger *ledger_create(const char *table_name, uint32_t pairs_max, int gid)
+{
+    struct ledger *ledger = new_ledger(table_name, pairs_max, gid);
+    if (ledger != NULL && (make(ledger) != 0 || ledger_claim_name(ledger) != 0)) {
         free(ledger);
-        return NULL;
+        ledger = NULL;
     }
     return ledger;
+}
+
+struct ledger *ledger_take_over(const char *table_name, uint32_t pairs_max, int gid)
+{
+    struct ledger *ledger = new_ledger(table_name, pairs_max, gid);
+    if (ledger != NULL && adopt(ledger) != 0 && make(ledger) != 0) {
+        free(ledger);
+        ledger = NULL;
+    }
+    return ledger;
+}
+
+int ledger_claim_name(struct ledger *ledger)
+{
+    if (!ledger->is_unnamed)
+        return 0;
+    ledger->is_unnamed = false;
+    return shmobj_publish(&ledger->object, ledger->name, LEDGER_MODE, ledger->gid);
+}
+
+void ledger_give(const char *table_name, int uid)
+{
+    char name[SHMOBJ_NAME_MAX];
+    if (shmobj_name(name, table_name, LEDGER_SUFFIX))
+        shmobj_give(name, uid);
 }
 
 void ledger_close(struct ledger **ledger)

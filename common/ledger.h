@@ -37,6 +37,14 @@ struct ledger;
 /* Master: makes it anew, for pairs 0..pairs_max-1. Budgets of a dead master of this boot go on;
  * places do not. NULL with errno. */
 struct ledger *ledger_create(const char *table_name, uint32_t pairs_max, int gid);
+/* Master that is to follow a living one: its ledger when it is for as many pairs, so that places
+ * and budgets are shared while both have workers; else a new one with its budgets, still without
+ * its name. NULL with errno. ledger_claim_name, once the other is told to go, gives it its name: 0,
+ * or -1 with errno. */
+struct ledger *ledger_take_over(const char *table_name, uint32_t pairs_max, int gid);
+int ledger_claim_name(struct ledger *ledger);
+/* As root, before leaving it: what root has left under the name goes to this user. */
+void ledger_give(const char *table_name, int uid);
 void ledger_close(struct ledger **ledger);
 /* Master, at its end: removes the name if it is still ours. */
 void ledger_unlink(const struct ledger *ledger);

@@ -29,6 +29,7 @@ libcommon_a_SOURCES = \
 	common/fnv.h \
 	common/ledger.c common/ledger.h \
 	common/log.c common/log.h \
+	common/logfile.c common/logfile.h \
 	common/outcome.c common/outcome.h \
 	common/pidfile.c \
 	common/provider_types.h \

@@ -2,7 +2,6 @@
 #include "common/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +21,9 @@ static struct {
     bool to_syslog;
     bool echoes_errors;
     bool is_text; /* a terminal: people read it */
+    struct logfile_owner owner;
     struct buf line;
-} lg = {.prog = "weir", .level = LOGLV_INFO, .fd = STDERR_FILENO};
+} lg = {.prog = "weir", .level = LOGLV_INFO, .fd = STDERR_FILENO, .owner = LOGFILE_INIT};
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const int level_priorities[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR};
@@ -49,9 +49,14 @@ bool log_is_enabled(enum log_level level)
     return level >= lg.level;
 }
 
+void log_set_owner(const struct logfile_owner *owner)
+{
+    lg.owner = *owner;
+}
+
 int log_open_file(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    int fd = logfile_open(path, &lg.owner);
     if (fd < 0)
         return -1;
     if (lg.fd > STDERR_FILENO)

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/logfile.h"
+
 enum log_level {
     LOGLV_DEBUG,
     LOGLV_INFO,
@@ -32,7 +34,10 @@ void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 bool log_is_enabled(enum log_level level);
 
-/* Sends lines to a file (append, created 0640). 0, or -1 with errno and the old output kept. */
+/* Whom log files belong to; before the first is opened. */
+void log_set_owner(const struct logfile_owner *owner);
+/* Sends lines to a file (append, created 0640 unless its owner says otherwise). 0, or -1 with errno
+ * and the old output kept. */
 int log_open_file(const char *path);
 /* Sends lines to syslog(3), for a daemon without a log file. */
 void log_open_syslog(void);

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/buf.h"
 #include "common/daemon.h"
+#include "common/log.h"
 
 static struct {
     char *path; /* NULL: we have none */
@@ -43,10 +46,25 @@ static int close_keeping_errno(int fd)
     return -1;
 }
 
+/* Never O_CREAT alone: in a folder that others may write to (sticky, of the service's group) Linux
+ * refuses it for an existing file of theirs, even to root. */
+static int open_or_create(const char *path)
+{
+    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+    for (;;) {
+        int fd = open(path, flags);
+        if (fd >= 0 || errno != ENOENT)
+            return fd;
+        fd = open(path, flags | O_CREAT | O_EXCL, 0644);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+}
+
 static int open_locked(const char *path)
 {
     for (;;) {
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0644);
+        int fd = open_or_create(path);
         if (fd < 0)
             return -1;
         if (lock_whole(fd) != 0)
@@ -68,15 +86,8 @@ static int write_pid(int fd)
     return is_written ? 0 : -1;
 }
 
-int daemon_pid_file_write(const char *path)
+static int own(const char *path, int fd)
 {
-    if (path == NULL)
-        return 0;
-    /* One a process: closing a second descriptor of the file would lose the first's lock. */
-    assert(pf.path == NULL || pf.owner != getpid());
-    int fd = open_locked(path);
-    if (fd < 0)
-        return -1;
     if (write_pid(fd) != 0)
         return close_keeping_errno(fd);
     free(pf.path); /* a parent's */
@@ -84,6 +95,55 @@ int daemon_pid_file_write(const char *path)
     pf.fd = fd;
     pf.owner = getpid();
     return 0;
+}
+
+int daemon_pid_file_write(const char *path)
+{
+    if (path == NULL)
+        return 0;
+    /* One a process: closing a second descriptor of the file would lose the first's lock. */
+    assert(pf.path == NULL || pf.owner != getpid());
+    int fd = open_locked(path);
+    return fd >= 0 ? own(path, fd) : -1;
+}
+
+void daemon_pid_file_begin(const char *path, const char *prog, int uid, int gid)
+{
+    if (path == NULL)
+        return;
+    daemon_make_folder(path, DAEMON_RUN_MODE, uid, gid);
+    if (daemon_pid_file_write(path) != 0)
+        log_fatal(EX_UNAVAILABLE, "pid file %s: %s%s", path,
+                  errno == EAGAIN ? "held by another " : "",
+                  errno == EAGAIN ? prog : strerror(errno));
+}
+
+int daemon_pid_file_fd(void)
+{
+    return pf.path != NULL ? pf.fd : -1;
+}
+
+static void forget(void)
+{
+    close(pf.fd);
+    free(pf.path);
+    pf.path = NULL;
+    pf.fd = -1;
+}
+
+void daemon_pid_file_release(void)
+{
+    if (pf.path != NULL)
+        forget();
+}
+
+int daemon_pid_file_take_over(const char *path, int fd)
+{
+    if (fd >= 0 && path != NULL && is_still_at(fd, path))
+        return lock_whole(fd) == 0 ? own(path, fd) : close_keeping_errno(fd);
+    if (fd >= 0)
+        close(fd);
+    return daemon_pid_file_write(path);
 }
 
 void daemon_pid_file_remove(void)
@@ -95,8 +155,5 @@ void daemon_pid_file_remove(void)
         int rc = ftruncate(pf.fd, 0);
         (void)rc;
     }
-    close(pf.fd);
-    free(pf.path);
-    pf.path = NULL;
-    pf.fd = -1;
+    forget();
 }

@@ -39,6 +39,10 @@ int shmobj_publish(struct shmobj *obj, const char *name, mode_t mode, int gid);
  * small or no plain file, EPERM when anybody may write to it. */
 int shmobj_open(const char *name, bool writable, size_t min_size, struct shmobj *out);
 
+/* As root, before it is left: gives an object of that name which root has made to the user we are
+ * going to be, who could not replace it otherwise. Harmless when there is none. */
+void shmobj_give(const char *name, int uid);
+
 /* Does the name still lead to this object, at its full size? */
 bool shmobj_is_named(const struct shmobj *obj, const char *name);
 /* Removes the name if it still leads to this object. */

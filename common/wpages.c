@@ -29,9 +29,11 @@ struct wpages_header { /* 4096 bytes */
     int32_t master_pid, zero2;
     uint64_t started_at;
     wcounter n_pairs; /* published after the entry it counts */
-    uint64_t reserved[503];
+    wcounter notes[4];
+    uint64_t reserved[499];
 };
 _Static_assert(sizeof(struct wpages_header) == 4096, "wpages layout");
+_Static_assert(WPAGES_NOTES <= 4, "wpages layout");
 
 struct wpages_pair_key { /* 256 bytes */
     uint64_t key_hash;
@@ -55,6 +57,8 @@ struct wpages {
     struct wpages_pair_key *keys;
     char *slots;
     size_t slot_bytes;
+    bool is_unnamed; /* to be published by wpages_claim */
+    int gid;
 };
 
 /* ---- making -------------------------------------------------------------------------------- */
@@ -94,10 +98,10 @@ static struct wpages *wrap(const struct shmobj *object, const char *name)
     return pages;
 }
 
-static struct wpages *open_named(const char *name)
+static struct wpages *open_named(const char *name, bool is_writable)
 {
     struct shmobj object;
-    if (shmobj_open(name, false, sizeof(struct wpages_header), &object) != 0)
+    if (shmobj_open(name, is_writable, sizeof(struct wpages_header), &object) != 0)
         return NULL;
     if (!head_is_good(object.base, object.size)) {
         shmobj_close(&object);
@@ -109,7 +113,7 @@ static struct wpages *open_named(const char *name)
 /* What a dead master's workers counted goes on: same boot, same layout. */
 static void inherit_counts(struct wpages_header *head, size_t size, const char *name)
 {
-    struct wpages *old = open_named(name);
+    struct wpages *old = open_named(name, false);
     if (old == NULL)
         return;
     if (old->head->slots == head->slots && old->head->pairs_max == head->pairs_max) {
@@ -138,27 +142,15 @@ static struct flock whole_file(short type)
 
 static bool is_owned_by_living(const char *name)
 {
-    struct wpages *old = open_named(name);
+    struct wpages *old = open_named(name, false);
     bool is_owned = old != NULL && wpages_live_master(old) != 0;
     wpages_close(&old);
     return is_owned;
 }
 
-struct wpages *wpages_create(const char *table_name, uint32_t slots, uint32_t pairs_max,
-                             int group_gid)
+static struct wpages *make(const char *name, uint32_t slots, uint32_t pairs_max, int gid)
 {
-    char name[SHMOBJ_NAME_MAX];
     struct shmobj object;
-    pairs_max = (pairs_max + 7) / 8 * 8;
-    if (slots > WPAGES_SLOTS_MAX || pairs_max > WPAGES_PAIRS_MAX ||
-        !shmobj_name(name, table_name, WPAGES_SUFFIX)) {
-        errno = EINVAL;
-        return NULL;
-    }
-    if (is_owned_by_living(name)) {
-        errno = EBUSY;
-        return NULL;
-    }
     size_t size = total_bytes(slots, pairs_max);
     if (shmobj_create(name, size, &object) != 0)
         return NULL;
@@ -168,20 +160,84 @@ struct wpages *wpages_create(const char *table_name, uint32_t slots, uint32_t pa
         .slots = slots,
         .pairs_max = pairs_max,
         .total_bytes = size,
-        .master_pid = (int32_t)getpid(),
-        .started_at = clock_boot_ns(),
     };
     bootid_read(head->boot_id);
     inherit_counts(head, size, name);
     atomic_thread_fence(memory_order_release);
     head->magic = WPAGES_MAGIC;
-    struct flock lock = whole_file(F_WRLCK);
-    fcntl(object.fd, F_SETLK, &lock); /* a new file nobody else has open: cannot fail */
-    if (shmobj_publish(&object, name, 0640, group_gid) != 0)
-        return NULL;
     struct wpages *pages = wrap(&object, name);
     forget_processes(pages);
+    pages->is_unnamed = true;
+    pages->gid = gid;
     return pages;
+}
+
+static bool check_request(char name[SHMOBJ_NAME_MAX], const char *table_name, uint32_t slots,
+                          uint32_t pairs_max)
+{
+    if (slots <= WPAGES_SLOTS_MAX && pairs_max <= WPAGES_PAIRS_MAX &&
+        shmobj_name(name, table_name, WPAGES_SUFFIX))
+        return true;
+    errno = EINVAL;
+    return false;
+}
+
+struct wpages *wpages_create(const char *table_name, uint32_t slots, uint32_t pairs_max,
+                             int group_gid)
+{
+    char name[SHMOBJ_NAME_MAX];
+    pairs_max = (pairs_max + 7) / 8 * 8;
+    if (!check_request(name, table_name, slots, pairs_max))
+        return NULL;
+    if (is_owned_by_living(name)) {
+        errno = EBUSY;
+        return NULL;
+    }
+    struct wpages *pages = make(name, slots, pairs_max, group_gid);
+    if (pages != NULL && wpages_claim(pages) != 0)
+        wpages_close(&pages);
+    return pages;
+}
+
+struct wpages *wpages_take_over(const char *table_name, uint32_t slots, uint32_t pairs_max,
+                                int group_gid)
+{
+    char name[SHMOBJ_NAME_MAX];
+    pairs_max = (pairs_max + 7) / 8 * 8;
+    if (!check_request(name, table_name, slots, pairs_max))
+        return NULL;
+    struct wpages *pages = open_named(name, true);
+    if (pages != NULL && pages->head->slots >= slots / 2 && pages->head->pairs_max >= pairs_max / 2)
+        return pages;
+    wpages_close(&pages);
+    return make(name, slots, pairs_max, group_gid);
+}
+
+void wpages_release(struct wpages *pages)
+{
+    struct flock lock = whole_file(F_UNLCK);
+    fcntl(pages->object.fd, F_SETLK, &lock);
+}
+
+/* The lock comes before the name: no reader sees pages that nobody owns. */
+int wpages_claim(struct wpages *pages)
+{
+    struct flock lock = whole_file(F_WRLCK);
+    pages->head->master_pid = (int32_t)getpid();
+    pages->head->started_at = clock_boot_ns();
+    if (fcntl(pages->object.fd, F_SETLK, &lock) != 0)
+        return -1;
+    if (!pages->is_unnamed)
+        return 0;
+    pages->is_unnamed = false;
+    return shmobj_publish(&pages->object, pages->name, 0640, pages->gid);
+}
+
+void wpages_give(const char *table_name, int uid)
+{
+    char name[SHMOBJ_NAME_MAX];
+    if (shmobj_name(name, table_name, WPAGES_SUFFIX))
+        shmobj_give(name, uid);
 }
 
 int wpages_restrict(struct wpages *pages, uint32_t slot)
@@ -199,7 +255,7 @@ int wpages_restrict(struct wpages *pages, uint32_t slot)
 struct wpages *wpages_open_reader(const char *table_name)
 {
     char name[SHMOBJ_NAME_MAX];
-    return shmobj_name(name, table_name, WPAGES_SUFFIX) ? open_named(name) : NULL;
+    return shmobj_name(name, table_name, WPAGES_SUFFIX) ? open_named(name, false) : NULL;
 }
 
 bool wpages_is_current(const struct wpages *pages)
@@ -320,6 +376,21 @@ unsigned wpages_code_index(int status)
 int wpages_code_status(unsigned index)
 {
     return index < WPAGES_CODES ? codes[index] : 0;
+}
+
+void wpages_note(struct wpages *pages, enum wpages_note what)
+{
+    wcounter_add(&pages->head->notes[what], 1);
+}
+
+uint64_t wpages_noted(const struct wpages *pages, enum wpages_note what)
+{
+    return wcounter_get(&pages->head->notes[what]);
+}
+
+uint32_t wpages_pairs_max(const struct wpages *pages)
+{
+    return pages->head->pairs_max;
 }
 
 uint32_t wpages_slots(const struct wpages *pages)

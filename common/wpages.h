@@ -75,6 +75,17 @@ struct wpages; /* a mapping */
  * The life of the master shows in an fcntl lock: it must not open the object a second time. */
 struct wpages *wpages_create(const char *table_name, uint32_t slots, uint32_t pairs_max,
                              int group_gid);
+/* Master that is to follow a living one: the living one's pages, so that the workers of both count
+ * into the same, when they have this layout and at least half of the slots and pairs that are
+ * wanted. Else new ones with what was counted so far, still without their name. NULL with errno. */
+struct wpages *wpages_take_over(const char *table_name, uint32_t slots, uint32_t pairs_max,
+                                int group_gid);
+/* The living master lets go; the one that follows it makes them its own, with their name. 0, or -1
+ * with errno. */
+void wpages_release(struct wpages *pages);
+int wpages_claim(struct wpages *pages);
+/* As root, before leaving it: what root has left under the name goes to this user. */
+void wpages_give(const char *table_name, int uid);
 /* Worker, after the fork: from now on only this slot can be written to in this process. */
 int wpages_restrict(struct wpages *pages, uint32_t slot);
 /* Everybody else: maps it read-only. NULL when absent or not of this layout and boot. */
@@ -109,7 +120,19 @@ uint64_t wpages_queued(const struct wpages *pages, const char *chain);
 unsigned wpages_code_index(int status);
 int wpages_code_status(unsigned index);
 
+/* What the master did, for those who asked it by a signal and wait for the answer. */
+enum wpages_note {
+    WPAGES_RELOADED,
+    WPAGES_RELOAD_REFUSED,
+    WPAGES_UPGRADE_REFUSED,
+    WPAGES_NOTES
+};
+void wpages_note(struct wpages *pages, enum wpages_note what);
+/* How often it was noted. */
+uint64_t wpages_noted(const struct wpages *pages, enum wpages_note what);
+
 uint32_t wpages_slots(const struct wpages *pages);
+uint32_t wpages_pairs_max(const struct wpages *pages);
 int32_t wpages_master_pid(const struct wpages *pages);
 uint64_t wpages_started_at(const struct wpages *pages); /* of the master, boot clock ns */
 /* Pointers into the mapping; valid until close. The pair's may be NULL for index -1. */

@@ -7,6 +7,7 @@
 int main(int argc, char **argv)
 {
     struct daemon_options options;
+    int uid, gid;
     log_init("weir-trackerd");
     daemon_parse_options(argc, argv, "weir-trackerd",
                          "keeps the table of cooldowns that all weir workers share", &options);
@@ -14,5 +15,10 @@ int main(int argc, char **argv)
     struct conf *conf = daemon_load_conf(&options);
     daemon_open_log(&options, conf);
     daemon_background(&options);
-    return trackerd_run(&options, conf);
+    daemon_lookup_user(conf, &uid, &gid);
+    daemon_pid_file_begin(conf->tracker_pid_file, "weir-trackerd", daemon_lookup_tracker_user(conf),
+                          gid);
+    int code = trackerd_run(&options, conf);
+    daemon_pid_file_remove();
+    return code;
 }

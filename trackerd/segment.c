@@ -147,6 +147,15 @@ static int attach(struct segment *seg, enum segment_origin *origin)
     return 0;
 }
 
+void segment_give(const char *name, int uid)
+{
+    static const char *const suffixes[] = {"", SHMTAB_LOCK_SUFFIX, GUARD_SUFFIX};
+    char full[SHMOBJ_NAME_MAX];
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+        if (shmobj_name(full, name, suffixes[i]))
+            shmobj_give(full, uid);
+}
+
 int segment_open(struct segment *seg, const char *name, int gid, enum segment_origin *origin)
 {
     *seg = (struct segment){

@@ -33,6 +33,9 @@ struct segment {
     struct shmtab_identity identity; /* what the header must say */
 };
 
+/* As root, before leaving it: what root has left under these names goes to the user we become. */
+void segment_give(const char *name, int uid);
+
 /* Takes the guard, makes or opens the lock, and attaches to a sound table if there is one. 0 with
  * *origin, or -1 with errno: EBUSY when another trackerd has the guard. */
 int segment_open(struct segment *seg, const char *name, int gid, enum segment_origin *origin);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -39,28 +38,14 @@ void trackerd_find_pages(struct trackerd *td)
 
 /* ---- reload ---------------------------------------------------------------------------------- */
 
-static bool has_same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-static void keep_text(char **fresh, char *const *old, const char *key, struct buf *messages)
-{
-    if (has_same_text(*fresh, *old))
-        return;
-    buf_printf(messages, "%s stays %s until weir-trackerd is restarted\n", key,
-               *old != NULL ? *old : "unset");
-    free(*fresh);
-    *fresh = *old != NULL ? xstrdup(*old) : NULL;
-}
-
-/* What names the table and the socket cannot change under a running trackerd. */
+/* What names the table, the socket and the files cannot change under a running trackerd. */
 static void keep_fixed(struct conf *fresh, const struct conf *old, struct buf *messages)
 {
-    keep_text(&fresh->tracker_socket, &old->tracker_socket, "tracker.socket", messages);
-    keep_text(&fresh->tracker_shm, &old->tracker_shm, "tracker.shm", messages);
-    keep_text(&fresh->user, &old->user, "server.user", messages);
-    keep_text(&fresh->group, &old->group, "server.group", messages);
+    struct buf names = BUF_INIT;
+    if (conf_keep_fixed(old, fresh, &names) > 0)
+        buf_printf(messages, "what has changed in %s takes effect at a restart only\n",
+                   buf_cstr(&names));
+    buf_free(&names);
 }
 
 static void log_lines(enum log_level level, struct buf *messages)
@@ -150,20 +135,6 @@ static void add_events(struct trackerd *td, struct event *events[N_EVENTS])
 
 /* ---- start and stop -------------------------------------------------------------------------- */
 
-/* Makes the last folder of a path, if need be, for the user we are going to be. */
-static void make_folder_of(const char *path, mode_t mode, int uid, int gid)
-{
-    char *folder = path != NULL ? xstrdup(path) : NULL;
-    char *slash = folder != NULL ? strrchr(folder, '/') : NULL;
-    if (slash != NULL && slash != folder) {
-        *slash = '\0';
-        if (mkdir(folder, mode) == 0 && geteuid() == 0 &&
-            chown(folder, (uid_t)uid, (gid_t)gid) != 0)
-            log_warn("folder %s: %s", folder, strerror(errno));
-    }
-    free(folder);
-}
-
 /* A group that is not ours can only be given by root. */
 static bool may_give_group(int gid)
 {
@@ -179,10 +150,12 @@ static bool may_give_group(int gid)
 
 static void become_user(struct trackerd *td)
 {
+    int own_uid = daemon_lookup_tracker_user(td->conf);
     daemon_lookup_user(td->conf, &td->uid, &td->gid);
-    make_folder_of(td->conf->tracker_socket, 0755, td->uid, td->gid);
-    make_folder_of(td->conf->tracker_state_file, 0750, td->uid, td->gid);
-    daemon_drop_root(td->uid, td->gid);
+    daemon_make_folder(td->conf->tracker_socket, DAEMON_RUN_MODE, own_uid, td->gid);
+    daemon_make_folder(td->conf->tracker_state_file, DAEMON_STATE_MODE, own_uid, td->gid);
+    segment_give(td->conf->tracker_shm, own_uid);
+    daemon_drop_root(own_uid, td->gid);
     if (!may_give_group(td->gid)) {
         log_warn("not a member of group %s: table and socket keep our own group",
                  td->conf->group != NULL ? td->conf->group : td->conf->user);

@@ -401,6 +401,15 @@ START_TEST(fixed_changes_are_named)
     ck_assert_uint_eq(names.len, 0);
     ck_assert_uint_eq(conf_print_fixed_changes(a, b, &names), 2);
     ck_assert_str_eq(buf_cstr(&names), "server.user, tracker.shm");
+    buf_clear(&names);
+    ck_assert_uint_eq(conf_keep_fixed(a, b, &names), 2);
+    ck_assert_str_eq(buf_cstr(&names), "server.user, tracker.shm");
+    ck_assert_ptr_null(b->user);
+    ck_assert_str_eq(b->tracker_shm, a->tracker_shm);
+    ck_assert_ptr_ne(b->tracker_shm, a->tracker_shm);
+    ck_assert_uint_eq(b->tracker_capacity, 2);
+    ck_assert_uint_eq(b->port, 81);
+    ck_assert_uint_eq(conf_keep_fixed(a, b, &names), 0);
     buf_free(&names);
     conf_free(&a);
     conf_free(&b);

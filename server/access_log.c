@@ -10,18 +10,25 @@
 #include "common/alloc.h"
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/logfile.h"
 
 static int fd = -1;
 static char *file_path;
+static struct logfile_owner owner = LOGFILE_INIT;
 static struct buf line;
 
-int access_log_open(const char *path)
+static int open_path(const char *path)
+{
+    if (strcmp(path, "-") == 0)
+        return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    return logfile_open(path, &owner);
+}
+
+static int use(const char *path)
 {
     if (path == NULL)
         return 0;
-    int opened = strcmp(path, "-") == 0
-                     ? dup(STDERR_FILENO)
-                     : open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    int opened = open_path(path);
     if (opened < 0)
         return -1;
     if (fd >= 0)
@@ -34,9 +41,16 @@ int access_log_open(const char *path)
     return 0;
 }
 
-void access_log_reopen(void)
+int access_log_open(const char *path, int uid, int gid)
 {
-    access_log_open(file_path);
+    owner.uid = uid;
+    owner.gid = gid;
+    return use(path);
+}
+
+int access_log_reopen(void)
+{
+    return use(file_path);
 }
 
 void access_log_close(void)

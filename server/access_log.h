@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* 0, or -1 with errno. NULL: off. */
-int access_log_open(const char *path);
-/* After logrotate. */
-void access_log_reopen(void);
+/* NULL: off. A file that root opens goes to uid and gid (-1 = stay). 0, or -1 with errno. */
+int access_log_open(const char *path, int uid, int gid);
+/* After logrotate. 0, or -1 with errno and the old file still in use. */
+int access_log_reopen(void);
 void access_log_close(void);
 
 struct access_record {

@@ -2,8 +2,10 @@
 #ifndef WEIR_SERVER_INHERIT_H
 #define WEIR_SERVER_INHERIT_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/conf.h"
 #include "common/ledger.h"
@@ -18,9 +20,16 @@ struct inherit {
     uint64_t incarnation;  /* of this process in that slot: its start, boot clock ns */
     const int *listen_fds; /* non-blocking, listening; ours to serve */
     size_t n_listen_fds;
-    int life_fd;         /* end of file when the master is gone */
-    uint64_t started_at; /* of the master */
-    int uid, gid;        /* to become; -1 = stay */
+    int life_fd;                 /* end of file when the master is gone */
+    int ready_fd;                /* takes one struct inherit_ready when the worker serves */
+    const sigset_t *signal_mask; /* to set when the handlers are there: until then all wait */
+    uint64_t started_at;         /* of the master */
+};
+
+/* A worker's word to the master: it serves. Smaller than PIPE_BUF, so words never mix. */
+struct inherit_ready {
+    uint32_t slot;
+    pid_t pid;
 };
 
 #endif

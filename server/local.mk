@@ -46,8 +46,11 @@ libserver_a_SOURCES = \
 	server/exchange_route.c \
 	server/inherit.h \
 	server/listen.c server/listen.h \
-	server/master.c server/master.h \
+	server/master.c server/master.h server/master_state.h \
+	server/master_children.c server/master_children.h \
 	server/master_listen.c server/master_listen.h \
+	server/master_reload.c server/master_reload.h \
+	server/master_upgrade.c server/master_upgrade.h \
 	server/metrics.c server/metrics.h \
 	server/plain_address.c server/plain_address.h \
 	server/plain_conn.c server/plain_conn.h \

@@ -1,28 +1,34 @@
 /* weir: the gateway. Parses options, reads the configuration, goes to the background, and hands
- * over to the master. */
-#include <errno.h>
-#include <string.h>
-#include <sysexits.h>
+ * over to the master. A weir that another one started to be replaced by it stays where it is. */
+#include <stdlib.h>
 
 #include "common/daemon.h"
 #include "common/log.h"
 #include "server/master.h"
 
+static void become_daemon(const struct daemon_options *options, const struct conf *conf)
+{
+    int uid, gid;
+    daemon_background(options);
+    daemon_lookup_user(conf, &uid, &gid);
+    daemon_pid_file_begin(conf->pid_file, "weir", uid, gid);
+}
+
 int main(int argc, char **argv)
 {
     struct daemon_options options;
+    struct bequest bequest;
     log_init("weir");
+    bool is_heir = bequest_take(&bequest);
     daemon_parse_options(argc, argv, "weir",
                          "LLM gateway that fails over between providers, also mid-stream",
                          &options);
     struct conf *conf = daemon_load_conf(&options);
-    log_set_level(conf->log_level);
     daemon_open_log(&options, conf);
-    daemon_background(&options);
-    if (daemon_pid_file_write(conf->pid_file) != 0)
-        log_fatal(EX_UNAVAILABLE, "pid file %s: %s", conf->pid_file,
-                  errno == EAGAIN ? "another weir holds it" : strerror(errno));
-    int code = master_run(conf, &options);
+    if (!is_heir) /* an heir is in the background already, and gets the pid file later */
+        become_daemon(&options, conf);
+    int code = master_run(conf, &options, is_heir ? &bequest : NULL);
     daemon_pid_file_remove();
+    free(bequest.fds);
     return code;
 }

@@ -1,436 +1,328 @@
-/* See master.h. Signals are blocked and taken one by one (sigtimedwait), so that nothing here runs
- * inside a signal handler. */
+/* See master.h. Signals are blocked and read from a descriptor, so that nothing here runs inside a
+ * signal handler. */
 #include "server/master.h"
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <signal.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/wpages.h"
 #include "server/access_log.h"
-#include "server/inherit.h"
-#include "server/master_listen.h"
-#include "server/worker.h"
+#include "server/master_children.h"
+#include "server/master_reload.h"
 
-#define SPARE_SLOTS         8    /* of the workers' pages, for generations that drain */
+#define SLOTS_MIN           32   /* of the workers' pages: room for generations that drain */
+#define SLOTS_PER_WORKER    3    /* the same, for many workers */
 #define PAIRS_MIN           64   /* room for pairs in the workers' pages */
-#define HEALTHY_LIFE_MS     1000 /* a worker that lived as long may be replaced at once */
-#define RESPAWN_FIRST_MS    100
-#define RESPAWN_LAST_MS     5000
 #define KILL_AFTER_DRAIN_MS 3000 /* for workers that do not end after their drain time */
 
-struct child {
-    pid_t pid;           /* 0 = none */
-    uint32_t index;      /* which worker of its generation */
-    uint32_t generation; /* of the configuration */
-    uint64_t started_at;
-};
+/* ---- signals --------------------------------------------------------------------------------- */
 
-struct master {
-    struct conf *conf;
-    const struct daemon_options *options;
-    struct master_listen *listen;
-    struct wpages *pages;
-    struct ledger *ledger;
-    uint64_t started_at;
-    uint32_t generation;
-    struct child *children; /* by slot of the workers' pages */
-    uint32_t n_slots;
-    int life[2]; /* its write end closes when the master dies */
-    int uid, gid;
-    uint64_t respawn_at; /* 0 = nobody is missing, or not yet looked */
-    uint32_t respawn_ms;
-    uint64_t kill_at; /* while stopping */
-    bool is_stopping;
-    sigset_t signals, old_mask;
-};
-
-/* ---- forking ------------------------------------------------------------------------------- */
-
-static struct inherit make_inheritance(struct master *m, uint32_t index, uint32_t slot, int *fds)
+static void tell_elder(const struct master *m, int sig)
 {
-    return (struct inherit){
-        .conf = m->conf,
-        .pages = m->pages,
-        .ledger = m->ledger,
-        .index = index,
-        .slot = slot,
-        .incarnation = m->children[slot].started_at,
-        .listen_fds = fds,
-        .n_listen_fds = master_listen_share(m->listen, index, m->conf->workers, fds),
-        .life_fd = m->life[0],
-        .started_at = m->started_at,
-        .uid = m->uid,
-        .gid = m->gid,
-    };
+    if (m->elder.link >= 0)
+        kill(m->elder.pid, sig);
 }
 
-static void be_worker(struct master *m, uint32_t index, uint32_t slot)
+static void stop_again(struct master *m)
 {
-    int *fds = xcalloc(master_listen_count(m->listen) + 1, sizeof(*fds));
-    struct inherit inherit = make_inheritance(m, index, slot, fds);
-    master_listen_keep_only(m->listen, fds, inherit.n_listen_fds);
-    close(m->life[1]);
-    daemon_leave_terminal(m->options);
-    sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
-    int code = worker_run(&inherit);
-    free(fds);
-    exit(code);
-}
-
-static int free_slot(const struct master *m)
-{
-    for (uint32_t i = 0; i < m->n_slots; i++)
-        if (m->children[i].pid == 0)
-            return (int)i;
-    return -1;
-}
-
-static void note_in_page(struct master *m, uint32_t slot)
-{
-    if (m->pages == NULL)
-        return;
-    struct wpages_slot *page = wpages_slot(m->pages, slot);
-    wcounter_set(&page->incarnation, m->children[slot].started_at);
-    atomic_store(&page->pid, m->children[slot].pid);
-}
-
-static bool spawn(struct master *m, uint32_t index)
-{
-    int slot = free_slot(m);
-    if (slot < 0) {
-        log_error("no slot for another worker: too many still drain");
-        return false;
-    }
-    struct child *c = &m->children[slot];
-    c->index = index;
-    c->generation = m->generation;
-    c->started_at = clock_boot_ns();
-    pid_t pid = fork();
-    if (pid == 0)
-        be_worker(m, index, (uint32_t)slot);
-    if (pid < 0) {
-        log_error("fork: %s", strerror(errno));
-        return false;
-    }
-    c->pid = pid;
-    note_in_page(m, (uint32_t)slot);
-    log_debug("worker %u started, pid %d, slot %d", index, (int)pid, slot);
-    return true;
-}
-
-static bool is_running(const struct master *m, uint32_t index)
-{
-    for (uint32_t i = 0; i < m->n_slots; i++)
-        if (m->children[i].pid != 0 && m->children[i].index == index &&
-            m->children[i].generation == m->generation)
-            return true;
-    return false;
-}
-
-static void spawn_missing(struct master *m)
-{
-    m->respawn_at = 0;
-    for (uint32_t i = 0; i < m->conf->workers; i++)
-        if (!is_running(m, i) && !spawn(m, i))
-            m->respawn_at = clock_boot_ns() + RESPAWN_LAST_MS * CLOCK_NS_PER_MS;
-}
-
-/* ---- reaping ------------------------------------------------------------------------------- */
-
-static void describe_death(const struct child *c, int status)
-{
-    if (WIFSIGNALED(status))
-        log_fields(LOGLV_ERROR, LOG_LIST(LOG_INT("worker", c->index), LOG_INT("child", c->pid)),
-                   "worker %u died: %s", c->index, strsignal(WTERMSIG(status)));
-    else
-        log_fields(LOGLV_ERROR, LOG_LIST(LOG_INT("worker", c->index), LOG_INT("child", c->pid)),
-                   "worker %u ended with code %d", c->index, WEXITSTATUS(status));
-}
-
-/* At once after a life of some length; with back-off for one that keeps dying. */
-static void plan_respawn(struct master *m, const struct child *c)
-{
-    uint64_t now_at = clock_boot_ns();
-    bool was_healthy = now_at - c->started_at >= HEALTHY_LIFE_MS * CLOCK_NS_PER_MS;
-    if (was_healthy)
-        m->respawn_ms = 0;
-    uint64_t at = now_at + m->respawn_ms * CLOCK_NS_PER_MS;
-    if (m->respawn_at == 0 || at < m->respawn_at)
-        m->respawn_at = at;
-    m->respawn_ms = m->respawn_ms == 0 ? RESPAWN_FIRST_MS : m->respawn_ms * 2;
-    if (m->respawn_ms > RESPAWN_LAST_MS)
-        m->respawn_ms = RESPAWN_LAST_MS;
-}
-
-static void child_ended(struct master *m, uint32_t slot, int status)
-{
-    struct child *c = &m->children[slot];
-    bool was_wanted = c->generation == m->generation && !m->is_stopping;
-    if (m->pages != NULL) {
-        struct wpages_slot *page = wpages_slot(m->pages, slot);
-        atomic_store(&page->pid, 0);
-        if (was_wanted)
-            wcounter_add(&page->restarts, 1);
-    }
-    if (m->ledger != NULL)
-        ledger_reap(m->ledger, slot);
-    if (was_wanted) {
-        describe_death(c, status);
-        plan_respawn(m, c);
-    }
-    c->pid = 0;
-}
-
-static void reap(struct master *m)
-{
-    int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        for (uint32_t i = 0; i < m->n_slots; i++)
-            if (m->children[i].pid == pid)
-                child_ended(m, i, status);
-}
-
-/* ---- telling the workers ------------------------------------------------------------------- */
-
-static void tell(const struct master *m, int sig, bool only_old)
-{
-    for (uint32_t i = 0; i < m->n_slots; i++) {
-        const struct child *c = &m->children[i];
-        if (c->pid != 0 && (!only_old || c->generation != m->generation))
-            kill(c->pid, sig);
-    }
-}
-
-static bool has_children(const struct master *m)
-{
-    for (uint32_t i = 0; i < m->n_slots; i++)
-        if (m->children[i].pid != 0)
-            return true;
-    return false;
+    log_warn("told to stop again: ending at once");
+    master_children_tell(m, SIGKILL, false);
+    tell_elder(m, SIGKILL);
 }
 
 static void stop(struct master *m)
 {
     uint64_t ms = m->conf->drain_timeout_ms + KILL_AFTER_DRAIN_MS;
-    if (m->is_stopping) {
-        log_warn("told to stop again: ending at once");
-        tell(m, SIGKILL, false);
+    if (m->phase == MASTER_STOPPING) {
+        stop_again(m);
         return;
     }
     log_info("stopping: running requests have %u ms", m->conf->drain_timeout_ms);
-    daemon_notify("STOPPING=1");
-    m->is_stopping = true;
-    master_listen_free(&m->listen, 1); /* new connections are refused from now, not left waiting */
+    if (m->owns_names)
+        daemon_notify("STOPPING=1");
+    m->phase = MASTER_STOPPING;
+    if (m->listen != NULL) /* new connections are refused from now, not left waiting */
+        master_listen_free(&m->listen, m->owns_names);
     m->kill_at = clock_boot_ns() + ms * CLOCK_NS_PER_MS;
-    tell(m, SIGTERM, false);
+    master_children_tell(m, SIGTERM, false);
+    tell_elder(m, SIGTERM);
+    if (m->heir_due_at != 0)
+        kill(m->heir.pid, SIGTERM);
+    m->heir_due_at = 0;
 }
-
-/* ---- reloading ----------------------------------------------------------------------------- */
-
-static void log_messages(struct buf *messages, enum log_level level)
-{
-    char *save = NULL, *text = buf_take(messages);
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
-        log_write(level, NULL, 0, "%s", line);
-    free(text);
-}
-
-static void add_to_pages(struct master *m, const struct conf *conf)
-{
-    for (uint32_t i = 0; m->pages != NULL && i < conf->n_chains; i++)
-        wpages_chain_add(m->pages, conf->chains[i].name);
-    for (uint32_t i = 0; m->pages != NULL && i < conf->n_pairs; i++)
-        if (wpages_pair_add(m->pages, conf->pairs[i].provider->id, conf->pairs[i].model) < 0)
-            log_warn("no room for statistics of %s/%s until a restart", conf->pairs[i].provider->id,
-                     conf->pairs[i].model);
-}
-
-/* True when the new configuration is in force. */
-static bool adopt(struct master *m, struct conf *conf)
-{
-    char *why = NULL;
-    struct master_listen *listen = master_listen_renew(m->listen, conf, &why);
-    if (listen == NULL) {
-        log_error("reload refused: %s", why);
-        free(why);
-        return false;
-    }
-    master_listen_free(&m->listen, 1);
-    m->listen = listen;
-    add_to_pages(m, conf);
-    struct conf *old = m->conf;
-    m->conf = conf;
-    conf_free(&old);
-    log_set_level(conf->log_level);
-    m->generation++;
-    spawn_missing(m);
-    tell(m, SIGTERM, true);
-    return true;
-}
-
-static void reload(struct master *m)
-{
-    struct conf *conf = NULL;
-    struct buf messages = BUF_INIT;
-    if (m->is_stopping)
-        return;
-    daemon_notify("RELOADING=1");
-    if (conf_load(m->options->conf_path, &conf, &messages) != 0) {
-        log_messages(&messages, LOGLV_ERROR);
-        log_error("reload refused: the configuration is bad, the old one stays in force");
-    } else {
-        log_messages(&messages, LOGLV_WARN);
-        if (adopt(m, conf))
-            log_info("configuration reloaded");
-        else
-            conf_free(&conf);
-    }
-    buf_free(&messages);
-    daemon_notify("READY=1");
-}
-
-/* ---- the loop ------------------------------------------------------------------------------ */
 
 static void reopen_logs(struct master *m)
 {
-    log_reopen();
-    access_log_reopen();
-    tell(m, SIGUSR1, false);
+    if (log_reopen() != 0)
+        log_error("the log file cannot be opened again, the old one stays in use: %s",
+                  strerror(errno));
+    if (access_log_reopen() != 0)
+        log_error("the access log cannot be opened again, the old one stays in use: %s",
+                  strerror(errno));
+    master_children_tell(m, SIGUSR1, false);
+    tell_elder(m, SIGUSR1);
 }
 
-static void handle(struct master *m, int sig)
+static void reap(struct master *m)
 {
-    switch (sig) {
-    case SIGCHLD:
-        reap(m);
-        break;
-    case SIGTERM:
-    case SIGINT:
+    master_children_reap(m);
+    if (m->phase == MASTER_STARTING && m->exit_code != EX_OK)
         stop(m);
-        break;
-    case SIGHUP:
-        reload(m);
-        break;
-    case SIGUSR1:
-        reopen_logs(m);
-        break;
-    default:
-        break;
-    }
+    if (m->wants_reload)
+        master_reload(m);
 }
 
-static uint64_t next_due_at(const struct master *m)
-{
-    return m->is_stopping ? m->kill_at : m->respawn_at;
-}
+static const struct {
+    int number;
+    void (*take)(struct master *);
+} signals[] = {
+    {SIGCHLD, reap},         {SIGTERM, stop},        {SIGINT, stop},
+    {SIGHUP, master_reload}, {SIGUSR1, reopen_logs}, {SIGUSR2, master_upgrade_begin},
+};
+#define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
-static void wait_for_signal(struct master *m)
+static void take_signals(struct master *m)
 {
-    uint64_t due_at = next_due_at(m), now_at = clock_boot_ns();
-    uint64_t wait_ns = due_at > now_at ? due_at - now_at : 0;
-    struct timespec ts = {(time_t)(wait_ns / 1000000000), (long)(wait_ns % 1000000000)};
-    int sig = due_at != 0 ? sigtimedwait(&m->signals, NULL, &ts) : sigwaitinfo(&m->signals, NULL);
-    if (sig > 0)
-        handle(m, sig);
-    if (due_at == 0 || clock_boot_ns() < due_at)
-        return;
-    if (m->is_stopping) {
-        log_error("workers did not end in time: killing them");
-        m->kill_at += KILL_AFTER_DRAIN_MS * CLOCK_NS_PER_MS;
-        tell(m, SIGKILL, false);
-    } else {
-        spawn_missing(m);
-    }
+    struct signalfd_siginfo info;
+    while (read(m->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        for (size_t i = 0; i < N_SIGNALS; i++)
+            if (signals[i].number == (int)info.ssi_signo)
+                signals[i].take(m);
 }
 
 static void block_signals(struct master *m)
 {
-    static const int wanted[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     sigemptyset(&m->signals);
-    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-        sigaddset(&m->signals, wanted[i]);
+    for (size_t i = 0; i < N_SIGNALS; i++)
+        sigaddset(&m->signals, signals[i].number);
+    sigaddset(&m->signals, SIGQUIT); /* workers take it; until then it waits */
     sigprocmask(SIG_BLOCK, &m->signals, &m->old_mask);
+    sigdelset(&m->signals, SIGQUIT);
+    m->signal_fd = signalfd(-1, &m->signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (m->signal_fd < 0)
+        log_fatal(EX_OSERR, "signalfd: %s", strerror(errno));
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+static void generation_is_ready(struct master *m)
+{
+    if (m->phase == MASTER_SERVING) {
+        master_reload_finish(m);
+        return;
+    }
+    if (m->phase != MASTER_STARTING)
+        return;
+    m->phase = MASTER_SERVING;
+    log_info("weir serves with %u workers", m->conf->workers);
+    if (m->owns_names)
+        daemon_ready();
+    else
+        master_upgrade_ready(m);
+}
+
+static void hear_workers(struct master *m)
+{
+    if (master_children_hear(m))
+        generation_is_ready(m);
+}
+
+static uint64_t next_due_at(const struct master *m)
+{
+    uint64_t dues[] = {m->phase == MASTER_STOPPING ? m->kill_at : m->respawn_at, m->heir_due_at};
+    uint64_t next = 0;
+    for (size_t i = 0; i < sizeof(dues) / sizeof(dues[0]); i++)
+        if (dues[i] != 0 && (next == 0 || dues[i] < next))
+            next = dues[i];
+    return next;
+}
+
+static bool is_due(uint64_t at)
+{
+    return at != 0 && clock_boot_ns() >= at;
+}
+
+static void take_dues(struct master *m)
+{
+    if (m->phase == MASTER_STOPPING && is_due(m->kill_at)) {
+        log_error("workers did not end in time: killing them");
+        m->kill_at += KILL_AFTER_DRAIN_MS * CLOCK_NS_PER_MS;
+        master_children_tell(m, SIGKILL, false);
+        tell_elder(m, SIGKILL);
+    }
+    if ((m->phase == MASTER_SERVING || m->phase == MASTER_STARTING) && is_due(m->respawn_at))
+        master_children_spawn_missing(m);
+    if (is_due(m->heir_due_at))
+        master_upgrade_give_up(m);
+}
+
+static int ms_until(uint64_t due_at)
+{
+    uint64_t now_at = clock_boot_ns();
+    if (due_at == 0)
+        return -1;
+    return due_at > now_at ? (int)((due_at - now_at) / CLOCK_NS_PER_MS) + 1 : 0;
+}
+
+static void wait_for_events(struct master *m)
+{
+    const struct {
+        int fd;
+        void (*take)(struct master *);
+    } sources[] = {
+        {m->signal_fd, take_signals},
+        {m->ready[0], hear_workers},
+        {m->elder.link, master_upgrade_hear_elder},
+        /* Once it has taken over, its end says nothing more to us. */
+        {m->phase == MASTER_REPLACED ? -1 : m->heir.link, master_upgrade_hear_heir},
+        {m->heir_words, master_upgrade_hear_words},
+    };
+    enum {
+        N = sizeof(sources) / sizeof(sources[0])
+    };
+    struct pollfd fds[N];
+    for (int i = 0; i < N; i++)
+        fds[i] = (struct pollfd){.fd = sources[i].fd, .events = POLLIN};
+    if (poll(fds, N, ms_until(next_due_at(m))) > 0)
+        for (int i = 0; i < N; i++)
+            if (fds[i].revents != 0)
+                sources[i].take(m);
+    take_dues(m);
+}
+
+static bool is_over(const struct master *m)
+{
+    bool is_ending = m->phase == MASTER_STOPPING || m->phase == MASTER_REPLACED;
+    return is_ending && !master_children_any(m) && m->elder.link < 0;
+}
+
+/* ---- start and end -----------------------------------------------------------------------------
+ */
+
+static void warn_without(const char *what, const char *consequence)
+{
+    log_warn("no shared memory for %s (%s): %s", what, strerror(errno), consequence);
+}
+
+/* For an heir the pages of its elder's workers, where they fit, so that both count into the same;
+ * else new ones, which get their names when it takes over. */
 static void make_pages(struct master *m)
 {
-    uint32_t pairs =
-        m->conf->n_pairs * 2 > PAIRS_MIN ? (m->conf->n_pairs * 2 + 7) / 8 * 8 : PAIRS_MIN;
-    m->n_slots = m->conf->workers * 3 + SPARE_SLOTS;
-    m->children = xcalloc(m->n_slots, sizeof(*m->children));
-    m->pages = wpages_create(m->conf->tracker_shm, m->n_slots, pairs, m->gid);
+    const char *name = m->conf->tracker_shm;
+    uint32_t slots = m->conf->workers * SLOTS_PER_WORKER, pairs = m->conf->n_pairs * 2;
+    slots = slots > SLOTS_MIN ? slots : SLOTS_MIN;
+    pairs = pairs > PAIRS_MIN ? (pairs + 7) / 8 * 8 : PAIRS_MIN;
+    m->pages = m->owns_names ? wpages_create(name, slots, pairs, m->gid)
+                             : wpages_take_over(name, slots, pairs, m->gid);
     if (m->pages == NULL)
-        log_warn("no shared memory for the workers' pages (%s): serving without statistics",
-                 strerror(errno));
-    m->ledger = ledger_create(m->conf->tracker_shm, pairs, m->gid);
-    if (m->ledger == NULL)
-        log_warn("no shared memory for the ledger (%s): limits do not hold over all workers",
-                 strerror(errno));
-    if (m->pages != NULL)
+        warn_without("the workers' pages", "serving without statistics");
+    if (m->pages != NULL) {
+        slots = wpages_slots(m->pages);
+        pairs = wpages_pairs_max(m->pages);
         wpages_chain_add(m->pages, "");
-    add_to_pages(m, m->conf);
+    }
+    m->ledger =
+        m->owns_names ? ledger_create(name, pairs, m->gid) : ledger_take_over(name, pairs, m->gid);
+    if (m->ledger == NULL)
+        warn_without("the ledger", "limits do not hold over all workers");
+    m->n_slots = slots;
+    m->children = xcalloc(m->n_slots, sizeof(*m->children));
+    master_reload_add_to_pages(m, m->conf);
 }
 
-static void open_listeners(struct master *m)
+static void open_listeners(struct master *m, const struct bequest *bequest)
 {
     char *why = NULL;
-    m->listen = master_listen_new(m->conf, &why);
+    struct master_listen *inherited = NULL;
+    if (bequest != NULL)
+        inherited = master_listen_inherit(bequest->fds, bequest->n_fds);
+    m->listen = master_listen_renew(inherited, m->conf, &why);
     if (m->listen == NULL)
         log_fatal(EX_UNAVAILABLE, "%s", why);
+    if (inherited != NULL)
+        master_listen_free(&inherited, 0);
 }
 
-static void start(struct master *m)
+static void open_pipes(struct master *m)
+{
+    if (pipe2(m->life, O_CLOEXEC) != 0 || pipe2(m->ready, O_CLOEXEC | O_NONBLOCK) != 0)
+        log_fatal(EX_OSERR, "pipe: %s", strerror(errno));
+}
+
+/* What needs root comes first. */
+static void leave_root(struct master *m)
+{
+    daemon_lookup_user(m->conf, &m->uid, &m->gid);
+    master_listen_give(m->listen, m->uid, m->gid);
+    if (access_log_open(m->conf->access_log, m->uid, m->gid) != 0)
+        log_fatal(EX_UNAVAILABLE, "cannot open %s: %s", m->conf->access_log, strerror(errno));
+    wpages_give(m->conf->tracker_shm, m->uid);
+    ledger_give(m->conf->tracker_shm, m->uid);
+    daemon_drop_root_but_ports(m->uid, m->gid);
+}
+
+static void start(struct master *m, const struct bequest *bequest)
 {
     m->started_at = clock_boot_ns();
     daemon_raise_fd_limit();
-    daemon_lookup_user(m->conf, &m->uid, &m->gid);
     block_signals(m);
-    open_listeners(m);
-    if (access_log_open(m->conf->access_log) != 0)
-        log_fatal(EX_UNAVAILABLE, "cannot open %s: %s", m->conf->access_log, strerror(errno));
-    if (pipe(m->life) != 0)
-        log_fatal(EX_OSERR, "pipe: %s", strerror(errno));
+    open_listeners(m, bequest);
+    leave_root(m);
+    open_pipes(m);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     make_pages(m);
-    spawn_missing(m);
+    master_children_spawn_missing(m);
+}
+
+static void drop_pages(struct master *m)
+{
+    if (m->pages != NULL && m->owns_names)
+        wpages_unlink(m->pages);
+    if (m->ledger != NULL && m->owns_names)
+        ledger_unlink(m->ledger);
+    wpages_close(&m->pages);
+    ledger_close(&m->ledger);
 }
 
 static void finish(struct master *m)
 {
-    if (m->pages != NULL) {
-        wpages_unlink(m->pages);
-        wpages_close(&m->pages);
-    }
-    if (m->ledger != NULL) {
-        ledger_unlink(m->ledger);
-        ledger_close(&m->ledger);
-    }
+    drop_pages(m);
     free(m->children);
     conf_free(&m->conf);
     access_log_close();
     curl_global_cleanup();
 }
 
-int master_run(struct conf *conf, const struct daemon_options *options)
+int master_run(struct conf *conf, const struct daemon_options *options,
+               const struct bequest *bequest)
 {
-    struct master m = {.conf = conf, .options = options};
-    start(&m);
-    log_info("weir serves with %u workers", conf->workers);
-    daemon_ready();
-    while (!m.is_stopping || has_children(&m))
-        wait_for_signal(&m);
-    log_info("stopped");
+    struct master m = {
+        .conf = conf,
+        .options = options,
+        .owns_names = bequest == NULL,
+        .heir = {.link = -1},
+        .heir_words = -1,
+        .elder = {.link = -1},
+        .pid_file = -1,
+    };
+    if (bequest != NULL) {
+        m.elder = (struct other_master){.pid = bequest->elder, .link = bequest->link};
+        m.pid_file = bequest->pid_file;
+    }
+    start(&m, bequest);
+    while (!is_over(&m))
+        wait_for_events(&m);
+    log_info(m.phase == MASTER_REPLACED ? "stopped: another weir serves" : "stopped");
     finish(&m);
-    return EX_OK;
+    return m.exit_code;
 }

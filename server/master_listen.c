@@ -13,28 +13,28 @@
 #include <unistd.h>
 
 #include "common/alloc.h"
+#include "common/log.h"
 
 #define BACKLOG     4096
 #define SOCKET_MODE 0666 /* of a Unix socket: the API key guards it, as it guards a port */
-
-struct place {
-    char *text; /* as configured: what identifies it over a reload */
-    uint16_t port;
-    bool is_unix;
-    int *fds; /* -1 = moved to another set */
-    size_t n;
-};
-
-struct master_listen {
-    struct place *places;
-    size_t n;
-};
 
 union address {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
     struct sockaddr_un un;
+};
+
+struct place {
+    union address address; /* what identifies it over a reload */
+    socklen_t address_len;
+    int *fds; /* all of them bound to it */
+    size_t n; /* 0 = moved to another set */
+};
+
+struct master_listen {
+    struct place *places;
+    size_t n;
 };
 
 static socklen_t fill_address(const struct conf_listen *l, union address *out)
@@ -89,16 +89,28 @@ static bool is_taken(const union address *addr, socklen_t len)
     return is_busy;
 }
 
-static bool open_tcp(struct place *p, const union address *addr, socklen_t len, uint32_t workers)
+static bool is_unix(const struct place *p)
 {
+    return p->address.any.sa_family == AF_UNIX;
+}
+
+static void add_fd(struct place *p, int fd)
+{
+    p->fds = xreallocarray(p->fds, p->n + 1, sizeof(*p->fds));
+    p->fds[p->n++] = fd;
+}
+
+static bool open_tcp(struct place *p, uint32_t workers)
+{
+    const union address *addr = &p->address;
+    socklen_t len = p->address_len;
     if (p->n == 0 && is_taken(addr, len))
         return false;
-    p->fds = xreallocarray(p->fds, workers > p->n ? workers : p->n, sizeof(int));
     while (p->n < workers) {
         int fd = open_socket(addr, len, SO_REUSEPORT);
         if (fd < 0)
             return false;
-        p->fds[p->n++] = fd;
+        add_fd(p, fd);
         if (listen(fd, BACKLOG) != 0)
             return false;
     }
@@ -114,8 +126,10 @@ static bool is_listened_on(const union address *addr, socklen_t len)
     return yes;
 }
 
-static bool open_unix(struct place *p, const union address *addr, socklen_t len)
+static bool open_unix(struct place *p)
 {
+    const union address *addr = &p->address;
+    socklen_t len = p->address_len;
     if (p->n > 0)
         return true;
     if (is_listened_on(addr, len)) {
@@ -126,8 +140,7 @@ static bool open_unix(struct place *p, const union address *addr, socklen_t len)
     int fd = open_socket(addr, len, 0);
     if (fd < 0)
         return false;
-    p->fds = xreallocarray(p->fds, 1, sizeof(int));
-    p->fds[p->n++] = fd;
+    add_fd(p, fd);
     return chmod(addr->un.sun_path, SOCKET_MODE) == 0 && listen(fd, BACKLOG) == 0;
 }
 
@@ -138,11 +151,16 @@ static char *describe(const struct conf_listen *l)
     return xasprintf("cannot listen on %s port %u: %s", l->address, l->port, strerror(errno));
 }
 
-static bool open_place(struct place *p, const struct conf_listen *l, uint32_t workers)
+static bool is_same_address(const union address *a, const union address *b)
 {
-    union address addr;
-    socklen_t len = fill_address(l, &addr);
-    return l->unix_path != NULL ? open_unix(p, &addr, len) : open_tcp(p, &addr, len, workers);
+    if (a->any.sa_family != b->any.sa_family)
+        return false;
+    if (a->any.sa_family == AF_UNIX)
+        return strncmp(a->un.sun_path, b->un.sun_path, sizeof(a->un.sun_path)) == 0;
+    if (a->any.sa_family == AF_INET)
+        return a->v4.sin_port == b->v4.sin_port && a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+    return a->v6.sin6_port == b->v6.sin6_port &&
+           memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr)) == 0;
 }
 
 /* Takes the sockets of the same place over from an older set. */
@@ -150,7 +168,7 @@ static void take_over(struct place *p, struct master_listen *old)
 {
     for (size_t i = 0; old != NULL && i < old->n; i++) {
         struct place *o = &old->places[i];
-        if (strcmp(o->text, p->text) != 0 || o->port != p->port || o->n == 0)
+        if (o->n == 0 || !is_same_address(&o->address, &p->address))
             continue;
         p->fds = o->fds;
         p->n = o->n;
@@ -174,10 +192,9 @@ struct master_listen *master_listen_renew(struct master_listen *old, const struc
     for (size_t i = 0; i < conf->n_listen; i++) {
         const struct conf_listen *l = &conf->listen[i];
         struct place *p = &ml->places[ml->n++];
-        *p = (struct place){
-            .text = xstrdup(l->text), .port = l->port, .is_unix = l->unix_path != NULL};
+        p->address_len = fill_address(l, &p->address);
         take_over(p, old);
-        if (!open_place(p, l, conf->workers)) {
+        if (!(is_unix(p) ? open_unix(p) : open_tcp(p, conf->workers))) {
             *why = describe(l);
             give_back(ml, old);
             master_listen_free(&ml, 0);
@@ -187,17 +204,50 @@ struct master_listen *master_listen_renew(struct master_listen *old, const struc
     return ml;
 }
 
-struct master_listen *master_listen_new(const struct conf *conf, char **why)
+static struct place *find_place(struct master_listen *ml, const union address *address)
 {
-    return master_listen_renew(NULL, conf, why);
+    for (size_t i = 0; i < ml->n; i++)
+        if (is_same_address(&ml->places[i].address, address))
+            return &ml->places[i];
+    ml->places = xreallocarray(ml->places, ml->n + 1, sizeof(*ml->places));
+    struct place *p = &ml->places[ml->n++];
+    *p = (struct place){.address = *address};
+    return p;
+}
+
+struct master_listen *master_listen_inherit(const int *fds, size_t n)
+{
+    struct master_listen *ml = xcalloc(1, sizeof(*ml));
+    for (size_t i = 0; i < n; i++) {
+        union address address = {0};
+        socklen_t len = sizeof(address);
+        if (getsockname(fds[i], &address.any, &len) == 0)
+            add_fd(find_place(ml, &address), fds[i]);
+    }
+    return ml;
+}
+
+/* Linux lets sockets share a port only when they have the same owner: those that a reload adds are
+ * made by the user we become. */
+static bool give(const struct place *p, uid_t uid, gid_t gid)
+{
+    bool is_given = !is_unix(p) || lchown(p->address.un.sun_path, uid, gid) == 0;
+    for (size_t i = 0; i < p->n; i++)
+        is_given = fchown(p->fds[i], uid, (gid_t)-1) == 0 && is_given;
+    return is_given;
+}
+
+void master_listen_give(const struct master_listen *ml, int uid, int gid)
+{
+    for (size_t i = 0; i < ml->n && geteuid() == 0; i++)
+        if (!give(&ml->places[i], (uid_t)uid, (gid_t)gid))
+            log_warn("a listening socket stays root's: %s", strerror(errno));
 }
 
 static void remove_file(const struct place *p)
 {
-    union address addr;
-    socklen_t len = sizeof(addr);
-    if (p->is_unix && p->n > 0 && getsockname(p->fds[0], &addr.any, &len) == 0)
-        unlink(addr.un.sun_path);
+    if (is_unix(p) && p->n > 0)
+        unlink(p->address.un.sun_path);
 }
 
 void master_listen_free(struct master_listen **listen, int remove_files)
@@ -211,7 +261,6 @@ void master_listen_free(struct master_listen **listen, int remove_files)
         for (size_t k = 0; k < p->n; k++)
             close(p->fds[k]);
         free(p->fds);
-        free(p->text);
     }
     free(ml->places);
     free(ml);
@@ -233,7 +282,7 @@ size_t master_listen_share(const struct master_listen *ml, uint32_t index, uint3
         const struct place *p = &ml->places[i];
         /* After a reload to fewer workers, the sockets beyond go to those that are left. */
         for (size_t k = 0; k < p->n; k++)
-            if (p->is_unix || k % workers == index)
+            if (is_unix(p) || k % workers == index)
                 fds[n++] = p->fds[k];
     }
     return n;

@@ -11,15 +11,19 @@
 
 struct master_listen;
 
-/* Opens what the configuration names. NULL on failure, and *why says what failed, with the address
- * and port; the caller frees it. */
-struct master_listen *master_listen_new(const struct conf *conf, char **why);
-/* Closes the descriptors; removes Unix sockets' files when asked. */
-void master_listen_free(struct master_listen **listen, int remove_files);
-/* For another configuration: addresses that stay keep their sockets. NULL as above, and the old set
- * is as it was; on success the old set is empty and must be freed. */
+/* Opens what the configuration names. Addresses that the old set has (NULL: there is none) keep
+ * their sockets. NULL on failure, and *why says what failed, with the address and port; the caller
+ * frees it, and the old set is as it was. On success the old set is empty of what stays and must be
+ * freed. */
 struct master_listen *master_listen_renew(struct master_listen *old, const struct conf *conf,
                                           char **why);
+/* A set of sockets that another master opened: ours from now on. */
+struct master_listen *master_listen_inherit(const int *fds, size_t n);
+/* As root: gives the sockets to the user we are going to be, and their files also to the group; -1
+ * leaves the one or the other. */
+void master_listen_give(const struct master_listen *listen, int uid, int gid);
+/* Closes the descriptors; removes Unix sockets' files when asked. */
+void master_listen_free(struct master_listen **listen, int remove_files);
 
 /* The descriptors that worker `index` of `workers` shall serve. Returns how many were written to
  * fds, which has room for master_listen_count. */

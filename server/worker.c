@@ -12,7 +12,6 @@
 
 #include "common/alloc.h"
 #include "common/clock.h"
-#include "common/daemon.h"
 #include "common/log.h"
 #include "server/access_log.h"
 #include "server/endpoints.h"
@@ -71,22 +70,35 @@ static void on_drain_end(evutil_socket_t fd, short what, void *arg)
     event_add(w->drain_end, &tv);
 }
 
-static void drain(struct worker *w)
+/* Others serve from now on: finish what there is, however long it takes. */
+static void retire(struct worker *w)
 {
     if (w->is_draining)
         return;
     w->is_draining = true;
-    uint32_t ms = w->in.conf->drain_timeout_ms;
-    struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
     listeners_free(&w->listeners);
     clients_drain(w->clients);
-    event_add(w->drain_end, &tv);
     leave_when_empty(w);
+}
+
+/* The same, with a limit. */
+static void drain(struct worker *w)
+{
+    uint32_t ms = w->in.conf->drain_timeout_ms;
+    struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+    if (!evtimer_pending(w->drain_end, NULL))
+        event_add(w->drain_end, &tv);
+    retire(w);
 }
 
 static void on_stop(evutil_socket_t sig, short what, void *arg)
 {
     drain(arg);
+}
+
+static void on_retire(evutil_socket_t sig, short what, void *arg)
+{
+    retire(arg);
 }
 
 static void on_reopen(evutil_socket_t sig, short what, void *arg)
@@ -130,7 +142,7 @@ static void watch_signals(struct worker *w)
     static const struct {
         int sig;
         event_callback_fn fn;
-    } rows[] = {{SIGTERM, on_stop}, {SIGQUIT, on_stop}, {SIGUSR1, on_reopen}};
+    } rows[] = {{SIGTERM, on_stop}, {SIGQUIT, on_retire}, {SIGUSR1, on_reopen}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         w->signals[i] = evsignal_new(w->base, rows[i].sig, rows[i].fn, w);
         event_add(w->signals[i], NULL);
@@ -138,6 +150,7 @@ static void watch_signals(struct worker *w)
     /* A terminal's Ctrl-C reaches the whole group: the master tells us when to go. */
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -201,6 +214,16 @@ static void init(struct worker *w)
     on_tick(-1, 0, w);
 }
 
+/* Signals that came since the fork are taken now; and the master hears that we serve. */
+static void begin(struct worker *w)
+{
+    struct inherit_ready word = {.slot = w->in.slot, .pid = getpid()};
+    sigprocmask(SIG_SETMASK, w->in.signal_mask, NULL);
+    if (write(w->in.ready_fd, &word, sizeof(word)) != (ssize_t)sizeof(word))
+        log_warn("the master does not hear us: %s", strerror(errno));
+    close(w->in.ready_fd);
+}
+
 static void deinit(struct worker *w)
 {
     event_free(w->drain_end);
@@ -227,10 +250,10 @@ int worker_run(const struct inherit *inherit)
 {
     struct worker *w = xcalloc(1, sizeof(*w));
     w->in = *inherit;
-    daemon_drop_root(inherit->uid, inherit->gid);
     if (inherit->pages != NULL && wpages_restrict(inherit->pages, inherit->slot) != 0)
         log_warn("the other workers' pages stay writable: %s", strerror(errno));
     init(w);
+    begin(w);
     int failed = event_base_dispatch(w->base);
     deinit(w);
     free(w);

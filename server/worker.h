@@ -11,8 +11,9 @@
 
 struct worker;
 
-/* Serves until it is told to stop (SIGTERM: drain; the master's end: the same) and returns the exit
- * code of the process. */
+/* Serves until it is told to stop and returns the exit code of the process. SIGTERM, or the
+ * master's end: running requests have server.drainTimeoutMs. SIGQUIT: others have taken over the
+ * listeners, running requests have all the time they need. SIGUSR1: open the logs anew. */
 int worker_run(const struct inherit *inherit);
 
 /* For endpoints. */

@@ -1,0 +1,71 @@
+/* What the parts of the master share: one struct master, made in master.c. Only master*.c include
+ * this. */
+#ifndef WEIR_SERVER_MASTER_STATE_H
+#define WEIR_SERVER_MASTER_STATE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/conf.h"
+#include "common/daemon.h"
+#include "common/ledger.h"
+#include "common/wpages.h"
+#include "server/master_listen.h"
+
+enum master_phase {
+    MASTER_STARTING, /* no worker serves yet */
+    MASTER_SERVING,
+    MASTER_REPLACED, /* another master has taken over: our workers finish their requests */
+    MASTER_STOPPING, /* told to end: running requests have server.drainTimeoutMs */
+};
+
+struct child {
+    pid_t pid;           /* 0 = none */
+    uint32_t index;      /* which worker of its generation */
+    uint32_t generation; /* of the configuration */
+    uint64_t started_at;
+    bool is_ready; /* it serves */
+};
+
+/* Another weir master: the one that is to follow us, or the one that we follow. */
+struct other_master {
+    pid_t pid; /* 0 = there is none */
+    int link;  /* socket to it; its end of file tells that the other has gone. -1 = it has */
+};
+
+struct master {
+    struct conf *conf;
+    const struct daemon_options *options;
+    struct master_listen *listen; /* NULL once we stop or are replaced */
+    struct wpages *pages;         /* NULL: serving without statistics */
+    struct ledger *ledger;
+    bool owns_names; /* of pages and ledger: ours to remove at the end */
+    uint64_t started_at;
+    enum master_phase phase;
+    int exit_code;
+
+    uint32_t generation;
+    bool is_generation_ready; /* all its workers have served: older ones are told to leave */
+    bool wants_reload;        /* one waits until older workers have left */
+    struct child *children;   /* by slot of the workers' pages */
+    uint32_t n_slots;
+    uint64_t respawn_at; /* 0 = nobody is missing, or not yet looked */
+    uint32_t respawn_ms;
+    uint64_t kill_at; /* while stopping */
+
+    struct other_master heir;
+    uint64_t heir_due_at; /* until when it must be ready; 0 = it is */
+    int heir_words;       /* its standard error; -1 = it writes to ours */
+    struct other_master elder;
+    int pid_file; /* inherited from the elder, -1 = none */
+
+    int life[2];  /* pipe: its write end closes when the master dies */
+    int ready[2]; /* pipe: workers tell that they serve (struct inherit_ready) */
+    int signal_fd;
+    int uid, gid;
+    sigset_t signals, old_mask;
+};
+
+#endif

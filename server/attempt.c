@@ -304,8 +304,6 @@ static void on_data(void *arg, const char *data, size_t len)
     if (a->phase == PHASE_STREAM) {
         if (sse_feed(a->sse, data, len) == SSE_TOO_LARGE)
             settle(a, OUTCOME_STREAM_MALFORMED);
-        if (a->phase == PHASE_STREAM)
-            a->events->fed(a->arg);
         return;
     }
     a->last_sign_at = clock_boot_ns();
@@ -341,7 +339,14 @@ static void on_done(void *arg, enum transfer_end end, const char *detail)
     }
 }
 
-static const struct transfer_events transfer_events = {on_head, on_data, on_done};
+static void on_fed(void *arg)
+{
+    struct attempt *a = arg;
+    if (a->phase == PHASE_STREAM)
+        a->events->fed(a->arg);
+}
+
+static const struct transfer_events transfer_events = {on_head, on_data, on_fed, on_done};
 
 /* ---- the clock ----------------------------------------------------------------------------- */
 

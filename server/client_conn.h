@@ -1,6 +1,6 @@
 /* The inside of a client's connection, for the files that make it up and for nobody else:
  * client_http.c (its life and clock), client_input.c (bytes to requests), client_request.c (what a
- * head asks for), client_write.c (answers). */
+ * head asks for), client_write.c (answers), client_out.c (their bytes). */
 #ifndef WEIR_SERVER_CLIENT_CONN_H
 #define WEIR_SERVER_CLIENT_CONN_H
 
@@ -14,6 +14,7 @@
 #include "server/client_http.h"
 
 #define CLIENT_READ_BYTES (64u << 10) /* of a recv: the worker's shared buffer */
+#define CLIENT_OUT_BYTES  (64u << 10) /* collected for a send; a chunk's size has four digits */
 
 enum client_state {
     CLIENT_HEAD,   /* waits for a request's head */
@@ -51,6 +52,15 @@ struct client {
     LIST_ENTRY(client) link;
 };
 
+/* Output that is being collected, of one client at a time. */
+struct client_outbox {
+    struct client *client; /* NULL: empty */
+    size_t len;
+    bool is_in_chunk; /* one that began at chunk_at is still open */
+    size_t chunk_at;
+    char data[CLIENT_OUT_BYTES];
+};
+
 struct clients {
     struct clients_setup setup;
     LIST_HEAD(, client) all;
@@ -59,6 +69,7 @@ struct clients {
     uint64_t id_seed[2];
     char date[64]; /* of the Date header, for date_second */
     time_t date_second;
+    struct client_outbox outbox;
     char buffer[CLIENT_READ_BYTES];
 };
 
@@ -85,9 +96,18 @@ void client_serve(struct client *c);
 /* The request's own id (req may be NULL), or a new one. */
 void client_take_request_id(struct client *c, const struct http1_request *req);
 
-/* client_write.c: to the socket, or to the queue behind it. */
-void client_send(struct client *c, const struct iovec *pieces, int n);
+/* client_out.c: what is put goes out with the next flush, at the latest when another client puts.
+ */
+void client_put(struct client *c, const void *data, size_t len);
+/* The same as a chunk of the body; chunks that go out together become one. At most eight pieces. */
+void client_put_chunk(struct client *c, const struct iovec *pieces, int n);
+void client_flush(struct client *c);
+void client_discard(struct client *c);
+/* Bytes put that the socket has not taken. */
+size_t client_queued(const struct client *c);
 void client_on_writable(evutil_socket_t fd, short what, void *client);
+
+/* client_write.c: answers. */
 /* An error with extra headers; NULL = none. */
 void client_answer_error_with(struct client *c, enum answer_error error, const char *headers,
                               const char *message);

@@ -60,6 +60,7 @@ void client_drop(struct client *c)
     if (c->state == CLIENT_DEAD)
         return;
     c->state = CLIENT_DEAD;
+    client_discard(c);
     if (c->exchange != NULL) {
         struct exchange *x = c->exchange;
         c->exchange = NULL;

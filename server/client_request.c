@@ -163,7 +163,7 @@ void client_serve(struct client *c)
 
 static void begin_body(struct client *c, const struct http1_request *req)
 {
-    static const struct iovec go_ahead = {(char *)"HTTP/1.1 100 Continue\r\n\r\n", 25};
+    static const char go_ahead[] = "HTTP/1.1 100 Continue\r\n\r\n";
     c->framing = req->framing;
     c->body_expected = req->framing == HTTP1_LENGTH ? req->content_length : 0;
     http1_chunked_init(&c->chunked);
@@ -178,8 +178,10 @@ static void begin_body(struct client *c, const struct http1_request *req)
     buf_reserve(&c->body,
                 c->body_expected < BODY_FIRST_BYTES ? c->body_expected + 1 : BODY_FIRST_BYTES);
     client_set_timer_ms(c, c->owner->setup.conf->client_body_timeout_ms);
-    if (req->expect_continue)
-        client_send(c, &go_ahead, 1);
+    if (req->expect_continue) {
+        client_put(c, go_ahead, sizeof(go_ahead) - 1);
+        client_flush(c);
+    }
 }
 
 static void refuse_head(struct client *c, enum http1_error error, const char *why)

@@ -1,76 +1,13 @@
-/* Answers with HTTP's framing. Writes go straight to the socket; what it does not take waits in an
- * evbuffer. See client_conn.h. */
+/* Answers with HTTP's framing. See client_conn.h. */
 #include "server/client_conn.h"
 
-#include <errno.h>
-#include <event2/buffer.h>
-#include <event2/event.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "common/clock.h"
 #include "server/access_log.h"
 #include "server/turn.h"
-
-#define WRITE_PIECES_MAX 8
-
-static void queue_rest(struct client *c, const struct iovec *pieces, int n, size_t sent)
-{
-    if (c->out == NULL)
-        c->out = evbuffer_new();
-    for (int i = 0; i < n; i++) {
-        size_t skip = sent < pieces[i].iov_len ? sent : pieces[i].iov_len;
-        sent -= skip;
-        if (pieces[i].iov_len > skip)
-            evbuffer_add(c->out, (const char *)pieces[i].iov_base + skip, pieces[i].iov_len - skip);
-    }
-    event_add(&c->on_write, NULL);
-}
-
-void client_send(struct client *c, const struct iovec *pieces, int n)
-{
-    size_t total = 0;
-    for (int i = 0; i < n; i++)
-        total += pieces[i].iov_len;
-    if (c->is_broken || c->state == CLIENT_DEAD || total == 0)
-        return;
-    ssize_t sent = 0;
-    if (c->out == NULL) {
-        struct msghdr msg = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)n};
-        sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            c->is_broken = true; /* the read event will tell the rest */
-            return;
-        }
-        if (sent < 0)
-            sent = 0;
-    }
-    if ((size_t)sent < total)
-        queue_rest(c, pieces, n, (size_t)sent);
-}
-
-void client_on_writable(evutil_socket_t fd, short what, void *arg)
-{
-    struct client *c = arg;
-    int n = evbuffer_write(c->out, c->fd);
-    if (n < 0 && errno != EAGAIN && errno != EINTR) {
-        client_drop(c);
-        return;
-    }
-    size_t left = evbuffer_get_length(c->out);
-    if (left > 0) {
-        event_add(&c->on_write, NULL);
-    } else {
-        evbuffer_free(c->out);
-        c->out = NULL;
-        if (c->state == CLIENT_LINGER)
-            shutdown(c->fd, SHUT_WR);
-    }
-    if (left < EXCHANGE_QUEUED_LOW && c->exchange != NULL)
-        exchange_client_drained(c->exchange);
-}
 
 static const char *http_date(struct clients *owner)
 {
@@ -106,8 +43,7 @@ static void send_head(void *client, int status, const char *headers, size_t head
         buf_puts(&head, "Connection: keep-alive\r\n");
     buf_put(&head, headers, headers_len);
     buf_puts(&head, "\r\n");
-    const struct iovec piece = {head.data, head.len};
-    client_send(c, &piece, 1);
+    client_put(c, head.data, head.len);
     buf_free(&head);
 }
 
@@ -116,32 +52,28 @@ static void send_body(void *client, const struct iovec *pieces, int n)
     struct client *c = client;
     if (c->is_head_request)
         return;
-    if (!c->is_chunked_answer) {
-        client_send(c, pieces, n);
+    if (c->is_chunked_answer) {
+        client_put_chunk(c, pieces, n);
         return;
     }
-    struct iovec framed[WRITE_PIECES_MAX];
-    char size[24];
-    size_t total = 0;
-    for (int i = 0; i < n; i++) {
-        framed[i + 1] = pieces[i];
-        total += pieces[i].iov_len;
-    }
-    framed[0] = (struct iovec){size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", total)};
-    framed[n + 1] = (struct iovec){(char *)"\r\n", 2};
-    if (total > 0) /* an empty chunk would end the body */
-        client_send(c, framed, n + 2);
+    for (int i = 0; i < n; i++)
+        client_put(c, pieces[i].iov_base, pieces[i].iov_len);
+}
+
+static void flush(void *client)
+{
+    client_flush(client);
 }
 
 static void end_answer(void *client)
 {
     struct client *c = client;
-    static const struct iovec last_chunk = {(char *)"0\r\n\r\n", 5};
     c->exchange = NULL;
     if (c->state == CLIENT_DEAD)
         return;
     if (c->is_chunked_answer)
-        client_send(c, &last_chunk, 1);
+        client_put(c, "0\r\n\r\n", 5);
+    client_flush(c);
     if (!c->keep_alive || c->owner->is_draining) {
         client_linger(c);
         return;
@@ -153,8 +85,7 @@ static void end_answer(void *client)
 
 static size_t queued(void *client)
 {
-    struct client *c = client;
-    return c->out != NULL ? evbuffer_get_length(c->out) : 0;
+    return client_queued(client);
 }
 
 static void exchange_timer(void *client, uint64_t due_at)
@@ -164,8 +95,8 @@ static void exchange_timer(void *client, uint64_t due_at)
         client_set_timer_at(c, due_at);
 }
 
-static const struct exchange_client exchange_ops = {send_head, send_body, end_answer, queued,
-                                                    exchange_timer};
+static const struct exchange_client exchange_ops = {send_head,  send_body, flush,
+                                                    end_answer, queued,    exchange_timer};
 
 static void answer(struct client *c, int status, const char *content_type, const char *headers,
                    const struct iovec *body, const char *outcome)

@@ -43,8 +43,11 @@ struct exchange_client {
     /* The head: status and extra headers ("Name: value\r\n"..., without framing); length of the
      * body, or -1 for a stream of unknown length. */
     void (*head)(void *client, int status, const char *headers, size_t headers_len, int64_t length);
-    /* A piece of the body: one write. */
+    /* A piece of the body. */
     void (*body)(void *client, const struct iovec *pieces, int n);
+    /* What head and body gave goes out now, in one write, if it has not yet; `end` does the same.
+     */
+    void (*flush)(void *client);
     /* The answer is complete; the exchange is over and frees itself: forget it. */
     void (*end)(void *client);
     /* Bytes that wait for the client to read. */

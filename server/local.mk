@@ -36,6 +36,7 @@ libserver_a_SOURCES = \
 	server/client_conn.h \
 	server/client_http.c server/client_http.h \
 	server/client_input.c \
+	server/client_out.c \
 	server/client_request.c \
 	server/client_write.c \
 	server/endpoints.c server/endpoints.h \

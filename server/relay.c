@@ -5,32 +5,36 @@
 
 #include "server/answer.h"
 
-#define EVENT_FRAME_BYTES 32 /* around an event's data, one line of it */
-
 void relay_init(struct relay *r, const struct exchange_client *ops, void *client)
 {
-    *r = (struct relay){.ops = ops, .client = client, .held = BUF_INIT, .pending = BUF_INIT};
+    *r = (struct relay){.ops = ops, .client = client, .held = BUF_INIT};
 }
 
 void relay_deinit(struct relay *r)
 {
     buf_free(&r->held);
-    buf_free(&r->pending);
 }
 
 void relay_flush(struct relay *r)
 {
-    if (r->pending.len == 0)
-        return;
-    struct iovec piece = {r->pending.data, r->pending.len};
-    r->sent_bytes += r->pending.len;
-    r->ops->body(r->client, &piece, 1);
-    buf_free(&r->pending); /* a stream that waits holds nothing */
+    r->ops->flush(r->client);
+}
+
+static void send_pieces(struct relay *r, const struct iovec *pieces, int n)
+{
+    for (int i = 0; i < n; i++)
+        r->sent_bytes += pieces[i].iov_len;
+    r->ops->body(r->client, pieces, n);
+}
+
+static void send_text(struct relay *r, const char *text, size_t len)
+{
+    const struct iovec piece = {(void *)text, len};
+    send_pieces(r, &piece, 1);
 }
 
 static void put_event(struct buf *out, const struct sse_event *ev)
 {
-    buf_reserve(out, ev->type_len + ev->data_len + EVENT_FRAME_BYTES);
     if (ev->type_len > 0) {
         buf_puts(out, "event: ");
         buf_put(out, ev->type, ev->type_len);
@@ -68,8 +72,9 @@ static void send_head(struct relay *r, const char *headers, size_t len)
 
 void relay_heartbeat(struct relay *r, const char *headers, size_t headers_len)
 {
+    static const char comment[] = ": weir\n\n";
     send_head(r, headers, headers_len);
-    buf_puts(&r->pending, ": weir\n\n");
+    send_text(r, comment, sizeof(comment) - 1);
     relay_flush(r);
 }
 
@@ -77,19 +82,28 @@ void relay_commit(struct relay *r, const char *headers, size_t headers_len)
 {
     send_head(r, headers, headers_len);
     r->is_committed = true;
-    r->pending = r->held;
-    r->held = (struct buf)BUF_INIT;
+    if (r->held.len > 0)
+        send_text(r, r->held.data, r->held.len);
+    buf_free(&r->held);
 }
 
 void relay_event(struct relay *r, const struct sse_event *event)
 {
-    put_event(&r->pending, event);
+    if (event->type_len > 0 || memchr(event->data, '\n', event->data_len) != NULL) {
+        struct buf text = BUF_INIT;
+        put_event(&text, event);
+        send_text(r, text.data, text.len);
+        buf_free(&text);
+        return;
+    }
+    const struct iovec pieces[] = {
+        {(char *)"data: ", 6}, {(void *)event->data, event->data_len}, {(char *)"\n\n", 2}};
+    send_pieces(r, pieces, 3);
 }
 
 void relay_error_json(struct relay *r, const char *json, size_t len)
 {
     relay_event(r, &(struct sse_event){.data = json, .data_len = len});
-    relay_flush(r);
 }
 
 void relay_error(struct relay *r, const char *code, const char *message, size_t len)
@@ -102,6 +116,6 @@ void relay_error(struct relay *r, const char *code, const char *message, size_t 
 
 void relay_done(struct relay *r)
 {
-    buf_puts(&r->pending, "data: [DONE]\n\n");
-    relay_flush(r);
+    static const char done[] = "data: [DONE]\n\n";
+    send_text(r, done, sizeof(done) - 1);
 }

@@ -14,11 +14,10 @@
 struct relay {
     const struct exchange_client *ops;
     void *client;
-    struct buf pending; /* to be written at the end of this piece of input */
-    struct buf held;    /* events before content, ready to send */
-    size_t sent_bytes;  /* of the body */
-    bool is_head_sent;  /* 200 went out, by commit or by a heartbeat */
-    bool is_committed;  /* content went out */
+    struct buf held;   /* events before content, ready to send */
+    size_t sent_bytes; /* of the body */
+    bool is_head_sent; /* 200 went out, by commit or by a heartbeat */
+    bool is_committed; /* content went out */
 };
 
 void relay_init(struct relay *relay, const struct exchange_client *ops, void *client);
@@ -35,8 +34,8 @@ void relay_heartbeat(struct relay *relay, const char *headers, size_t headers_le
 void relay_commit(struct relay *relay, const char *headers, size_t headers_len);
 /* An event, byte for byte in its data; it goes out with the next flush. */
 void relay_event(struct relay *relay, const struct sse_event *event);
-/* Writes all events since the last flush at once. Called at the end of each piece that came from
- * the provider: what arrived together is written together, and nothing is ever delayed. */
+/* Writes all events since the last flush at once. Called at the end of each read that came from the
+ * provider: what arrived together is written together, and nothing is ever delayed. */
 void relay_flush(struct relay *relay);
 /* The closing event after a failure, without [DONE]; the head must be out. */
 void relay_error(struct relay *relay, const char *code, const char *message, size_t len);

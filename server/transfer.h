@@ -45,6 +45,8 @@ const char *transfer_header(const void *headers, const char *name);
 struct transfer_events {
     void (*head)(void *arg, int status, const struct transfer_headers *headers);
     void (*data)(void *arg, const char *data, size_t len);
+    /* The data that came in one read was told. */
+    void (*fed)(void *arg);
     /* The transfer is over and freed after this. `detail`: the client library's words. */
     void (*done)(void *arg, enum transfer_end end, const char *detail);
 };

@@ -229,6 +229,8 @@ static size_t on_data(char *data, size_t size, size_t count, void *arg)
         return t->finish_bytes > TRANSFER_FINISH_BYTES ? 0 : len;
     }
     t->events->data(t->arg, data, len);
+    if (is_listened(t))
+        t->events->fed(t->arg);
     return t->wants_removal ? 0 : len;
 }
 

@@ -264,6 +264,8 @@ static void on_readable(void *user)
         drop_body(t); /* it will not go again */
     t->is_in_feed = true;
     feed(t, buffer, (size_t)n);
+    if (is_listened(t))
+        t->events->fed(t->arg);
     t->is_in_feed = false;
     if (t->is_dead)
         destroy(t);

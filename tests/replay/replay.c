@@ -47,6 +47,7 @@ static struct {
     struct buf headers, body;
     unsigned writes;
     bool is_over;
+    bool has_unflushed; /* output that neither flush nor end has let go */
     size_t queued;
     /* table */
     uint64_t cooldown_until_at[REPLAY_PAIRS];
@@ -74,6 +75,7 @@ void turn_defer(void (*fn)(void *ptr), void *ptr)
 
 static void end_turn(void)
 {
+    ck_assert(!r.has_unflushed);
     for (size_t i = 0; i < r.n_deferred; i++)
         r.deferred[i].fn(r.deferred[i].ptr);
     r.n_deferred = 0;
@@ -182,14 +184,21 @@ static void client_body(void *client, const struct iovec *pieces, int n)
 {
     ck_assert_int_ne(r.status, 0);
     ck_assert(!r.is_over);
-    r.writes++;
     for (int i = 0; i < n; i++)
         buf_put(&r.body, pieces[i].iov_base, pieces[i].iov_len);
+    r.has_unflushed = true;
+}
+
+static void client_flush(void *client)
+{
+    r.writes += r.has_unflushed;
+    r.has_unflushed = false;
 }
 
 static void client_end(void *client)
 {
     ck_assert(!r.is_over);
+    client_flush(client);
     r.is_over = true;
     r.exchange = NULL;
 }
@@ -204,8 +213,8 @@ static void client_timer(void *client, uint64_t due_at)
     r.timer_at = due_at;
 }
 
-static const struct exchange_client client_ops = {client_head, client_body, client_end,
-                                                  client_queued, client_timer};
+static const struct exchange_client client_ops = {client_head, client_body,   client_flush,
+                                                  client_end,  client_queued, client_timer};
 
 /* ---- the world ----------------------------------------------------------------------------- */
 
@@ -406,6 +415,8 @@ void replay_data(const char *text)
 {
     ck_assert_ptr_nonnull(r.transfer);
     r.transfer->events->data(r.transfer->arg, text, strlen(text));
+    if (r.transfer != NULL)
+        r.transfer->events->fed(r.transfer->arg);
     end_turn();
 }
 

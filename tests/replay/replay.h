@@ -51,7 +51,7 @@ bool replay_is_paused(void);
 int replay_status(void); /* 0 = no head yet */
 const char *replay_headers(void);
 const char *replay_body(void); /* all of it so far */
-unsigned replay_writes(void);  /* pieces of the body that were written */
+unsigned replay_writes(void);  /* how often some of it was flushed */
 bool replay_is_over(void);
 void replay_client_leaves(void);
 void replay_client_queues(size_t bytes); /* pretends that so much waits for the client to read */

@@ -8,6 +8,15 @@
 #include "common/clock.h"
 #include "server/classify.h"
 
+/* A pair's quota: the numbers that its headers told last, what trackerd was told last and when, and
+ * a change since then that it is still to be told. */
+struct told_quota {
+    bool is_told, has_late;
+    int64_t seen_requests, seen_tokens;
+    struct evwire_event last, late;
+    uint64_t last_at;
+};
+
 struct account {
     const struct conf *conf;
     struct tableview *view;
@@ -17,6 +26,8 @@ struct account {
     uint32_t no_chain;
     struct wpages_pair **pairs; /* of each configured pair in our slot; NULL = none */
     struct wpages_pair nobody;  /* takes the counts of a pair without a place */
+    struct told_quota *quotas;  /* of each configured pair */
+    uint32_t n_late;            /* of them with a change that waits */
 };
 
 static void find_chains(struct account *a, const struct wpages *pages)
@@ -37,6 +48,7 @@ struct account *account_new(const struct conf *conf, struct wpages *pages, uint3
     a->view = view;
     a->report = report;
     a->pairs = xcalloc(conf->n_pairs, sizeof(*a->pairs));
+    a->quotas = xcalloc(conf->n_pairs, sizeof(*a->quotas));
     for (uint32_t i = 0; i < conf->n_pairs; i++) {
         if (pages != NULL)
             a->pairs[i] =
@@ -50,6 +62,7 @@ struct account *account_new(const struct conf *conf, struct wpages *pages, uint3
 void account_free(struct account **account)
 {
     free((*account)->pairs);
+    free((*account)->quotas);
     free((*account)->chains);
     free(*account);
     *account = NULL;
@@ -136,16 +149,80 @@ static uint64_t reset_at(uint64_t ended_at, uint64_t reset_ms)
     return reset_ms != 0 ? ended_at + reset_ms * CLOCK_NS_PER_MS : 0;
 }
 
+static bool is_used_up(const struct limits_quota *quota)
+{
+    return quota->remaining_requests == 0 || quota->remaining_tokens == 0;
+}
+
+/* Notes the numbers; has one of them come down to 0 with them? */
+static bool see_quota(struct told_quota *told, const struct limits_quota *quota)
+{
+    bool has_reached_0 = (quota->remaining_requests == 0 && told->seen_requests != 0) ||
+                         (quota->remaining_tokens == 0 && told->seen_tokens != 0);
+    told->seen_requests = quota->remaining_requests;
+    told->seen_tokens = quota->remaining_tokens;
+    return has_reached_0 || !told->is_told;
+}
+
+static bool is_due(const struct told_quota *told, uint64_t now_at)
+{
+    return now_at >= told->last_at + ACCOUNT_QUOTA_EVERY_MS * CLOCK_NS_PER_MS;
+}
+
+static bool differs(const struct evwire_event *a, const struct evwire_event *b)
+{
+    return a->remaining_requests != b->remaining_requests ||
+           a->remaining_tokens != b->remaining_tokens;
+}
+
+static void set_late(struct account *a, struct told_quota *told, const struct evwire_event *event)
+{
+    a->n_late -= told->has_late;
+    told->has_late = event != NULL;
+    a->n_late += told->has_late;
+    if (event != NULL)
+        told->late = *event;
+}
+
+static uint64_t tell_quota(struct account *a, struct told_quota *told,
+                           const struct evwire_event *event, uint64_t now_at)
+{
+    uint64_t seq = post(a, event);
+    told->is_told = true;
+    told->last = *event;
+    told->last_at = now_at;
+    set_late(a, told, NULL);
+    return seq;
+}
+
+/* Told at once is what reached 0; all else once in a while, and then only a change, or a 0 that is
+ * still there: its reset may be a new one. Returns what the request's end should wait for: others
+ * must pass by a pair that is used up, but what else remains is only for those who look. */
 static uint64_t post_quota(struct account *a, const struct account_result *r)
 {
-    if (!r->quota.is_known)
+    const struct limits_quota *quota = &r->quota;
+    struct told_quota *told = &a->quotas[r->pair];
+    if (!quota->is_known)
         return 0;
     struct evwire_event event = event_of(a, r, EV_QUOTA);
-    event.remaining_requests = r->quota.remaining_requests;
-    event.remaining_tokens = r->quota.remaining_tokens;
-    event.reset_requests_at = reset_at(r->ended_at, r->quota.reset_requests_ms);
-    event.reset_tokens_at = reset_at(r->ended_at, r->quota.reset_tokens_ms);
-    return post(a, &event);
+    event.remaining_requests = quota->remaining_requests;
+    event.remaining_tokens = quota->remaining_tokens;
+    event.reset_requests_at = reset_at(r->ended_at, quota->reset_requests_ms);
+    event.reset_tokens_at = reset_at(r->ended_at, quota->reset_tokens_ms);
+    bool is_news = differs(&event, &told->last) || is_used_up(quota);
+    if (see_quota(told, quota) || (is_news && is_due(told, r->ended_at))) {
+        uint64_t seq = tell_quota(a, told, &event, r->ended_at);
+        return is_used_up(quota) ? seq : 0;
+    }
+    set_late(a, told, is_news ? &event : NULL);
+    return 0;
+}
+
+void account_tell_late(struct account *a, uint64_t now_at)
+{
+    for (uint32_t i = 0; a->n_late > 0 && i < a->conf->n_pairs; i++)
+        if (a->quotas[i].has_late && is_due(&a->quotas[i], now_at))
+            tell_quota(a, &a->quotas[i], &a->quotas[i].late, now_at);
 }
 
 uint64_t account_ended(struct account *a, const struct account_result *r)

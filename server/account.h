@@ -15,6 +15,9 @@
 #include "server/report.h"
 #include "server/tableview.h"
 
+/* How often a worker tells trackerd of a pair's remaining quota while none of it is used up. */
+#define ACCOUNT_QUOTA_EVERY_MS 100
+
 struct account;
 
 /* pages may be NULL (no statistics then); `page` is our slot in them, or a stand-in. Nothing is
@@ -35,8 +38,11 @@ struct account_result {
 };
 
 void account_started(struct account *account, uint32_t pair);
-/* Returns the number of the last event posted for it, 0 when none was needed. */
+/* Returns the number of the last event posted for it that the request's end should wait for, 0 when
+ * there is none. */
 uint64_t account_ended(struct account *account, const struct account_result *result);
+/* Tells trackerd of quotas that changed too soon after they were told; call it now and then. */
+void account_tell_late(struct account *account, uint64_t now_at);
 
 /* Manual limits that are used up rest the pair until their windows end, for all workers. Returns
  * for how many ms, 0 = none is. */

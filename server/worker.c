@@ -19,7 +19,7 @@
 #include "server/turn.h"
 
 #define QUEUE_MS      20   /* how soon a queued request sees that a pair became available */
-#define TICK_MS       200  /* heartbeat, look for a new table, end of a drain */
+#define TICK_MS       200  /* heartbeat, look for a new table, late quotas, end of a drain */
 #define DRAIN_LAST_MS 1000 /* for error events to reach their clients after the drain time */
 
 struct worker {
@@ -120,8 +120,10 @@ static void on_master_gone(evutil_socket_t fd, short what, void *arg)
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct worker *w = arg;
-    wcounter_set(&w->env.slot->heartbeat_at, clock_boot_ns());
+    uint64_t now_at = clock_boot_ns();
+    wcounter_set(&w->env.slot->heartbeat_at, now_at);
     tableview_refresh(w->env.view);
+    account_tell_late(w->env.account, now_at);
     leave_when_empty(w);
 }
 

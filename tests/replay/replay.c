@@ -304,8 +304,18 @@ struct conf *replay_conf(void)
     return r.conf;
 }
 
+static void forget_answer(void)
+{
+    r.is_over = false;
+    r.status = 0;
+    buf_clear(&r.headers);
+    buf_clear(&r.body);
+}
+
 void replay_chat(const char *body)
 {
+    ck_assert_ptr_null(r.exchange); /* one at a time */
+    forget_answer();
     struct exchange_request request = {
         .kind = CHAT_MESSAGES,
         .endpoint = "/chat/completions",
@@ -384,6 +394,11 @@ void replay_drain(void)
 {
     exchange_drain(r.exchange);
     end_turn();
+}
+
+void replay_tick(void)
+{
+    account_tell_late(r.account, clock_boot_ns());
 }
 
 /* ---- the provider -------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@ void replay_begin(void);
 void replay_end(void);
 struct conf *replay_conf(void);
 
-/* Starts a chat; the replay owns it. */
+/* Starts a chat; the replay owns it. One before it must be over; its answer is forgotten. */
 void replay_chat(const char *body);
 void replay_explain(void); /* the chats from now on ask for their trail */
 void replay_chat_stream(void);
@@ -35,6 +35,9 @@ void replay_drain(void);
 
 /* Lets time pass; timers fire on the way, each at its instant. */
 void replay_pass_ms(uint64_t ms);
+
+/* The worker's tick: what was put off is told. */
+void replay_tick(void);
 
 /* The provider's side, of the transfer that runs now. */
 bool replay_is_sending(void);

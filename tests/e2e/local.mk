@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	tests/e2e/test_core.py \
 	tests/e2e/test_curl.py \
 	tests/e2e/test_daemons.py \
+	tests/e2e/test_dialects.py \
 	tests/e2e/test_endpoints.py \
 	tests/e2e/test_errors.py \
 	tests/e2e/test_framing.py \

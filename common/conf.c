@@ -63,6 +63,17 @@ static uint32_t count_cpus(void)
     return n < 1 ? 1 : n > CONF_WORKERS_MAX ? CONF_WORKERS_MAX : (uint32_t)n;
 }
 
+static void warn_of_readers(int fd, const char *path, struct buf *messages)
+{
+    struct stat st;
+    if (fstat(fd, &st) == 0 && (st.st_mode & S_IROTH) != 0)
+        buf_printf(
+            messages,
+            "%s:1:1: warning: everybody may read this file, and it holds keys: chmod 0640, or "
+            "write ${VARIABLE} for them\n",
+            path);
+}
+
 static int load(struct conf_source *source, struct conf **out, struct buf *messages)
 {
     struct buf text = BUF_INIT;
@@ -71,12 +82,14 @@ static int load(struct conf_source *source, struct conf **out, struct buf *messa
     if (fd < 0)
         return -1;
     int rc = read_all(fd, source->path, &text, messages);
-    close(fd);
     source->text = text.data;
     source->len = text.len;
     source->n_cpus = count_cpus();
     if (rc == 0)
         rc = conf_parse(source, out, messages);
+    if (rc == 0 && (*out)->has_literal_keys)
+        warn_of_readers(fd, source->path, messages);
+    close(fd);
     buf_free(&text);
     return rc;
 }

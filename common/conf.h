@@ -61,6 +61,7 @@ struct conf {
     uint16_t port;
     char **api_keys;
     uint32_t n_api_keys;
+    bool has_literal_keys; /* of clients or providers: spelt in the file, not in the environment */
     uint32_t default_chain; /* index into chains */
     enum log_level log_level;
     enum delivery delivery;

@@ -37,6 +37,14 @@ static bool put_variable(struct conf_reader *reader, const struct conf_field *fi
     return is_set;
 }
 
+static bool is_literal(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if (env_name_length(text) > 0)
+            return false;
+    return true;
+}
+
 /* Appends the text with its variables in place. False when one is missing; every missing one has
  * been named then. */
 static bool put_expanded(struct conf_reader *reader, const struct conf_field *field,
@@ -75,6 +83,8 @@ static const char *expanded_fault(const struct conf_key *key, struct buf *text)
 void conf_read_secret(struct conf_reader *reader, const struct conf_field *field)
 {
     char *text = conf_take_string(reader, field);
+    if (text != NULL && is_literal(text))
+        reader->conf->has_literal_keys = true;
     if (text == NULL || reader->source->lookup_env == NULL) {
         *(char **)conf_field_target(field) = text;
         return;

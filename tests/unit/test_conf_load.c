@@ -34,6 +34,7 @@ static void write_file(const char *text, size_t len)
     ck_assert_ptr_nonnull(f);
     ck_assert_uint_eq(fwrite(text, 1, len, f), len);
     ck_assert_int_eq(fclose(f), 0);
+    ck_assert_int_eq(chmod(path, 0640), 0);
 }
 
 static void expect_refusal(const char *expected)
@@ -65,6 +66,46 @@ START_TEST(a_good_file_loads)
     buf_free(&messages);
     free(text);
     remove_dir();
+}
+END_TEST
+
+/* Everybody may read it: with keys spelt in it that is worth a word. */
+START_TEST(a_readable_file_with_keys_is_warned_about)
+{
+    static const struct {
+        const char *text;
+        mode_t mode;
+        bool is_warned_about;
+    } rows[] = {
+        {"settings: {apiKeys: [k], defaultChain: c}\n", 0644, true},
+        {"settings: {apiKeys: [k], defaultChain: c}\n", 0640, false},
+        {"settings: {apiKeys: ['${WEIR_TEST_REAL}'], defaultChain: c}\n", 0644, false},
+        {"settings: {apiKeys: ['${WEIR_TEST_REAL}', k], defaultChain: c}\n", 0604, true},
+    };
+    setenv("WEIR_TEST_REAL", "x", 1);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *text =
+            xasprintf("%sproviders: [{id: p, name: P, type: groq, apiKey: '${WEIR_TEST_REAL}'"
+                      "}]\nchains: [{name: c, entries: [{provider: p, model: m}]}]\n",
+                      rows[i].text);
+        struct conf *conf = NULL;
+        struct buf messages = BUF_INIT;
+        make_dir();
+        write_file(text, strlen(text));
+        ck_assert_int_eq(chmod(path, rows[i].mode), 0);
+        ck_assert_int_eq(conf_load(path, &conf, &messages), 0);
+        ck_assert_int_eq(strstr(buf_cstr(&messages), "everybody may read") != NULL,
+                         rows[i].is_warned_about);
+        conf_free(&conf);
+        buf_clear(&messages);
+        ck_assert_int_eq(conf_load_without_secrets(path, &conf, &messages), 0);
+        ck_assert_int_eq(messages.len > 0, rows[i].is_warned_about);
+        conf_free(&conf);
+        buf_free(&messages);
+        free(text);
+        remove_dir();
+    }
+    unsetenv("WEIR_TEST_REAL");
 }
 END_TEST
 
@@ -153,6 +194,7 @@ START_TEST(a_large_file_is_refused)
 }
 END_TEST
 
-UNIT_MAIN("conf_load", a_good_file_loads, the_environment_is_asked, a_file_must_be_there,
-          a_file_must_be_readable, a_folder_is_no_file, a_pipe_is_no_file,
-          an_empty_file_is_told_from_a_missing_one, a_large_file_is_refused)
+UNIT_MAIN("conf_load", a_good_file_loads, a_readable_file_with_keys_is_warned_about,
+          the_environment_is_asked, a_file_must_be_there, a_file_must_be_readable,
+          a_folder_is_no_file, a_pipe_is_no_file, an_empty_file_is_told_from_a_missing_one,
+          a_large_file_is_refused)

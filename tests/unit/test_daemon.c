@@ -158,6 +158,7 @@ static void write_conf(const char *path, const char *text)
     ck_assert_ptr_nonnull(f);
     fputs(text, f);
     ck_assert_int_eq(fclose(f), 0);
+    ck_assert_int_eq(chmod(path, 0600), 0);
 }
 
 static const char conf_text[] = "settings: {apiKeys: [\"${WEIR_TEST_UNSET}\"], defaultChain: c}\n"

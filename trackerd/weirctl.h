@@ -38,6 +38,9 @@ extern const struct weirctl_command weirctl_commands[];
 /* Prints `weirctl: ` and the message to standard error; returns code. */
 int weirctl_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* How a command went: a JSON object, or for people the text when it is done. */
+void weirctl_print_result(const struct weirctl *ctl, bool is_done, uint32_t rows, const char *text);
+
 /* A number of seconds above 0. */
 bool weirctl_parse_seconds(const char *text, double *out);
 /* The configured pair that somebody probably meant; in a static buffer. */
@@ -51,10 +54,18 @@ void weirctl_catch_interrupt(void);
 /* Until then, or until interrupted. */
 void weirctl_wait(double seconds);
 
-/* ---- the commands: weirctl_view.c, weirctl_events.c; the rest is in weirctl_cmds.c ---- */
+/* ---- weirctl_weir.c: what is asked of weir itself, by signals to its master ---- */
+
+/* Lets weir, if it runs, read its configuration again, and waits until it serves with it. An exit
+ * code; what went wrong has been said. */
+int weirctl_reload_weir(const struct conf *conf);
+
+/* ---- the commands: weirctl_view.c, weirctl_events.c, weirctl_weir.c; the rest is in
+ * weirctl_cmds.c ---- */
 int weirctl_run_status(struct weirctl *ctl);
 int weirctl_run_top(struct weirctl *ctl);
 int weirctl_run_events(struct weirctl *ctl);
+int weirctl_run_upgrade(struct weirctl *ctl);
 
 /* ---- weirctl_link.c: the line to trackerd ---- */
 

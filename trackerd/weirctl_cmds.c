@@ -5,15 +5,28 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "common/wpages.h"
 #include "trackerd/weirctl.h"
+
+void weirctl_print_result(const struct weirctl *ctl, bool is_done, uint32_t rows, const char *text)
+{
+    if (ctl->as_json) {
+        json_object *o = json_object_new_object();
+        json_object_object_add(o, "status", json_object_new_string(is_done ? "done" : "refused"));
+        json_object_object_add(o, "rows", json_object_new_int64(rows));
+        json_object_object_add(o, "message", json_object_new_string(text));
+        puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+                                                   JSON_C_TO_STRING_NOSLASHESCAPE));
+        json_object_put(o);
+    } else if (is_done) {
+        puts(text);
+    }
+}
 
 /* ---- commands to trackerd -------------------------------------------------------------------- */
 
@@ -37,17 +50,7 @@ static int ask(struct weirctl *ctl, const struct evwire_command *command,
 
 static void print_done(const struct weirctl *ctl, const struct evwire_reply *reply)
 {
-    if (ctl->as_json) {
-        json_object *o = json_object_new_object();
-        json_object_object_add(
-            o, "status", json_object_new_string(reply->status == EVST_DONE ? "done" : "refused"));
-        json_object_object_add(o, "rows", json_object_new_int64(reply->count));
-        json_object_object_add(o, "message", json_object_new_string(reply->text));
-        puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
-        json_object_put(o);
-    } else if (reply->status == EVST_DONE) {
-        puts(reply->text);
-    }
+    weirctl_print_result(ctl, reply->status == EVST_DONE, reply->count, reply->text);
 }
 
 /* Sends a command about one pair and tells how it went. */
@@ -113,23 +116,14 @@ static int run_clear(struct weirctl *ctl)
     return ctl->is_all ? ask_about_all(ctl, EVCMD_CLEAR_ALL) : ask_about_pair(ctl, &command);
 }
 
-/* weir reloads on SIGHUP to its master, which owns the workers' pages. */
-static int reload_weir(const struct conf *conf)
-{
-    struct wpages *pages = wpages_open_reader(conf->tracker_shm);
-    pid_t master = pages != NULL ? wpages_live_master(pages) : 0;
-    wpages_close(&pages);
-    if (master <= 0)
-        return 0; /* nothing to reload */
-    if (kill(master, SIGHUP) == 0)
-        return 0;
-    return weirctl_fail(WEIRCTL_REFUSED, "weir (pid %d): %s", (int)master, strerror(errno));
-}
-
+/* Without a tracker weir reloads all the same; a file that trackerd refuses, weir need not see. */
 static int run_reload(struct weirctl *ctl)
 {
     int code = ask_about_all(ctl, EVCMD_RELOAD);
-    return code == 0 ? reload_weir(ctl->conf) : code;
+    if (code != WEIRCTL_DONE && code != EX_UNAVAILABLE)
+        return code;
+    int weirs_code = weirctl_reload_weir(ctl->conf);
+    return code != WEIRCTL_DONE ? code : weirs_code;
 }
 
 /* ---- check, version -------------------------------------------------------------------------- */
@@ -168,6 +162,8 @@ const struct weirctl_command weirctl_commands[] = {
     {"clear", "PROVIDER MODEL | --all", "end a rest and forget failures", 2, 2, true, true, false,
      run_clear},
     {"reload", "", "read the configuration again", 0, 0, true, false, false, run_reload},
+    {"upgrade", "", "replace the running weir by the installed one", 0, 0, true, false, false,
+     weirctl_run_upgrade},
     {"check", "[--effective]", "check the configuration", 0, 0, false, false, true, run_check},
     {"version", "", "print the version", 0, 0, false, false, false, run_version},
     {NULL, NULL, NULL, 0, 0, false, false, false, NULL},

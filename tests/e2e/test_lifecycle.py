@@ -365,6 +365,35 @@ def test_the_old_weir_dies_while_the_new_one_starts(t):
     new.stop()
 
 
+@case()
+def test_weirctl_reload_and_upgrade(t):
+    """They wait for the answer, and tell it."""
+    _start_for_upgrade(t)
+    code, out, err = t.ctl("reload")
+    eq((code, err), (0, ""), "weirctl reload")
+    eq(_reloads(t), 1, "reloads when weirctl has returned")
+    old = t.weir.pid
+    code, out, err = t.ctl("upgrade")
+    eq((code, err), (0, ""), "weirctl upgrade")
+    new = _upgraded(t, old)
+    eq(out.split(), f"weir upgraded: pid {new.pid} has taken over from pid {old}".split(), "output")
+    eq(t.weir.wait_exit(), 0, "exit code of the old weir")
+    t.weir.was_stopped = True
+    os.unlink(t.binary)
+    code, out, err = t.ctl("--json", "upgrade")
+    eq((code, json.loads(out)["status"]), (1, "refused"), "weirctl upgrade without a binary")
+    assert "log" in err, err
+    # trackerd takes the file, weir cannot: the address is not ours.
+    t.conf["server"]["listen"] = ["127.0.0.1", "192.0.2.1"]
+    t.write_conf()
+    code, out, err = t.ctl("reload")
+    eq(code, 1, f"exit code of a reload that weir refuses ({err!r})")
+    assert "refused" in err, err
+    assert t.stream().is_done
+    new.stop()
+    eq(t.ctl("upgrade")[0], 69, "exit code of weirctl upgrade without weir")
+
+
 # ---- leaving root ----------------------------------------------------------------------------
 
 

@@ -118,6 +118,13 @@ static uint64_t post(struct account *a, const struct evwire_event *event)
     return report_post(a->report, event);
 }
 
+/* In the table, or on its way there. */
+static bool has_something_to_reset(const struct account *a, uint32_t pair)
+{
+    return tableview_wants_reset(a->view, pair) ||
+           report_has_failure(a->report, a->conf->pairs[pair].key_hash);
+}
+
 static uint64_t post_credit(struct account *a, const struct account_result *r)
 {
     static const enum ev_kind kinds[] = {
@@ -128,7 +135,7 @@ static uint64_t post_credit(struct account *a, const struct account_result *r)
     };
     enum outcome_credit credit = outcome_info(r->outcome)->credit;
     bool is_success = credit == CREDIT_STREAM_SUCCESS || credit == CREDIT_ANSWER_SUCCESS;
-    if (credit == CREDIT_NOTHING || (is_success && !tableview_wants_reset(a->view, r->pair)))
+    if (credit == CREDIT_NOTHING || (is_success && !has_something_to_reset(a, r->pair)))
         return 0;
     struct evwire_event event = event_of(a, r, kinds[credit]);
     return post(a, &event);

@@ -8,6 +8,7 @@ libpure_a_SOURCES = \
 	server/choose.c server/choose.h \
 	server/chunk.c server/chunk.h \
 	server/classify.c server/classify.h \
+	server/evqueue.c server/evqueue.h \
 	server/http1.c server/http1.h \
 	server/http1_chunked.c \
 	server/http1_field.c server/http1_field.h \

@@ -11,6 +11,7 @@
 #include "common/alloc.h"
 #include "common/log.h"
 #include "common/unixsock.h"
+#include "server/evqueue.h"
 
 #define RECONNECT_FIRST_MS 50
 #define RECONNECT_LAST_MS  2000
@@ -22,10 +23,11 @@ struct report {
     unsigned retry_ms;
     bool was_told_down; /* the log says so once, not at each try */
 
-    /* Events not yet acknowledged, in order; the first n_sent of them went over this connection. */
-    struct evwire_event queue[REPORT_QUEUE_MAX];
-    uint32_t n, n_sent;
-    uint64_t next_seq, acked_seq, dropped;
+    bool
+        has_answered; /* trackerd, on this connection: until then it may be stopped, or refuse us */
+    struct evqueue queue; /* what it has not acknowledged yet */
+    uint64_t acked_seq;
+    bool was_told_full;
     struct report_waiter *waiters;
 };
 
@@ -52,7 +54,7 @@ static void release_waiters(struct report *r, uint64_t up_to)
 
 bool report_wait(struct report *r, struct report_waiter *waiter)
 {
-    if (r->fd < 0 || waiter->seq <= r->acked_seq)
+    if (!r->has_answered || waiter->seq <= r->acked_seq)
         return false;
     waiter->next = r->waiters;
     r->waiters = waiter;
@@ -92,7 +94,8 @@ static void disconnect(struct report *r)
     r->readable = r->writable = NULL;
     close(r->fd);
     r->fd = -1;
-    r->n_sent = 0;
+    r->has_answered = false;
+    evqueue_rewind(&r->queue);
     if (!r->was_told_down)
         log_fields(
             told_at(r), NULL, 0,
@@ -102,17 +105,36 @@ static void disconnect(struct report *r)
     retry_later(r);
 }
 
-static void forget_acknowledged(struct report *r, uint64_t seq)
+/* trackerd has answered our hello: only now the connection is one. */
+static void welcome(struct report *r)
 {
-    uint32_t done = 0;
-    while (done < r->n && r->queue[done].seq <= seq)
-        done++;
-    r->n -= done;
-    r->n_sent -= done < r->n_sent ? done : r->n_sent;
-    memmove(r->queue, r->queue + done, r->n * sizeof(r->queue[0]));
-    if (seq > r->acked_seq && seq < r->next_seq)
+    r->has_answered = true;
+    r->retry_ms = RECONNECT_FIRST_MS;
+    if (r->was_told_down)
+        log_fields(told_at(r) == LOGLV_WARN ? LOGLV_INFO : LOGLV_DEBUG, NULL, 0,
+                   "connected to trackerd at %s", r->setup.socket_path);
+    r->was_told_down = false;
+    r->setup.on_connected(r->setup.arg);
+}
+
+static void take_ack(struct report *r, uint64_t seq)
+{
+    evqueue_acknowledge(&r->queue, seq);
+    if (seq > r->acked_seq && seq <= r->queue.last_seq)
         r->acked_seq = seq;
+    if (!r->has_answered)
+        welcome(r);
     release_waiters(r, r->acked_seq);
+}
+
+/* The only reply a worker gets says why it is not heard. The connection ends then. */
+static void note_refusal(struct report *r, const struct evwire_head *head)
+{
+    struct evwire_reply reply;
+    memcpy(&reply, evwire_payload(head), sizeof(reply));
+    if (!r->was_told_down)
+        log_fields(told_at(r), NULL, 0, "trackerd refuses this worker: %s", reply.text);
+    r->was_told_down = true;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -129,11 +151,13 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         }
         enum ev_status status;
         const struct evwire_head *head = evwire_check(packet, (size_t)n, &status);
+        if (head != NULL && head->kind == EVWIRE_REPLY)
+            note_refusal(r, head);
         if (head == NULL || head->kind != EVWIRE_ACK)
             continue;
         struct evwire_ack ack;
         memcpy(&ack, evwire_payload(head), sizeof(ack));
-        forget_acknowledged(r, ack.seq);
+        take_ack(r, ack.seq);
         if (r->fd < 0)
             return;
     }
@@ -154,18 +178,17 @@ static bool send_packet(struct report *r, enum evwire_kind kind, const void *pay
 
 static void flush(struct report *r)
 {
-    while (r->fd >= 0 && r->n_sent < r->n) {
-        uint32_t count = r->n - r->n_sent;
-        if (count > EVWIRE_EVENTS_MAX)
-            count = EVWIRE_EVENTS_MAX;
-        if (!send_packet(r, EVWIRE_EVENTS, &r->queue[r->n_sent], sizeof(r->queue[0]), count)) {
-            if (errno == EAGAIN || errno == ENOBUFS)
-                event_add(r->writable, NULL);
-            else
-                disconnect(r);
+    uint32_t n;
+    const struct evwire_event *events;
+    while (r->fd >= 0 && (events = evqueue_unsent(&r->queue, EVWIRE_EVENTS_MAX, &n)) != NULL) {
+        if (send_packet(r, EVWIRE_EVENTS, events, sizeof(*events), n)) {
+            evqueue_sent(&r->queue, n);
+        } else if (errno == EAGAIN || errno == ENOBUFS) {
+            event_add(r->writable, NULL);
             return;
+        } else {
+            disconnect(r);
         }
-        r->n_sent += count;
     }
 }
 
@@ -174,7 +197,7 @@ static bool say_hello(struct report *r)
     struct evwire_hello hello = {
         .slot = r->setup.slot,
         .incarnation = r->setup.incarnation,
-        .next_seq = r->n > 0 ? r->queue[0].seq : r->next_seq,
+        .next_seq = r->queue.n > 0 ? r->queue.items[0].seq : r->queue.last_seq + 1,
     };
     return send_packet(r, EVWIRE_HELLO, &hello, sizeof(hello), 1);
 }
@@ -202,83 +225,34 @@ static void try_connect(struct report *r)
     r->readable = event_new(r->setup.base, r->fd, EV_READ | EV_PERSIST, on_readable, r);
     r->writable = event_new(r->setup.base, r->fd, EV_WRITE, on_writable, r);
     event_add(r->readable, NULL);
-    r->retry_ms = RECONNECT_FIRST_MS;
-    if (r->was_told_down)
-        log_info("connected to trackerd at %s", r->setup.socket_path);
-    r->was_told_down = false;
-    r->setup.on_connected(r->setup.arg);
     flush(r);
 }
 
 /* ---- posting ------------------------------------------------------------------------------- */
 
-/* An unsent event of the same pair, kind and incident: one record can stand for both. */
-static struct evwire_event *find_equal(struct report *r, const struct evwire_event *ev)
-{
-    for (uint32_t i = r->n_sent; i < r->n; i++) {
-        struct evwire_event *q = &r->queue[i];
-        if (q->key_hash == ev->key_hash && q->kind == ev->kind && q->incident == ev->incident)
-            return q;
-    }
-    return NULL;
-}
-
-static void merge(struct evwire_event *into, const struct evwire_event *ev)
-{
-    uint32_t count = into->count + ev->count;
-    uint64_t seq = into->seq;
-    uint64_t until_at = into->until_at > ev->until_at ? into->until_at : ev->until_at;
-    *into = *ev;
-    into->seq = seq;
-    into->count = count;
-    into->until_at = until_at;
-}
-
-/* Makes room in a full queue: the oldest unsent quota event says least, else the oldest of all. */
-static void drop_one(struct report *r)
-{
-    uint32_t victim = 0;
-    for (uint32_t i = r->n_sent; i < r->n; i++) {
-        if (r->queue[i].kind == EV_QUOTA) {
-            victim = i;
-            break;
-        }
-    }
-    r->n--;
-    memmove(&r->queue[victim], &r->queue[victim + 1], (r->n - victim) * sizeof(r->queue[0]));
-    if (victim < r->n_sent)
-        r->n_sent--;
-    if (r->dropped++ == 0)
-        log_warn("too many events wait for trackerd; the oldest are dropped");
-}
-
 uint64_t report_post(struct report *r, const struct evwire_event *event)
 {
-    if (r->n > REPORT_QUEUE_MAX / 2) {
-        struct evwire_event *equal = find_equal(r, event);
-        if (equal != NULL) {
-            merge(equal, event);
-            return equal->seq;
-        }
-    }
-    if (r->n == REPORT_QUEUE_MAX)
-        drop_one(r);
-    struct evwire_event *q = &r->queue[r->n++];
-    *q = *event;
-    q->seq = r->next_seq++;
-    uint64_t seq = q->seq;
+    uint64_t seq = evqueue_post(&r->queue, event);
+    if (r->queue.dropped > 0 && !r->was_told_full)
+        log_warn("too many events wait for trackerd; those that say least are given up");
+    r->was_told_full = r->queue.dropped > 0;
     flush(r);
     return seq;
 }
 
+bool report_has_failure(const struct report *r, uint64_t key_hash)
+{
+    return evqueue_has_failure(&r->queue, key_hash);
+}
+
 bool report_is_connected(const struct report *r)
 {
-    return r->fd >= 0;
+    return r->has_answered;
 }
 
 uint64_t report_dropped(const struct report *r)
 {
-    return r->dropped;
+    return r->queue.dropped;
 }
 
 struct report *report_new(const struct report_setup *setup)
@@ -286,7 +260,6 @@ struct report *report_new(const struct report_setup *setup)
     struct report *r = xcalloc(1, sizeof(*r));
     r->setup = *setup;
     r->fd = -1;
-    r->next_seq = 1;
     r->retry_ms = RECONNECT_FIRST_MS;
     r->retry = evtimer_new(setup->base, on_retry, r);
     try_connect(r);

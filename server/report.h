@@ -1,6 +1,5 @@
 /* A worker's line to trackerd: posts events (common/evwire.h), never blocks, keeps what could not
- * be delivered or was not acknowledged and sends it again on a new connection. Bounded: past
- * REPORT_QUEUE_MAX events, equal ones are merged and then the oldest quota event goes first. */
+ * be delivered or was not acknowledged (evqueue.h) and sends it again on a new connection. */
 #ifndef WEIR_SERVER_REPORT_H
 #define WEIR_SERVER_REPORT_H
 
@@ -8,8 +7,6 @@
 #include <stdint.h>
 
 #include "common/evwire.h"
-
-#define REPORT_QUEUE_MAX 1024
 
 struct report;
 struct event_base;
@@ -20,13 +17,16 @@ struct report_setup {
     uint32_t slot; /* with incarnation: this worker in the workers' pages */
     uint64_t incarnation;
     bool is_quiet; /* another worker tells the log that trackerd is gone or back */
-    void (*on_connected)(void *arg); /* whenever a connection stands */
+    void (*on_connected)(void *arg); /* whenever trackerd has answered on a new connection */
     void *arg;
 };
 struct report *report_new(const struct report_setup *setup);
 void report_free(struct report **report);
 
+/* Has trackerd answered on the present connection? */
 bool report_is_connected(const struct report *report);
+/* Does a failure of that pair wait to be delivered or acknowledged? */
+bool report_has_failure(const struct report *report, uint64_t key_hash);
 
 /* Posts an event (its seq is filled in here) and returns its number. */
 uint64_t report_post(struct report *report, const struct evwire_event *event);

@@ -140,6 +140,10 @@ UNIT_TESTS += tests/unit/test_conf_load
 tests_unit_test_conf_load_LDADD = $(UNIT_LIBS)
 tests_unit_test_conf_load_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_evqueue
+tests_unit_test_evqueue_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_evqueue_CFLAGS = $(UNIT_CFLAGS)
+
 UNIT_TESTS += tests/unit/test_cooldown
 tests_unit_test_cooldown_LDADD = libtracker.a $(UNIT_LIBS)
 tests_unit_test_cooldown_CFLAGS = $(UNIT_CFLAGS)

@@ -282,33 +282,57 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-struct intake *intake_new(struct trackerd *td)
-{
-    int fd = unixsock_listen(td->conf->tracker_socket, SOCKET_MODE, td->gid);
-    if (fd < 0)
-        return NULL;
-    struct intake *in = xcalloc(1, sizeof(*in));
-    in->td = td;
-    in->fd = fd;
-    struct stat st;
-    if (lstat(td->conf->tracker_socket, &st) == 0) {
-        in->file_dev = st.st_dev;
-        in->file_ino = st.st_ino;
-    }
-    LIST_INIT(&in->peers);
-    in->acceptable = event_new(td->base, fd, EV_READ | EV_PERSIST, on_acceptable, in);
-    in->accept_again = evtimer_new(td->base, on_accept_again, in);
-    event_add(in->acceptable, NULL);
-    return in;
-}
+/* ---- the socket ------------------------------------------------------------------------------ */
 
-/* The file may be another's by now: somebody removed ours and began to listen there. */
-static void remove_socket(const struct intake *in)
+/* 0, or -1 with errno and everything as it was. */
+static int listen_at_path(struct intake *in)
 {
     struct stat st;
     const char *path = in->td->conf->tracker_socket;
-    if (lstat(path, &st) == 0 && st.st_dev == in->file_dev && st.st_ino == in->file_ino)
-        unlink(path);
+    int fd = unixsock_listen(path, SOCKET_MODE, in->td->gid);
+    if (fd < 0)
+        return -1;
+    if (in->acceptable != NULL) {
+        event_free(in->acceptable);
+        close(in->fd);
+    }
+    in->fd = fd;
+    in->acceptable = event_new(in->td->base, fd, EV_READ | EV_PERSIST, on_acceptable, in);
+    event_add(in->acceptable, NULL);
+    if (lstat(path, &st) == 0) {
+        in->file_dev = st.st_dev;
+        in->file_ino = st.st_ino;
+    }
+    return 0;
+}
+
+/* The file may be another's by now: somebody removed ours and began to listen there. */
+static bool is_our_file(const struct intake *in)
+{
+    struct stat st;
+    return lstat(in->td->conf->tracker_socket, &st) == 0 && st.st_dev == in->file_dev &&
+           st.st_ino == in->file_ino;
+}
+
+void intake_keep_socket(struct intake *in)
+{
+    if (is_our_file(in) || access(in->td->conf->tracker_socket, F_OK) == 0)
+        return;
+    if (listen_at_path(in) == 0)
+        log_warn("the socket %s was removed: listening there again", in->td->conf->tracker_socket);
+}
+
+struct intake *intake_new(struct trackerd *td)
+{
+    struct intake *in = xcalloc(1, sizeof(*in));
+    in->td = td;
+    LIST_INIT(&in->peers);
+    if (listen_at_path(in) != 0) {
+        free(in);
+        return NULL;
+    }
+    in->accept_again = evtimer_new(td->base, on_accept_again, in);
+    return in;
 }
 
 void intake_free(struct intake **intake)
@@ -322,7 +346,8 @@ void intake_free(struct intake **intake)
     event_free(in->acceptable);
     event_free(in->accept_again);
     close(in->fd);
-    remove_socket(in);
+    if (is_our_file(in))
+        unlink(in->td->conf->tracker_socket);
     free(in);
 }
 

@@ -24,6 +24,9 @@ struct intake;
 struct intake *intake_new(struct trackerd *td);
 void intake_free(struct intake **intake);
 
+/* Listens anew when somebody removed the socket's file. */
+void intake_keep_socket(struct intake *intake);
+
 /* Sends a change to everyone who asked for them. One who cannot keep up is disconnected. */
 void intake_tell_followers(struct intake *intake, const struct evwire_change *change);
 

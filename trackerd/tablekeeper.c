@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
@@ -87,33 +86,41 @@ static void fit_rows(struct trackerd *td)
                   td->homeless, n, td->table->capacity);
 }
 
-/* A table of another capacity, with the rows of the one there is. */
+static struct table *copy_rows(const struct table *from, uint32_t capacity)
+{
+    struct table *to = table_new(capacity);
+    unsigned lost = 0;
+    for (uint32_t i = 0; i < from->capacity; i++)
+        if (from->rows[i].state.hot.key_hash != 0)
+            lost += table_adopt(to, &from->rows[i].state) < 0;
+    if (lost > 0)
+        log_warn("%u rows have no room in a table of %u and are forgotten", lost, capacity);
+    return to;
+}
+
+/* A segment of the configured capacity. When it cannot be had, the one there is goes on. */
 static void resize(struct trackerd *td)
 {
-    struct table *larger = table_new(td->conf->tracker_capacity);
-    unsigned lost = 0;
-    for (uint32_t i = 0; i < td->table->capacity; i++) {
-        const struct shmtab_state *state = &td->table->rows[i].state;
-        if (state->hot.key_hash != 0)
-            lost += table_adopt(larger, state) < 0;
+    struct table *old = td->table;
+    td->table = copy_rows(old, td->conf->tracker_capacity);
+    fit_rows(td);
+    if (make_segment(td) == 0) {
+        table_free(&old);
+        return;
     }
-    if (lost > 0)
-        log_warn("%u rows had no room in the smaller table and are forgotten", lost);
+    log_error("table %s keeps its room for %u pairs: %s", td->segment.name, old->capacity,
+              strerror(errno));
     table_free(&td->table);
-    td->table = larger;
+    td->table = old;
 }
 
 void tablekeeper_configure(struct trackerd *td)
 {
-    bool has_new_size = td->table->capacity != td->conf->tracker_capacity;
     set_rules(td);
-    if (has_new_size)
+    if (td->table->capacity != td->conf->tracker_capacity)
         resize(td);
     fit_rows(td);
-    if (!has_new_size)
-        publish_dirty(&td->publish, td->table, &td->published_moves);
-    else if (make_segment(td) != 0)
-        log_fatal(EX_UNAVAILABLE, "table %s: %s", td->segment.name, strerror(errno));
+    publish_dirty(&td->publish, td->table, &td->published_moves);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

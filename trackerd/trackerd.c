@@ -85,6 +85,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct trackerd *td = arg;
     tablekeeper_tick(td);
+    intake_keep_socket(td->intake);
     trackerd_find_pages(td);
 }
 
@@ -194,6 +195,7 @@ int trackerd_run(const struct daemon_options *options, struct conf *conf)
     struct trackerd td = {.conf = conf, .started_at = clock_boot_ns()};
     struct event *events[N_EVENTS];
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like any other */
     daemon_raise_fd_limit();
     become_user(&td);
     td.base = event_base_new();

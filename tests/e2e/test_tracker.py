@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import struct
@@ -463,7 +464,6 @@ def test_too_many_connections(t):
     """A few thousand that only connect: they are turned away, and a worker is let in again."""
     start_alone(t)
     hard = 2500
-    import resource
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard + 200, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
     peers = []
     for _ in range(hard):
@@ -627,6 +627,15 @@ def test_objects_removed_by_hand_open_no_door(t):
     assert "another weir-trackerd" in done.stderr, done.stderr
 
 
+@case()
+def test_a_removed_socket_comes_back(t):
+    t.start()
+    os.unlink(t.socket_path)
+    t.trackerd.wait_log("was removed: listening there again", 5)
+    eq(t.ctl("cooldown", "alpha", "one", "60")[0], 0, "exit code")
+    t.wait_row("alpha/one", status="exhausted")
+
+
 # ---- reboot ------------------------------------------------------------------------------------
 
 
@@ -786,6 +795,21 @@ def test_a_larger_table(t):
     _same_state(t, before)
     eq(t.ctl("cooldown", "beta", "m19", "60")[0], 0, "exit code for a new pair")
     wait_until(lambda: t.row("beta/m19")["status"] == "exhausted", 5, "weir sees the new table")
+
+
+@case()
+def test_no_memory_for_a_larger_table(t):
+    """The one there is goes on."""
+    start_alone(t)
+    before = _prepare_rows(t)
+    resource.prlimit(t.trackerd.pid, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    t.conf["tracker"]["capacity"] = 5000
+    t.write_conf()
+    eq(t.ctl("reload")[0], 0, "exit code of reload")
+    t.trackerd.wait_log("keeps its room for 1024 pairs")
+    _same_state(t, before)
+    eq(t.ctl("cooldown", "alpha", "one", "60")[0], 0, "exit code of a change")
+    eq(rows(t)["alpha/one"]["status"], "exhausted", "status")
 
 
 @case()

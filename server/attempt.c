@@ -13,6 +13,8 @@
 #include "server/provider.h"
 #include "server/turn.h"
 
+#define REQUEST_TEXT_BYTES 1024 /* what URL and headers of a request usually need */
+
 enum attempt_phase {
     PHASE_WAITING, /* for the response's head */
     PHASE_STREAM,  /* 2xx, events come */
@@ -419,6 +421,27 @@ void attempt_pause(struct attempt *a, bool paused)
 
 /* ---- beginning and freeing ----------------------------------------------------------------- */
 
+static void send_request(struct attempt *a, char *body, size_t body_len)
+{
+    struct buf text = BUF_INIT;
+    buf_reserve(&text, REQUEST_TEXT_BYTES);
+    provider_put_headers(a->provider, a->spec.is_stream, a->spec.request_id, &text);
+    size_t headers_len = text.len;
+    provider_put_url(a->provider, a->spec.endpoint, &text);
+    buf_cstr(&text);
+    struct transfer_request request = {
+        .url = text.data + headers_len,
+        .headers = text.data,
+        .headers_len = headers_len,
+        .body = body,
+        .body_len = body_len,
+        .http2 = a->provider->http2,
+    };
+    a->transfer = transfer_start(a->spec.transfers, &request, &transfer_events, a);
+    explicit_bzero(text.data, text.len);
+    buf_free(&text);
+}
+
 struct attempt *attempt_start(const struct attempt_spec *spec, const struct attempt_events *events,
                               void *arg)
 {
@@ -432,19 +455,8 @@ struct attempt *attempt_start(const struct attempt_spec *spec, const struct atte
     a->result.started_at = a->last_sign_at = clock_boot_ns();
     a->result.prompt_tokens = a->result.completion_tokens = a->result.total_tokens = -1;
 
-    struct provider_headers headers;
-    provider_headers_build(a->provider, spec->is_stream, spec->request_id, &headers);
-    struct transfer_request request = {
-        .url = provider_url(a->provider, spec->endpoint),
-        .headers = headers.lines,
-        .n_headers = headers.n,
-        .body = spec->body,
-        .body_len = spec->body_len,
-        .http2 = a->provider->http2,
-    };
     a->spec.body = NULL;
-    a->transfer = transfer_start(spec->transfers, &request, &transfer_events, a);
-    provider_headers_free(&headers);
+    send_request(a, spec->body, spec->body_len);
     return a;
 }
 

@@ -1,10 +1,8 @@
 /* See provider.h. */
 #include "server/provider.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/alloc.h"
 #include "config.h"
 
 #define WEIR_HOME "https://github.com/weir-gateway/weir"
@@ -28,30 +26,30 @@ static const struct provider_row rows[PROVIDER_TYPES_COUNT] = {
                             .spared_models = "gemini-"},
 };
 
-char *provider_url(const struct conf_provider *provider, const char *endpoint)
+void provider_put_url(const struct conf_provider *provider, const char *endpoint, struct buf *out)
 {
-    return xasprintf("%s%s", provider->base_url, endpoint);
+    buf_puts(out, provider->base_url);
+    buf_puts(out, endpoint);
 }
 
-static void add(struct provider_headers *headers, char *line)
+void provider_put_headers(const struct conf_provider *provider, bool is_stream,
+                          const char *request_id, struct buf *out)
 {
-    headers->lines[headers->n++] = line;
-}
-
-void provider_headers_build(const struct conf_provider *provider, bool is_stream,
-                            const char *request_id, struct provider_headers *out)
-{
-    out->n = 0;
-    add(out, xstrdup("Content-Type: application/json"));
-    add(out, xasprintf("Accept: %s", is_stream ? "text/event-stream" : "application/json"));
     /* Compressed answers would be buffered by a paused decompressor. */
-    add(out, xstrdup("Accept-Encoding: identity"));
-    add(out, xstrdup("User-Agent: weir/" PACKAGE_VERSION));
-    add(out, xasprintf("Authorization: Bearer %s", provider->api_key));
-    add(out, xasprintf("X-Request-Id: %s", request_id));
+    buf_puts(out, "Content-Type: application/json\r\n"
+                  "Accept-Encoding: identity\r\n"
+                  "User-Agent: weir/" PACKAGE_VERSION "\r\n");
+    buf_puts(out, is_stream ? "Accept: text/event-stream\r\n" : "Accept: application/json\r\n");
+    buf_puts(out, "Authorization: Bearer ");
+    buf_puts(out, provider->api_key);
+    buf_puts(out, "\r\nX-Request-Id: ");
+    buf_puts(out, request_id);
+    buf_puts(out, "\r\n");
     const char *const *extra = rows[provider->type].headers;
-    for (; extra != NULL && *extra != NULL; extra++)
-        add(out, xstrdup(*extra));
+    for (; extra != NULL && *extra != NULL; extra++) {
+        buf_puts(out, *extra);
+        buf_puts(out, "\r\n");
+    }
 }
 
 const struct rewrite_rules *provider_rules(enum provider_type type, const char *model)
@@ -63,13 +61,4 @@ const struct rewrite_rules *provider_rules(enum provider_type type, const char *
         strncmp(model, row->spared_models, strlen(row->spared_models)) == 0)
         return NULL;
     return &row->rules;
-}
-
-void provider_headers_free(struct provider_headers *headers)
-{
-    for (size_t i = 0; i < headers->n; i++) {
-        explicit_bzero(headers->lines[i], strlen(headers->lines[i]));
-        free(headers->lines[i]);
-    }
-    headers->n = 0;
 }

@@ -7,22 +7,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/buf.h"
 #include "common/conf.h"
 #include "server/rewrite.h"
 
-#define PROVIDER_HEADERS_MAX 10
-
-struct provider_headers {
-    char *lines[PROVIDER_HEADERS_MAX]; /* "Name: value" */
-    size_t n;
-};
-
-/* The URL of an endpoint ("/chat/completions") of the provider. The caller frees it. */
-char *provider_url(const struct conf_provider *provider, const char *endpoint);
-/* The headers of a request; free with provider_headers_free. They hold the key: never log them. */
-void provider_headers_build(const struct conf_provider *provider, bool is_stream,
-                            const char *request_id, struct provider_headers *out);
-void provider_headers_free(struct provider_headers *headers);
+/* Appends the URL of an endpoint ("/chat/completions") of the provider. */
+void provider_put_url(const struct conf_provider *provider, const char *endpoint, struct buf *out);
+/* Appends the headers of a request, each ended by CRLF. They hold the key: never log them, and wipe
+ * them after use. */
+void provider_put_headers(const struct conf_provider *provider, bool is_stream,
+                          const char *request_id, struct buf *out);
 
 /* What must be rewritten in a request for this model; NULL = nothing. Static. */
 const struct rewrite_rules *provider_rules(enum provider_type type, const char *model);

@@ -52,9 +52,9 @@ struct transfer_events {
 };
 
 struct transfer_request {
-    char *url;            /* taken */
-    char *const *headers; /* "Name: value"; borrowed for the call */
-    size_t n_headers;
+    const char *url;     /* this and the headers are borrowed for the call */
+    const char *headers; /* "Name: value\r\n"... */
+    size_t headers_len;
     char *body; /* taken; POST */
     size_t body_len;
     bool http2; /* over TLS, when the provider offers it */

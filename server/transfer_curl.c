@@ -39,7 +39,7 @@ struct curl_transfer {
     struct multi *multi; /* NULL while it waits to be added */
     CURL *easy;
     struct curl_slist *header_list;
-    char *url, *body;
+    char *body;
     size_t body_len;
     bool http2;
     const struct transfer_events *events; /* NULL: nobody listens any more */
@@ -274,7 +274,6 @@ static void set_request_options(struct curl_transfer *t)
 {
     CURL *e = t->easy;
     curl_easy_setopt(e, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(e, CURLOPT_URL, t->url);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->header_list);
     curl_easy_setopt(e, CURLOPT_POST, 1L);
     curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body_len);
@@ -315,6 +314,20 @@ static void queue_work(struct curl_transfer *t)
         event_active(t->owner->work_event, EV_TIMEOUT, 0);
 }
 
+static struct curl_slist *list_headers(const char *text, size_t len)
+{
+    struct curl_slist *list = NULL;
+    const char *end = text + len, *cr;
+    while ((cr = memchr(text, '\r', (size_t)(end - text))) != NULL) {
+        char *line = xstrndup(text, (size_t)(cr - text));
+        list = curl_slist_append(list, line);
+        explicit_bzero(line, (size_t)(cr - text));
+        free(line);
+        text = cr + 2;
+    }
+    return list;
+}
+
 static struct transfer *start(void *pool, struct transfer_request *request,
                               const struct transfer_events *events, void *arg)
 {
@@ -322,18 +335,17 @@ static struct transfer *start(void *pool, struct transfer_request *request,
     struct curl_transfer *t = xcalloc(1, sizeof(*t));
     t->base.client = &transfer_curl;
     t->owner = ts;
-    t->url = request->url;
     t->body = request->body;
     t->body_len = request->body_len;
     t->http2 = request->http2;
     t->events = events;
     t->arg = arg;
-    for (size_t i = 0; i < request->n_headers; i++)
-        t->header_list = curl_slist_append(t->header_list, request->headers[i]);
+    t->header_list = list_headers(request->headers, request->headers_len);
     /* Bodies over 1 MB would otherwise wait for a 100 that few providers send. */
     t->header_list = curl_slist_append(t->header_list, "Expect:");
     LIST_INSERT_HEAD(&ts->all, t, link);
     t->easy = curl_easy_init();
+    curl_easy_setopt(t->easy, CURLOPT_URL, request->url);
     set_common_options(t);
     set_request_options(t);
     if (ts->in_curl) {
@@ -358,7 +370,6 @@ static void destroy(struct curl_transfer *t)
         TAILQ_REMOVE(&t->owner->work, t, work_link);
     LIST_REMOVE(t, link);
     transfer_headers_free(&t->headers);
-    free(t->url);
     free(t->body);
     free(t);
 }

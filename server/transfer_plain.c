@@ -19,8 +19,9 @@
 #include "server/transfer_client.h"
 #include "server/transfer_headers.h"
 
-#define READ_BYTES 65536
-#define DIGITS_MAX 20
+#define READ_BYTES      65536
+#define DIGITS_MAX      20
+#define HEAD_REST_BYTES 128 /* of a request's head, beside its URL and headers */
 
 struct plain_transfers {
     struct event_base *base;
@@ -284,13 +285,16 @@ static char *put(char *to, const void *text, size_t len)
 
 #define PUT(to, literal) put(to, literal, sizeof(literal) - 1)
 
-static size_t head_bound(const struct transfer_request *request, const struct plain_url *url)
+static char *put_number(char *to, size_t number)
 {
-    size_t bound = sizeof("POST  HTTP/1.1\r\nHost: \r\nContent-Length: \r\n\r\n") +
-                   strlen(url->path) + url->authority_len + DIGITS_MAX;
-    for (size_t i = 0; i < request->n_headers; i++)
-        bound += strlen(request->headers[i]) + 2;
-    return bound;
+    char digits[DIGITS_MAX];
+    size_t n = 0;
+    do
+        digits[n++] = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    while (n > 0)
+        *to++ = digits[--n];
+    return to;
 }
 
 static void write_head(struct plain_transfer *t, const struct transfer_request *request,
@@ -300,12 +304,11 @@ static void write_head(struct plain_transfer *t, const struct transfer_request *
     p = put(p, url->path, strlen(url->path));
     p = PUT(p, " HTTP/1.1\r\nHost: ");
     p = put(p, url->authority, url->authority_len);
+    p = PUT(p, "\r\nContent-Length: ");
+    p = put_number(p, request->body_len);
     p = PUT(p, "\r\n");
-    for (size_t i = 0; i < request->n_headers; i++) {
-        p = put(p, request->headers[i], strlen(request->headers[i]));
-        p = PUT(p, "\r\n");
-    }
-    p += sprintf(p, "Content-Length: %zu\r\n\r\n", request->body_len);
+    p = put(p, request->headers, request->headers_len);
+    p = PUT(p, "\r\n");
     t->head_len = (size_t)(p - t->head);
 }
 
@@ -315,7 +318,8 @@ static struct transfer *start(void *pool, struct transfer_request *request,
     struct plain_transfers *ts = pool;
     struct plain_url url;
     plain_url_parse(request->url, &url);
-    struct plain_transfer *t = xmalloc(sizeof(*t) + head_bound(request, &url));
+    struct plain_transfer *t =
+        xmalloc(sizeof(*t) + strlen(request->url) + request->headers_len + HEAD_REST_BYTES);
     *t = (struct plain_transfer){
         .base = {&transfer_plain},
         .owner = ts,
@@ -326,7 +330,6 @@ static struct transfer *start(void *pool, struct transfer_request *request,
         .body_len = request->body_len,
     };
     write_head(t, request, &url);
-    free(request->url);
     LIST_INSERT_HEAD(&ts->all, t, link);
     begin(t);
     return &t->base;

@@ -91,7 +91,6 @@ struct transfer *transfer_start(struct transfers *ts, struct transfer_request *r
     t->pair = (uint32_t)(request->url[strlen("http://")] - 'a');
     buf_clear(&r.sent_body);
     buf_put(&r.sent_body, request->body, request->body_len);
-    free(request->url);
     free(request->body);
     r.transfer = t;
     r.transfers++;

@@ -511,8 +511,29 @@ def test_other_users_may_only_look(t):
     eq(t.status()["ratelimits"], before, "the rows")
 
 
+def test_as_server_user(t):
+    """Started by root, both daemons become server.user; table, lock and socket have their owner, group
+    and mode, workers can read, and everything works."""
+    os.chown(t.dir, 65534, 65534)
+    t.start(server={"user": "nobody", "group": "nogroup"}, midStreamFailureThreshold=2)
+    for name, mode in (("", 0o640), (".lock", 0o660), (".guard", 0o600)):
+        st = os.stat(eventline.table_path(t.shm) + name)
+        eq((st.st_uid, st.st_gid, st.st_mode & 0o777), (65534, 65534, mode), f"owner, group, mode of {name}")
+    eq(os.stat(t.socket_path).st_mode & 0o777, 0o660, "mode of the socket")
+    for pid in [t.trackerd.pid, *t.weir.children()]:
+        with open(f"/proc/{pid}/status") as f:
+            eq(re.search(r"Uid:\s+(.*)", f.read()).group(1).split(), ["65534"] * 4, f"uids of {pid}")
+    t.sim.script("one", ["cut=1"])
+    t.fail_midstream(2)
+    t.wait_row("alpha/one", status="exhausted")
+    eq(t.stream().headers["x-weir-provider"], "beta/two", "provider")
+    eq(t.ctl("clear", "--all")[0], 0, "exit code of root's command")
+    _wait_snapshot(t, lambda s: "alpha/one" in s)
+
+
 if os.geteuid() == 0:  # nobody else can become somebody else
     case()(test_other_users_may_only_look)
+    case()(test_as_server_user)
 
 
 # ---- damage ------------------------------------------------------------------------------------

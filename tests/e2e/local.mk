@@ -2,12 +2,15 @@
 # only the compiler is; `./quickstart check` runs both.
 EXTRA_DIST += \
 	tests/e2e/run \
+	tests/e2e/catalogue \
 	tests/e2e/daemons.py \
 	tests/e2e/eventline.py \
+	tests/e2e/faults.py \
 	tests/e2e/rawhttp.py \
 	tests/e2e/rawprovider.py \
 	tests/e2e/weirtest.py \
 	tests/e2e/test_body.py \
+	tests/e2e/test_catalogue.py \
 	tests/e2e/test_config.py \
 	tests/e2e/test_core.py \
 	tests/e2e/test_curl.py \

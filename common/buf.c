@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/decimal.h"
 #include "common/utf8.h"
 
 #define BUF_FIRST_BYTES 256
@@ -42,14 +43,14 @@ void buf_put(struct buf *b, const void *data, size_t len)
     b->len += len;
 }
 
-void buf_puts(struct buf *b, const char *s)
-{
-    buf_put(b, s, strlen(s));
-}
-
 void buf_putc(struct buf *b, char c)
 {
     buf_put(b, &c, 1);
+}
+
+void buf_put_u64(struct buf *b, uint64_t number)
+{
+    b->len += decimal_put(buf_reserve(b, DECIMAL_MAX), number);
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

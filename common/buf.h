@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
     char *data; /* NULL while empty; not NUL-terminated save by buf_cstr */
@@ -23,8 +24,14 @@ void buf_clear(struct buf *b); /* keeps the memory */
 /* Makes room for `more` bytes after len and returns where they go; the caller adds to len. */
 char *buf_reserve(struct buf *b, size_t more);
 void buf_put(struct buf *b, const void *data, size_t len);
-void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
+/* In decimal. */
+void buf_put_u64(struct buf *b, uint64_t number);
+/* Inline, so that the length of a literal costs nothing. */
+static inline void buf_puts(struct buf *b, const char *s)
+{
+    buf_put(b, s, strlen(s));
+}
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Appends s as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 void buf_put_json(struct buf *b, const char *s, size_t len);

@@ -23,6 +23,7 @@ libcommon_a_SOURCES = \
 	common/conf_value.c \
 	common/conf_yaml.c common/conf_yaml.h \
 	common/daemon.c common/daemon.h \
+	common/decimal.h \
 	common/daemon_options.c \
 	common/daemon_user.c \
 	common/evwire.c common/evwire.h \

@@ -31,14 +31,25 @@ static uint64_t next_random(struct clients *owner) /* xorshift128+: names, not s
     return owner->id_seed[1] + b;
 }
 
+static char *put_hex(char *to, uint64_t number)
+{
+    for (int shift = 60; shift >= 0; shift -= 4)
+        *to++ = "0123456789abcdef"[number >> shift & 15];
+    return to;
+}
+
 void client_take_request_id(struct client *c, const struct http1_request *req)
 {
     const struct http1_text *id = req != NULL ? http1_header(req, "x-request-id") : NULL;
-    if (id != NULL && is_sane_id(*id))
-        snprintf(c->request_id, sizeof(c->request_id), "%.*s", (int)id->len, id->at);
-    else
-        snprintf(c->request_id, sizeof(c->request_id), "%016" PRIx64 "%016" PRIx64,
-                 next_random(c->owner), next_random(c->owner));
+    char *end;
+    if (id != NULL && is_sane_id(*id)) {
+        memcpy(c->request_id, id->at, id->len);
+        end = c->request_id + id->len;
+    } else {
+        end = put_hex(c->request_id, next_random(c->owner));
+        end = put_hex(end, next_random(c->owner));
+    }
+    *end = '\0';
 }
 
 /* In time that depends on nothing but the length of what the client sent. */
@@ -46,8 +57,10 @@ static bool equals_constant_time(struct http1_text given, const char *key)
 {
     size_t key_len = strlen(key);
     unsigned char difference = given.len != key_len;
-    for (size_t i = 0; i < given.len; i++)
-        difference |= (unsigned char)(given.at[i] ^ key[key_len != 0 ? i % key_len : 0]);
+    for (size_t i = 0, k = 0; i < given.len; i++) {
+        difference |= (unsigned char)(given.at[i] ^ key[k]);
+        k = k + 1 < key_len ? k + 1 : 0;
+    }
     return difference == 0;
 }
 
@@ -69,33 +82,38 @@ static bool is_asked_for(const struct client_endpoint *e, struct http1_text meth
     return is_head_of_get || http1_text_equals(method, e->method);
 }
 
-/* Sets c->endpoint, or answers 404 / 405 itself. HEAD is answered as GET without its body. */
-static bool find_endpoint(struct client *c, const struct http1_request *req)
+/* No endpoint has that path with that method: which methods would it take? */
+static void refuse_path(struct client *c, const struct http1_request *req)
 {
     struct buf allow = BUF_INIT;
-    bool is_found = false;
-    c->is_head_request = http1_text_equals(req->method, "HEAD");
-    c->endpoint = NULL;
     for (const struct client_endpoint *e = c->owner->setup.endpoints; e->path != NULL; e++) {
         if (!http1_text_equals(req->path, e->path))
             continue;
-        buf_printf(&allow, "%s%s", is_found ? ", " : "", e->method);
+        buf_printf(&allow, "%s%s", allow.len == 0 ? "Allow: " : ", ", e->method);
         if (strcmp(e->method, "GET") == 0)
             buf_puts(&allow, ", HEAD");
-        is_found = true;
-        if (is_asked_for(e, req->method))
-            c->endpoint = e;
     }
-    if (c->endpoint == NULL) {
-        char *header = xasprintf("Allow: %s\r\n", buf_cstr(&allow));
-        c->state = CLIENT_BUSY;
-        c->keep_alive = c->keep_alive && req->framing == HTTP1_NO_BODY;
-        client_answer_error_with(
-            c, is_found ? ERROR_METHOD_NOT_ALLOWED : ERROR_NOT_FOUND, is_found ? header : NULL,
-            is_found ? "This path does not take that method." : "There is no such path.");
-        free(header);
-    }
+    bool is_found = allow.len > 0;
+    buf_puts(&allow, "\r\n");
+    c->state = CLIENT_BUSY;
+    c->keep_alive = c->keep_alive && req->framing == HTTP1_NO_BODY;
+    client_answer_error_with(c, is_found ? ERROR_METHOD_NOT_ALLOWED : ERROR_NOT_FOUND,
+                             is_found ? buf_cstr(&allow) : NULL,
+                             is_found ? "This path does not take that method."
+                                      : "There is no such path.");
     buf_free(&allow);
+}
+
+/* Sets c->endpoint, or answers 404 / 405 itself. HEAD is answered as GET without its body. */
+static bool find_endpoint(struct client *c, const struct http1_request *req)
+{
+    c->is_head_request = http1_text_equals(req->method, "HEAD");
+    c->endpoint = NULL;
+    for (const struct client_endpoint *e = c->owner->setup.endpoints; e->path != NULL; e++)
+        if (http1_text_equals(req->path, e->path) && is_asked_for(e, req->method))
+            c->endpoint = e;
+    if (c->endpoint == NULL)
+        refuse_path(c, req);
     return c->endpoint != NULL;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/decimal.h"
 #include "server/access_log.h"
 #include "server/turn.h"
 
@@ -21,30 +22,51 @@ static const char *http_date(struct clients *owner)
     return owner->date;
 }
 
+static void put_text(struct client *c, const char *text)
+{
+    client_put(c, text, strlen(text));
+}
+
+static void put_number(struct client *c, uint64_t number)
+{
+    char digits[DECIMAL_MAX];
+    client_put(c, digits, decimal_put(digits, number));
+}
+
+static void put_framing(struct client *c, int64_t length)
+{
+    if (length >= 0) {
+        put_text(c, "Content-Length: ");
+        put_number(c, (uint64_t)length);
+        put_text(c, "\r\n");
+    } else if (c->is_chunked_answer) {
+        put_text(c, "Transfer-Encoding: chunked\r\n");
+    }
+    if (!c->keep_alive)
+        put_text(c, "Connection: close\r\n");
+    else if (c->is_http10)
+        put_text(c, "Connection: keep-alive\r\n");
+}
+
 static void send_head(void *client, int status, const char *headers, size_t headers_len,
                       int64_t length)
 {
     struct client *c = client;
-    struct buf head = BUF_INIT;
     c->answer_started = true;
     c->keep_alive = c->keep_alive && !c->owner->is_draining;
     c->is_chunked_answer = length < 0 && !c->is_http10;
     if (length < 0 && c->is_http10)
         c->keep_alive = false;
-    buf_printf(&head, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, answer_reason_phrase(status),
-               http_date(c->owner));
-    if (length >= 0)
-        buf_printf(&head, "Content-Length: %" PRId64 "\r\n", length);
-    else if (c->is_chunked_answer)
-        buf_puts(&head, "Transfer-Encoding: chunked\r\n");
-    if (!c->keep_alive)
-        buf_puts(&head, "Connection: close\r\n");
-    else if (c->is_http10)
-        buf_puts(&head, "Connection: keep-alive\r\n");
-    buf_put(&head, headers, headers_len);
-    buf_puts(&head, "\r\n");
-    client_put(c, head.data, head.len);
-    buf_free(&head);
+    put_text(c, "HTTP/1.1 ");
+    put_number(c, (uint64_t)status);
+    put_text(c, " ");
+    put_text(c, answer_reason_phrase(status));
+    put_text(c, "\r\nDate: ");
+    put_text(c, http_date(c->owner));
+    put_text(c, "\r\n");
+    put_framing(c, length);
+    client_put(c, headers, headers_len);
+    put_text(c, "\r\n");
 }
 
 static void send_body(void *client, const struct iovec *pieces, int n)

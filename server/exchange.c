@@ -105,7 +105,7 @@ static void heartbeat(struct exchange *x, uint64_t now_at)
 {
     struct buf headers = BUF_INIT;
     exchange_put_stream_headers(&headers);
-    buf_printf(&headers, "X-Request-Id: %s\r\n", x->request_id);
+    exchange_put_request_id(x, &headers);
     relay_heartbeat(&x->relay, headers.data, headers.len);
     buf_free(&headers);
     x->heartbeat_at = now_at + x->env.conf->stream_heartbeat_ms * CLOCK_NS_PER_MS;

@@ -23,11 +23,21 @@ void exchange_put_trail(const struct exchange *x, struct buf *out)
                pair->model, outcome_info(OUTCOME_NONE)->word, elapsed_ns / CLOCK_NS_PER_MS);
 }
 
+void exchange_put_request_id(const struct exchange *x, struct buf *out)
+{
+    buf_puts(out, "X-Request-Id: ");
+    buf_puts(out, x->request_id);
+    buf_puts(out, "\r\n");
+}
+
 void exchange_put_common_headers(const struct exchange *x, struct buf *out)
 {
-    buf_printf(out, "X-Request-Id: %s\r\n", x->request_id);
-    if (x->chain != NULL)
-        buf_printf(out, "X-Weir-Attempts: %u\r\n", x->next_entry);
+    exchange_put_request_id(x, out);
+    if (x->chain != NULL) {
+        buf_puts(out, "X-Weir-Attempts: ");
+        buf_put_u64(out, x->next_entry);
+        buf_puts(out, "\r\n");
+    }
     if (x->request.explain && x->chain != NULL) {
         buf_puts(out, "X-Weir-Trail: ");
         exchange_put_trail(x, out);
@@ -38,7 +48,11 @@ void exchange_put_common_headers(const struct exchange *x, struct buf *out)
 void exchange_put_provider_header(const struct exchange *x, uint32_t pair, struct buf *out)
 {
     const struct conf_pair *p = &x->env.conf->pairs[pair];
-    buf_printf(out, "X-Weir-Provider: %s/%s\r\n", p->provider->id, p->model);
+    buf_puts(out, "X-Weir-Provider: ");
+    buf_puts(out, p->provider->id);
+    buf_putc(out, '/');
+    buf_puts(out, p->model);
+    buf_puts(out, "\r\n");
 }
 
 void exchange_put_stream_headers(struct buf *out)
@@ -51,7 +65,9 @@ static void send_whole(struct exchange *x, int status, const char *content_type,
                        const struct buf *extra_headers, const char *body, size_t len)
 {
     struct buf headers = BUF_INIT;
-    buf_printf(&headers, "Content-Type: %s\r\n", content_type);
+    buf_puts(&headers, "Content-Type: ");
+    buf_puts(&headers, content_type);
+    buf_puts(&headers, "\r\n");
     if (extra_headers != NULL)
         buf_put(&headers, extra_headers->data, extra_headers->len);
     exchange_put_common_headers(x, &headers);

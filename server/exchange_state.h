@@ -137,6 +137,7 @@ enum step exchange_step_finish(struct exchange *x);
 /* The one exit. */
 void exchange_leave(struct exchange *x);
 void exchange_put_trail(const struct exchange *x, struct buf *out);
+void exchange_put_request_id(const struct exchange *x, struct buf *out);
 void exchange_put_common_headers(const struct exchange *x, struct buf *out);
 void exchange_put_provider_header(const struct exchange *x, uint32_t pair, struct buf *out);
 void exchange_put_stream_headers(struct buf *out);

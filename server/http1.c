@@ -161,12 +161,15 @@ static enum http1_error take_expect(struct parsing *p, struct http1_text value)
     return HTTP1_OK;
 }
 
+#define NAME(literal) literal, sizeof(literal) - 1
+
 static const struct {
     const char *name;
+    size_t len;
     enum http1_error (*take)(struct parsing *p, struct http1_text value);
 } known[] = {
-    {"Host", take_host},
-    {"Expect", take_expect},
+    {NAME("Host"), take_host},
+    {NAME("Expect"), take_expect},
 };
 
 static enum http1_error take_header(struct parsing *p, struct http1_text name,
@@ -179,7 +182,7 @@ static enum http1_error take_header(struct parsing *p, struct http1_text name,
     out->headers[out->n_headers].value = value;
     out->n_headers++;
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (http1_text_equals_nocase(name, known[i].name))
+        if (name.len == known[i].len && strncasecmp(name.at, known[i].name, name.len) == 0)
             return known[i].take(p, value);
     const char *why = http1_note_field(&p->facts, name, value);
     return why == NULL ? HTTP1_OK : bad(p, why);
@@ -237,8 +240,9 @@ enum http1_error http1_parse_request(const char *head, size_t len, struct http1_
 
 const struct http1_text *http1_header(const struct http1_request *req, const char *name)
 {
+    size_t len = strlen(name);
     for (size_t i = 0; i < req->n_headers; i++)
-        if (http1_text_equals_nocase(req->headers[i].name, name))
+        if (req->headers[i].name.len == len && strncasecmp(req->headers[i].name.at, name, len) == 0)
             return &req->headers[i].value;
     return NULL;
 }

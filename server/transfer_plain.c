@@ -12,6 +12,7 @@
 
 #include "common/alloc.h"
 #include "common/clock.h"
+#include "common/decimal.h"
 #include "common/log.h"
 #include "server/http1_response.h"
 #include "server/plain_address.h"
@@ -20,7 +21,6 @@
 #include "server/transfer_headers.h"
 
 #define READ_BYTES      65536
-#define DIGITS_MAX      20
 #define HEAD_REST_BYTES 128 /* of a request's head, beside its URL and headers */
 
 struct plain_transfers {
@@ -285,18 +285,6 @@ static char *put(char *to, const void *text, size_t len)
 
 #define PUT(to, literal) put(to, literal, sizeof(literal) - 1)
 
-static char *put_number(char *to, size_t number)
-{
-    char digits[DIGITS_MAX];
-    size_t n = 0;
-    do
-        digits[n++] = (char)('0' + number % 10);
-    while ((number /= 10) != 0);
-    while (n > 0)
-        *to++ = digits[--n];
-    return to;
-}
-
 static void write_head(struct plain_transfer *t, const struct transfer_request *request,
                        const struct plain_url *url)
 {
@@ -305,7 +293,7 @@ static void write_head(struct plain_transfer *t, const struct transfer_request *
     p = PUT(p, " HTTP/1.1\r\nHost: ");
     p = put(p, url->authority, url->authority_len);
     p = PUT(p, "\r\nContent-Length: ");
-    p = put_number(p, request->body_len);
+    p += decimal_put(p, request->body_len);
     p = PUT(p, "\r\n");
     p = put(p, request->headers, request->headers_len);
     p = PUT(p, "\r\n");

@@ -22,6 +22,19 @@ START_TEST(puts_everything_in_order)
 }
 END_TEST
 
+START_TEST(puts_numbers)
+{
+    static const uint64_t numbers[] = {0, 7, 10, 99, 100, 1234567890, UINT64_MAX};
+    struct buf b = BUF_INIT;
+    for (size_t i = 0; i < UNIT_ROWS(numbers); i++) {
+        buf_put_u64(&b, numbers[i]);
+        buf_putc(&b, ' ');
+    }
+    ck_assert_str_eq(buf_cstr(&b), "0 7 10 99 100 1234567890 18446744073709551615 ");
+    buf_free(&b);
+}
+END_TEST
+
 START_TEST(an_empty_one_is_an_empty_string)
 {
     struct buf b = BUF_INIT;
@@ -122,5 +135,6 @@ START_TEST(writes_json_strings)
 }
 END_TEST
 
-UNIT_MAIN("buf", puts_everything_in_order, an_empty_one_is_an_empty_string, cstr_adds_no_length,
-          printf_fits_at_every_fill, reserve_makes_room, take_hands_over, writes_json_strings)
+UNIT_MAIN("buf", puts_everything_in_order, puts_numbers, an_empty_one_is_an_empty_string,
+          cstr_adds_no_length, printf_fits_at_every_fill, reserve_makes_room, take_hands_over,
+          writes_json_strings)

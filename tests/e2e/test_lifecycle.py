@@ -93,11 +93,11 @@ def test_a_reload_gives_streams_the_time_they_need(t):
 
 @case()
 def test_reloads_wait_when_too_many_generations_drain(t):
-    t.start()
-    t.sim.script("one", ["tokens=80,delay=50"])
+    t.start(server={"workers": 1})  # so that each stream keeps exactly one worker
+    t.sim.script("one", ["tokens=80,delay=100"])
     running = []
-    for n in range(20):  # of which each keeps two workers; there is room for 16 pairs
-        running += [t.chat(timeout=60), t.chat(timeout=60)]
+    for n in range(40):
+        running.append(t.chat(timeout=60))
         t.weir.send_signal(signal.SIGHUP)
         wait_until(lambda: _reloads(t) > n or "the reload waits" in t.weir.log(), 10, "a reload")
         if "the reload waits" in t.weir.log():

@@ -302,6 +302,48 @@ def test_killed_workers(t):
 
 
 @case()
+def test_a_dead_worker_gives_the_recovery_place_back(t):
+    t.start(midStreamFailureThreshold=1, midStreamCooldownMs=1000)
+    t.sim.script("one", ["cut=1", "stall=1", "ok"])
+    t.fail_midstream(1)
+    t.wait_row("alpha/one", within=5, status="recovering")
+    response = t.chat()
+    next(response.events())
+    for _ in range(4):
+        eq(t.stream().headers["x-weir-provider"], "beta/two", "provider while the place is taken")
+    for pid in t.weir.children():  # whichever has it
+        os.kill(pid, signal.SIGKILL)
+    t.wait_ready()
+    eq(t.stream().headers["x-weir-provider"], "alpha/one", "provider of the next that tries")
+    t.wait_row("alpha/one", status="available")
+
+
+@case()
+def test_a_stopped_worker_holds_nobody_up(t):
+    """Neither the tracker nor weirctl waits for it; its events come when it goes on."""
+    t.start(midStreamFailureThreshold=100, server={"workers": 1})
+    t.sim.script("one", ["cut=1"])
+    t.fail_midstream(1)
+    t.wait_row("alpha/one", midStreamFailures=1)
+    worker = t.weir.children()[0]
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        w = sender(t, 44)
+        for _ in range(100):
+            w.post(eventline.MID_FAILURE, "beta/two")
+        w.flush()
+        eq(rows(t)["alpha/one"]["midStreamFailures"], 1, "counter")
+        eq(rows(t)["beta/two"]["cooldowns"], 1, "cooldowns")
+        took = time.monotonic() - began
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    assert took < 2.0 * SLOW, f"100 events and a look took {took:.1f} s"
+    t.fail_midstream(1)
+    t.wait_row("alpha/one", midStreamFailures=2)
+
+
+@case()
 def test_a_stopped_tracker_holds_nobody_up(t):
     t.start(midStreamFailureThreshold=100)
     t.sim.script("one", ["cut=1", "ok"], repeat="last")

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,6 +56,11 @@ static const char *lookup_env(const char *name)
     return getenv(name);
 }
 
+static bool can_read(const char *path)
+{
+    return access(path, R_OK) == 0;
+}
+
 static uint32_t count_cpus(void)
 {
     cpu_set_t set;
@@ -96,7 +102,7 @@ static int load(struct conf_source *source, struct conf **out, struct buf *messa
 
 int conf_load(const char *path, struct conf **out, struct buf *messages)
 {
-    struct conf_source source = {.path = path, .lookup_env = lookup_env};
+    struct conf_source source = {.path = path, .lookup_env = lookup_env, .can_read = can_read};
     return load(&source, out, messages);
 }
 
@@ -128,6 +134,7 @@ static void free_providers(struct conf *conf)
         free(provider->name);
         free(provider->api_key);
         free(provider->base_url);
+        free(provider->ca_file);
     }
     free(conf->providers);
 }

@@ -30,6 +30,7 @@ struct conf_provider {
     enum provider_type type;
     uint32_t timeout_ms; /* instead of requestTimeoutMs; 0 = not given */
     bool http2;
+    char *ca_file; /* certificates to trust, PEM; NULL = the system's */
     /* rateLimits; 0 = no such limit */
     uint32_t requests_per_minute, tokens_per_minute, requests_per_day, concurrent_requests;
 };

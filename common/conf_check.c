@@ -21,15 +21,25 @@ static void read_section(struct conf_reader *reader, const struct scope *scope);
 static conf_read_fn read_mapping, read_providers, read_chains, read_entries;
 
 static conf_read_fn *const read_kind[] = {
-    [CONF_INT] = conf_read_int,         [CONF_BOOL] = conf_read_bool,
-    [CONF_WORD] = conf_read_word,       [CONF_TEXT] = conf_read_text,
-    [CONF_SECRET] = conf_read_secret,   [CONF_URL] = conf_read_url,
-    [CONF_PATH] = conf_read_path,       [CONF_SHM] = conf_read_shm,
-    [CONF_WORKERS] = conf_read_workers, [CONF_VERSION] = conf_read_version,
-    [CONF_IGNORED] = conf_read_ignored, [CONF_CHAIN_REF] = conf_read_chain_ref,
-    [CONF_SECRETS] = conf_read_secrets, [CONF_LISTEN] = conf_read_listen,
-    [CONF_SECTION] = read_mapping,      [CONF_PROVIDERS] = read_providers,
-    [CONF_CHAINS] = read_chains,        [CONF_ENTRIES] = read_entries,
+    [CONF_INT] = conf_read_int,
+    [CONF_BOOL] = conf_read_bool,
+    [CONF_WORD] = conf_read_word,
+    [CONF_TEXT] = conf_read_text,
+    [CONF_SECRET] = conf_read_secret,
+    [CONF_URL] = conf_read_url,
+    [CONF_PATH] = conf_read_path,
+    [CONF_FILE] = conf_read_file,
+    [CONF_SHM] = conf_read_shm,
+    [CONF_WORKERS] = conf_read_workers,
+    [CONF_VERSION] = conf_read_version,
+    [CONF_IGNORED] = conf_read_ignored,
+    [CONF_CHAIN_REF] = conf_read_chain_ref,
+    [CONF_SECRETS] = conf_read_secrets,
+    [CONF_LISTEN] = conf_read_listen,
+    [CONF_SECTION] = read_mapping,
+    [CONF_PROVIDERS] = read_providers,
+    [CONF_CHAINS] = read_chains,
+    [CONF_ENTRIES] = read_entries,
 };
 
 /* Reads the default as though it stood in the file. */

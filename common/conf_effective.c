@@ -182,15 +182,25 @@ static void print_entries(const struct printer *p, const struct conf_key *key)
 }
 
 static print_fn *const print_kind[] = {
-    [CONF_INT] = print_number,      [CONF_BOOL] = print_bool,
-    [CONF_WORD] = print_word,       [CONF_TEXT] = print_text,
-    [CONF_SECRET] = print_secret,   [CONF_URL] = print_text,
-    [CONF_PATH] = print_text,       [CONF_SHM] = print_text,
-    [CONF_WORKERS] = print_number,  [CONF_VERSION] = print_version,
-    [CONF_IGNORED] = print_nothing, [CONF_CHAIN_REF] = print_chain_ref,
-    [CONF_SECRETS] = print_secrets, [CONF_LISTEN] = print_listen,
-    [CONF_SECTION] = print_mapping, [CONF_PROVIDERS] = print_providers,
-    [CONF_CHAINS] = print_chains,   [CONF_ENTRIES] = print_entries,
+    [CONF_INT] = print_number,
+    [CONF_BOOL] = print_bool,
+    [CONF_WORD] = print_word,
+    [CONF_TEXT] = print_text,
+    [CONF_SECRET] = print_secret,
+    [CONF_URL] = print_text,
+    [CONF_PATH] = print_text,
+    [CONF_FILE] = print_text,
+    [CONF_SHM] = print_text,
+    [CONF_WORKERS] = print_number,
+    [CONF_VERSION] = print_version,
+    [CONF_IGNORED] = print_nothing,
+    [CONF_CHAIN_REF] = print_chain_ref,
+    [CONF_SECRETS] = print_secrets,
+    [CONF_LISTEN] = print_listen,
+    [CONF_SECTION] = print_mapping,
+    [CONF_PROVIDERS] = print_providers,
+    [CONF_CHAINS] = print_chains,
+    [CONF_ENTRIES] = print_entries,
 };
 
 static void print_section(const struct printer *p, const struct conf_section *section)

@@ -18,6 +18,8 @@ struct conf_source {
     /* Where ${NAME} comes from; NULL: it is left as it stands, and may be unset. */
     const char *(*lookup_env)(const char *name);
     uint32_t n_cpus; /* what workers: auto means */
+    /* Can this file be read now? NULL: nobody will. */
+    bool (*can_read)(const char *path);
 };
 
 /* As conf_load. */

@@ -49,8 +49,8 @@ void *conf_field_target(const struct conf_field *field);
 
 /* conf_value.c: one scalar each. */
 conf_read_fn conf_read_int, conf_read_bool, conf_read_word, conf_read_text, conf_read_url,
-    conf_read_path, conf_read_shm, conf_read_workers, conf_read_version, conf_read_ignored,
-    conf_read_chain_ref;
+    conf_read_path, conf_read_file, conf_read_shm, conf_read_workers, conf_read_version,
+    conf_read_ignored, conf_read_chain_ref;
 /* A copy of the field's string when it is one and keeps to the key's bounds; else NULL, and the
  * fault has been noted. */
 char *conf_take_string(struct conf_reader *reader, const struct conf_field *field);

@@ -173,6 +173,8 @@ static const struct conf_key provider_keys[] = {
     {KEY("timeout"), IN(conf_provider, timeout_ms), TIME_FROM(LONG_TIME_MIN),
      COMPUTED("requestTimeoutMs"), HELP("instead of settings.requestTimeoutMs")},
     {KEY("http2"), IN(conf_provider, http2), BOOL, PRESET("false"), HELP("speak HTTP/2 to it over TLS")},
+    {KEY("caFile"), IN(conf_provider, ca_file), TEXT(CONF_FILE, CONF_PATH_MAX),
+     COMPUTED("the system's"), HELP("the certificates that vouch for the provider's, PEM")},
     {KEY("rateLimits"), NESTED(CONF_SECTION, rate_limits),
      HELP("limits to keep when the provider's headers tell none")},
 };

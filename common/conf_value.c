@@ -268,6 +268,16 @@ void conf_read_path(struct conf_reader *reader, const struct conf_field *field)
     *(char **)conf_field_target(field) = path;
 }
 
+/* It may come, or change hands, while weir runs: no reason to refuse the configuration. */
+void conf_read_file(struct conf_reader *reader, const struct conf_field *field)
+{
+    conf_read_path(reader, field);
+    const char *path = *(char *const *)conf_field_target(field);
+    if (path != NULL && reader->source->can_read != NULL && !reader->source->can_read(path))
+        conf_faults_warn(reader->faults, field->node->place, "%s%s cannot be read", field->where,
+                         field->key->name);
+}
+
 static bool is_shm_name(const char *name)
 {
     return name[0] == '/' && name[1] != '\0' && strchr(name + 1, '/') == NULL &&

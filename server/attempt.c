@@ -436,6 +436,7 @@ static void send_request(struct attempt *a, char *body, size_t body_len)
         .body = body,
         .body_len = body_len,
         .http2 = a->provider->http2,
+        .ca_file = a->provider->ca_file,
     };
     a->transfer = transfer_start(a->spec.transfers, &request, &transfer_events, a);
     explicit_bzero(text.data, text.len);

@@ -61,10 +61,12 @@ libserver_a_SOURCES = \
 	server/tableview.c server/tableview.h \
 	server/transfer.c server/transfer.h server/transfer_client.h \
 	server/transfer_curl.c \
+	server/transfer_multi.c server/transfer_multi.h \
 	server/transfer_plain.c \
+	server/transfer_trust.c server/transfer_trust.h \
 	server/turn.c server/turn.h \
 	server/worker.c server/worker.h
 
 sbin_PROGRAMS += weir
 weir_SOURCES = server/main.c
-weir_LDADD = libserver.a libpure.a $(COMMON_LIBS) $(LIBEVENT_LIBS) $(LIBCURL_LIBS)
+weir_LDADD = libserver.a libpure.a $(COMMON_LIBS) $(LIBEVENT_LIBS) $(LIBCURL_LIBS) $(OPENSSL_LIBS)

@@ -2,6 +2,8 @@
 #include "server/transfer.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "common/alloc.h"
 #include "server/transfer_client.h"
@@ -37,12 +39,28 @@ void transfers_free(struct transfers **transfers)
     *transfers = NULL;
 }
 
+/* The client for this URL; its pool is there afterwards. */
+static size_t pick(struct transfers *ts, const char *url, bool http2)
+{
+    size_t i = !http2 && transfer_plain_can(url) ? PLAIN : CURL;
+    if (ts->pools[i] == NULL)
+        ts->pools[i] = clients[i]->pool_new(ts->base);
+    return i;
+}
+
+void transfers_prepare(struct transfers *ts, const char *url, bool http2, const char *ca_file)
+{
+    if (strncasecmp(url, "https:", strlen("https:")) != 0)
+        return;
+    size_t i = pick(ts, url, http2);
+    if (clients[i]->prepare != NULL)
+        clients[i]->prepare(ts->pools[i], ca_file);
+}
+
 struct transfer *transfer_start(struct transfers *ts, struct transfer_request *request,
                                 const struct transfer_events *events, void *arg)
 {
-    size_t i = !request->http2 && transfer_plain_can(request->url) ? PLAIN : CURL;
-    if (ts->pools[i] == NULL)
-        ts->pools[i] = clients[i]->pool_new(ts->base);
+    size_t i = pick(ts, request->url, request->http2);
     return clients[i]->start(ts->pools[i], request, events, arg);
 }
 

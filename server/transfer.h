@@ -37,6 +37,11 @@ struct transfers *transfers_new(struct event_base *base);
 /* Aborts what still runs. */
 void transfers_free(struct transfers **transfers);
 
+/* Loads what requests to this URL need, so that none waits for it: for each provider, when a worker
+ * starts. */
+void transfers_prepare(struct transfers *transfers, const char *url, bool http2,
+                       const char *ca_file);
+
 /* The response's headers; valid during the head event only. */
 struct transfer_headers;
 /* Value by lower-case name, NUL-terminated; NULL when absent. The signature fits limits.h. */
@@ -57,7 +62,9 @@ struct transfer_request {
     size_t headers_len;
     char *body; /* taken; POST */
     size_t body_len;
-    bool http2; /* over TLS, when the provider offers it */
+    bool http2;          /* over TLS, when the provider offers it */
+    const char *ca_file; /* whose certificates vouch for the provider's, instead of the system's;
+                            NULL = those. Must outlive the connection */
 };
 
 struct transfer *transfer_start(struct transfers *transfers, struct transfer_request *request,

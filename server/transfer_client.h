@@ -12,7 +12,8 @@ struct transfer {
 
 struct transfer_client {
     void *(*pool_new)(struct event_base *base);
-    void (*pool_free)(void *pool); /* aborts what still runs */
+    void (*pool_free)(void *pool);                    /* aborts what still runs */
+    void (*prepare)(void *pool, const char *ca_file); /* of transfers_prepare; NULL = nothing */
     struct transfer *(*start)(void *pool, struct transfer_request *request,
                               const struct transfer_events *events, void *arg);
     void (*pause)(struct transfer *transfer, bool paused);

@@ -1,9 +1,6 @@
-/* transfer_client.h over libcurl's multi interface and libevent: the only file that knows libcurl.
- *
- * libcurl walks the list of connections to a host for each request, so that a multi handle is kept
- * to MULTI_BUSY_MAX transfers and another one is opened beyond. Its functions must not be called
- * from its own callbacks: inside them (`in_curl`) every wish is put on the work list and carried
- * out when the library has returned. */
+/* transfer_client.h over libcurl's multi interface and libevent. Its functions must not be called
+ * from its own callbacks: inside them every wish is put on the work list and carried out when the
+ * library has returned. */
 #include "server/transfer_client.h"
 
 #include <curl/curl.h>
@@ -18,30 +15,22 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/transfer_headers.h"
+#include "server/transfer_multi.h"
 
-#define MULTI_BUSY_MAX    256
-#define MULTI_IDLE_MAX    64
 #define CONNECTION_IDLE_S 40L /* shorter than what load balancers forget without a word */
 #define TCP_KEEPALIVE_S   60L
 #define RECEIVE_BUFFER    16384L /* a stalled reader holds at most one of these unread */
 
-struct multi {
-    CURLM *handle;
-    struct event *timer;
-    struct curl_pool *owner;
-    unsigned busy;
-    LIST_ENTRY(multi) link;
-};
-
 struct curl_transfer {
     struct transfer base;
     struct curl_pool *owner;
-    struct multi *multi; /* NULL while it waits to be added */
+    struct transfer_multi *multi; /* NULL while it waits to be added */
     CURL *easy;
     struct curl_slist *header_list;
     char *body;
     size_t body_len;
     bool http2;
+    const char *ca_file;
     const struct transfer_events *events; /* NULL: nobody listens any more */
     void *arg;
     struct transfer_headers headers;
@@ -61,100 +50,14 @@ struct curl_transfer {
 
 struct curl_pool {
     struct event_base *base;
-    CURLSH *share; /* TLS sessions, so that a new connection resumes one */
-    LIST_HEAD(, multi) multis;
+    struct transfer_multis *multis;
     LIST_HEAD(, curl_transfer) all;
     TAILQ_HEAD(, curl_transfer) work;
     struct event *work_event;
-    bool in_curl;
 };
 
 static void destroy(struct curl_transfer *t);
-static void run_work(struct curl_pool *ts);
-
-/* ---- the event loop's side ---------------------------------------------------------------- */
-
-static void collect_finished(struct multi *m);
-
-static void act(struct multi *m, curl_socket_t fd, int what)
-{
-    int running;
-    m->owner->in_curl = true;
-    curl_multi_socket_action(m->handle, fd, what, &running);
-    m->owner->in_curl = false;
-    collect_finished(m);
-    run_work(m->owner);
-}
-
-static void on_socket(evutil_socket_t fd, short what, void *arg)
-{
-    int bits = (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
-    act(arg, fd, bits);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-    act(arg, CURL_SOCKET_TIMEOUT, 0);
-}
-
-static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg, void *watch_arg)
-{
-    struct multi *m = arg;
-    struct event *ev = watch_arg;
-    if (ev != NULL)
-        event_free(ev);
-    if (what == CURL_POLL_REMOVE) {
-        curl_multi_assign(m->handle, fd, NULL);
-        return 0;
-    }
-    short bits = EV_PERSIST;
-    if (what & CURL_POLL_IN)
-        bits |= EV_READ;
-    if (what & CURL_POLL_OUT)
-        bits |= EV_WRITE;
-    ev = event_new(m->owner->base, fd, bits, on_socket, m);
-    event_add(ev, NULL);
-    curl_multi_assign(m->handle, fd, ev);
-    return 0;
-}
-
-static int timer_changed(CURLM *handle, long ms, void *arg)
-{
-    struct multi *m = arg;
-    if (ms < 0) {
-        event_del(m->timer);
-    } else {
-        struct timeval tv = {ms / 1000, (ms % 1000) * 1000};
-        event_add(m->timer, &tv);
-    }
-    return 0;
-}
-
-static struct multi *multi_new(struct curl_pool *ts)
-{
-    struct multi *m = xcalloc(1, sizeof(*m));
-    m->owner = ts;
-    m->handle = curl_multi_init();
-    m->timer = event_new(ts->base, -1, 0, on_timer, m);
-    curl_multi_setopt(m->handle, CURLMOPT_SOCKETFUNCTION, socket_changed);
-    curl_multi_setopt(m->handle, CURLMOPT_SOCKETDATA, m);
-    curl_multi_setopt(m->handle, CURLMOPT_TIMERFUNCTION, timer_changed);
-    curl_multi_setopt(m->handle, CURLMOPT_TIMERDATA, m);
-    /* The limit counts busy connections too; below it finished ones would be closed, not kept. */
-    curl_multi_setopt(m->handle, CURLMOPT_MAXCONNECTS, (long)(MULTI_BUSY_MAX + MULTI_IDLE_MAX));
-    LIST_INSERT_HEAD(&ts->multis, m, link);
-    return m;
-}
-
-static struct multi *multi_pick(struct curl_pool *ts)
-{
-    struct multi *m, *last = NULL;
-    /* The oldest first (the list's end), so that later ones empty again after a peak. */
-    LIST_FOREACH(m, &ts->multis, link)
-    if (m->busy < MULTI_BUSY_MAX)
-        last = m;
-    return last != NULL ? last : multi_new(ts);
-}
+static void run_work(struct curl_pool *pool);
 
 /* ---- libcurl's callbacks ------------------------------------------------------------------- */
 
@@ -259,9 +162,6 @@ static void set_common_options(struct curl_transfer *t)
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* never wait for a resolver thread */
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
                      t->http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
-    /* With a CA directory set, libcurl reads the whole CA file for every connection. */
-    curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
-    curl_easy_setopt(e, CURLOPT_SHARE, t->owner->share);
     curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_S);
     curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -290,18 +190,19 @@ static void set_request_options(struct curl_transfer *t)
 static void add_to_multi(struct curl_transfer *t)
 {
     t->wants_start = false;
-    t->multi = multi_pick(t->owner);
-    t->multi->busy++;
-    curl_multi_add_handle(t->multi->handle, t->easy);
+    t->multi = transfer_multis_add(t->owner->multis, t->easy, t->ca_file);
 }
 
 static void remove_from_multi(struct curl_transfer *t)
 {
-    if (t->multi == NULL)
-        return;
-    curl_multi_remove_handle(t->multi->handle, t->easy);
-    t->multi->busy--;
+    if (t->multi != NULL)
+        transfer_multi_remove(t->multi, t->easy);
     t->multi = NULL;
+}
+
+static bool is_inside(const struct curl_transfer *t)
+{
+    return transfer_multis_is_inside(t->owner->multis);
 }
 
 static void queue_work(struct curl_transfer *t)
@@ -310,7 +211,7 @@ static void queue_work(struct curl_transfer *t)
         TAILQ_INSERT_TAIL(&t->owner->work, t, work_link);
         t->is_in_work = true;
     }
-    if (!t->owner->in_curl)
+    if (!is_inside(t))
         event_active(t->owner->work_event, EV_TIMEOUT, 0);
 }
 
@@ -338,6 +239,7 @@ static struct transfer *start(void *pool, struct transfer_request *request,
     t->body = request->body;
     t->body_len = request->body_len;
     t->http2 = request->http2;
+    t->ca_file = request->ca_file;
     t->events = events;
     t->arg = arg;
     t->header_list = list_headers(request->headers, request->headers_len);
@@ -348,7 +250,7 @@ static struct transfer *start(void *pool, struct transfer_request *request,
     curl_easy_setopt(t->easy, CURLOPT_URL, request->url);
     set_common_options(t);
     set_request_options(t);
-    if (ts->in_curl) {
+    if (is_inside(t)) {
         t->wants_start = true;
         queue_work(t);
     } else {
@@ -399,7 +301,7 @@ static void abort_transfer(struct transfer *base)
     struct curl_transfer *t = (struct curl_transfer *)base;
     t->events = NULL;
     t->wants_removal = true;
-    if (t->owner->in_curl)
+    if (is_inside(t))
         queue_work(t);
     else
         destroy(t);
@@ -469,8 +371,10 @@ static bool may_go_again(const struct curl_transfer *t, CURLcode code)
            clock_boot_ns() - t->sent_at <= TRANSFER_REPLAY_MS * CLOCK_NS_PER_MS;
 }
 
-static void finished(struct curl_transfer *t, CURLcode code)
+static void ended(CURL *easy, CURLcode code)
 {
+    struct curl_transfer *t = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
     bool again = may_go_again(t, code);
     remove_from_multi(t);
     if (again) {
@@ -488,20 +392,6 @@ static void finished(struct curl_transfer *t, CURLcode code)
     destroy(t);
 }
 
-static void collect_finished(struct multi *m)
-{
-    int left;
-    CURLMsg *msg;
-    while ((msg = curl_multi_info_read(m->handle, &left)) != NULL) {
-        if (msg->msg != CURLMSG_DONE)
-            continue;
-        struct curl_transfer *t = NULL;
-        CURLcode code = msg->data.result;
-        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-        finished(t, code);
-    }
-}
-
 /* Carries out what was asked for inside libcurl's callbacks. */
 static void run_work(struct curl_pool *ts)
 {
@@ -515,9 +405,9 @@ static void run_work(struct curl_pool *ts)
             add_to_multi(t);
         } else if (t->wants_resume) {
             t->wants_resume = false;
-            ts->in_curl = true;
+            transfer_multis_set_inside(ts->multis, true);
             curl_easy_pause(t->easy, CURLPAUSE_CONT);
-            ts->in_curl = false;
+            transfer_multis_set_inside(ts->multis, false);
         }
     }
 }
@@ -527,17 +417,21 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
     run_work(arg);
 }
 
+static void returned(void *arg)
+{
+    run_work(arg);
+}
+
+static const struct transfer_multis_events multis_events = {ended, returned};
+
 static void *pool_new(struct event_base *base)
 {
     struct curl_pool *ts = xcalloc(1, sizeof(*ts));
     ts->base = base;
-    LIST_INIT(&ts->multis);
+    ts->multis = transfer_multis_new(base, &multis_events, ts);
     LIST_INIT(&ts->all);
     TAILQ_INIT(&ts->work);
     ts->work_event = event_new(base, -1, 0, on_work, ts);
-    ts->share = curl_share_init();
-    curl_share_setopt(ts->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-    multi_new(ts);
     return ts;
 }
 
@@ -546,17 +440,23 @@ static void pool_free(void *pool)
     struct curl_pool *ts = pool;
     while (!LIST_EMPTY(&ts->all))
         destroy(LIST_FIRST(&ts->all));
-    while (!LIST_EMPTY(&ts->multis)) {
-        struct multi *m = LIST_FIRST(&ts->multis);
-        LIST_REMOVE(m, link);
-        curl_multi_cleanup(m->handle);
-        event_free(m->timer);
-        free(m);
-    }
-    curl_share_cleanup(ts->share);
+    transfer_multis_free(&ts->multis);
     event_free(ts->work_event);
     free(ts);
 }
 
-const struct transfer_client transfer_curl = {pool_new,       pool_free,      start,
-                                              pause_transfer, abort_transfer, finish};
+static void prepare(void *pool, const char *ca_file)
+{
+    struct curl_pool *ts = pool;
+    transfer_multis_prepare(ts->multis, ca_file);
+}
+
+const struct transfer_client transfer_curl = {
+    .pool_new = pool_new,
+    .pool_free = pool_free,
+    .prepare = prepare,
+    .start = start,
+    .pause = pause_transfer,
+    .abort = abort_transfer,
+    .finish = finish,
+};

@@ -394,5 +394,11 @@ bool transfer_plain_can(const char *url)
     return plain_url_parse(url, &parts) && plain_addresses_find(&parts, &addresses);
 }
 
-const struct transfer_client transfer_plain = {pool_new,       pool_free,      start,
-                                               pause_transfer, abort_transfer, finish};
+const struct transfer_client transfer_plain = {
+    .pool_new = pool_new,
+    .pool_free = pool_free,
+    .start = start,
+    .pause = pause_transfer,
+    .abort = abort_transfer,
+    .finish = finish,
+};

@@ -165,12 +165,22 @@ static struct event_base *make_base(void)
     return base;
 }
 
+/* Before the first request: what TLS to a provider needs takes a while to load. */
+static void prepare_transfers(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->in.conf->n_providers; i++) {
+        const struct conf_provider *provider = &w->in.conf->providers[i];
+        transfers_prepare(w->env.transfers, provider->base_url, provider->http2, provider->ca_file);
+    }
+}
+
 static void init_env(struct worker *w)
 {
     const struct inherit *in = &w->in;
     w->env.conf = in->conf;
     w->env.slot = in->pages != NULL ? wpages_slot(in->pages, in->slot) : &w->own_slot;
     w->env.transfers = transfers_new(w->base);
+    prepare_transfers(w);
     w->env.view = tableview_new(in->conf);
     w->env.claims =
         claims_new(in->conf, in->ledger, in->pages, ledger_owner(in->slot, in->incarnation));

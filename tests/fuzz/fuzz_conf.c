@@ -118,7 +118,7 @@ static void check_printed(const struct conf *conf, bool is_mark_hidden)
     struct buf first = BUF_INIT, second = BUF_INIT, messages = BUF_INIT;
     struct conf *again = NULL;
     conf_print_effective(conf, &first);
-    struct conf_source source = {PATH, buf_cstr(&first), first.len, lookup_env, 2};
+    struct conf_source source = {PATH, buf_cstr(&first), first.len, lookup_env, 2, NULL};
     FUZZ_CHECK(!is_mark_hidden || !text_has_mark(source.text, source.len));
     FUZZ_CHECK(conf_parse(&source, &again, &messages) == 0);
     conf_print_effective(again, &second);
@@ -132,7 +132,7 @@ static void check_printed(const struct conf *conf, bool is_mark_hidden)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = fuzz_copy(data, size);
-    struct conf_source source = {PATH, text, size, lookup_env, 2};
+    struct conf_source source = {PATH, text, size, lookup_env, 2, NULL};
     struct conf *conf = NULL;
     struct buf messages = BUF_INIT;
     int rc = conf_parse(&source, &conf, &messages);

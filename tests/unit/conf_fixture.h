@@ -55,10 +55,17 @@ static inline const char *fixture_env(const char *name)
     return strcmp(name, "WEIR_TEST_EMPTY") == 0 ? "" : NULL;
 }
 
+/* The only file there is. */
+static inline bool fixture_can_read(const char *path)
+{
+    return strcmp(path, "/etc/weir/ca/own.pem") == 0;
+}
+
 /* Reads text; messages (owned by the caller) come without "PATH:" and without the last newline. */
 static inline struct conf *fixture_parse_bytes(const char *text, size_t len, char **messages)
 {
-    struct conf_source source = {FIXTURE_PATH, text, len, fixture_env, FIXTURE_CPUS};
+    struct conf_source source = {FIXTURE_PATH, text,         len,
+                                 fixture_env,  FIXTURE_CPUS, fixture_can_read};
     struct conf *conf = NULL;
     struct buf raw = BUF_INIT, cut = BUF_INIT;
     int rc = conf_parse(&source, &conf, &raw);

@@ -144,6 +144,7 @@ START_TEST(a_provider_has_its_defaults)
     ck_assert_str_eq(one->api_key, "provider-key");
     ck_assert_int_eq(one->type, PROVIDER_OPENAI);
     ck_assert(!one->http2);
+    ck_assert_ptr_null(one->ca_file);
     ck_assert_uint_eq(one->timeout_ms | one->requests_per_minute | one->tokens_per_minute |
                           one->requests_per_day | one->concurrent_requests,
                       0);
@@ -157,12 +158,14 @@ START_TEST(a_provider_has_what_it_is_given)
         .provider = "    baseUrl: https://example.com:8443/v1//\n"
                     "    timeout: 1000\n"
                     "    http2: true\n"
+                    "    caFile: ca/own.pem\n"
                     "    rateLimits: {requestsPerMinute: 1, tokensPerMinute: 2,\n"
                     "                 requestsPerDay: 3, concurrentRequests: 4}\n"});
     const struct conf_provider *one = &conf->providers[0];
     ck_assert_str_eq(one->base_url, "https://example.com:8443/v1");
     ck_assert_uint_eq(one->timeout_ms, 1000);
     ck_assert(one->http2);
+    ck_assert_str_eq(one->ca_file, "/etc/weir/ca/own.pem");
     ck_assert_uint_eq(one->requests_per_minute, 1);
     ck_assert_uint_eq(one->tokens_per_minute, 2);
     ck_assert_uint_eq(one->requests_per_day, 3);
@@ -317,7 +320,7 @@ START_TEST(without_an_environment_nothing_is_needed_of_it)
 {
     char *text = fixture_text((struct addition){
         .provider = "  - {id: a, name: A, type: groq, apiKey: \"${WEIR_TEST_UNSET}\"}\n"});
-    struct conf_source source = {FIXTURE_PATH, text, strlen(text), NULL, 1};
+    struct conf_source source = {FIXTURE_PATH, text, strlen(text), NULL, 1, NULL};
     struct conf *conf = NULL;
     struct buf messages = BUF_INIT;
     ck_assert_int_eq(conf_parse(&source, &conf, &messages), 0);

@@ -93,6 +93,8 @@ static const struct row settings_rows[] = {
 static const struct row provider_rows[] = {
     {"    timeout: 999\n",
      "L:14: providers[0].timeout must be an integer of at least 1000 (ms), not 999"},
+    {"    caFile: \"\"\n", "L:13: providers[0].caFile must not be empty"},
+    {"    caFile: [a]\n", "L:13: providers[0].caFile must be a string, not a list"},
     {"    http2: on\n", "L:12: providers[0].http2 must be true or false, not the string \"on\""},
     {"    rateLimits: 5\n", "L:17: providers[0].rateLimits must be a mapping, not an integer"},
     {"    rateLimits:\n",

@@ -109,6 +109,27 @@ START_TEST(a_readable_file_with_keys_is_warned_about)
 }
 END_TEST
 
+START_TEST(a_file_that_cannot_be_read_is_warned_about)
+{
+    char *text = fixture_text((struct addition){.provider = "    caFile: no-such.pem\n"});
+    struct conf *conf = NULL;
+    struct buf messages = BUF_INIT;
+    make_dir();
+    write_file(text, strlen(text));
+    ck_assert_int_eq(conf_load(path, &conf, &messages), 0);
+    ck_assert_ptr_nonnull(
+        strstr(buf_cstr(&messages), ":9:13: warning: providers[0].caFile cannot be read\n"));
+    conf_free(&conf);
+    buf_clear(&messages);
+    ck_assert_int_eq(conf_load_without_secrets(path, &conf, &messages), 0);
+    ck_assert_uint_eq(messages.len, 0); /* it is weir's to read */
+    conf_free(&conf);
+    buf_free(&messages);
+    free(text);
+    remove_dir();
+}
+END_TEST
+
 START_TEST(the_environment_is_asked)
 {
     char *text = fixture_text((struct addition){
@@ -195,6 +216,6 @@ START_TEST(a_large_file_is_refused)
 END_TEST
 
 UNIT_MAIN("conf_load", a_good_file_loads, a_readable_file_with_keys_is_warned_about,
-          the_environment_is_asked, a_file_must_be_there, a_file_must_be_readable,
-          a_folder_is_no_file, a_pipe_is_no_file, an_empty_file_is_told_from_a_missing_one,
-          a_large_file_is_refused)
+          a_file_that_cannot_be_read_is_warned_about, the_environment_is_asked,
+          a_file_must_be_there, a_file_must_be_readable, a_folder_is_no_file, a_pipe_is_no_file,
+          an_empty_file_is_told_from_a_missing_one, a_large_file_is_refused)

@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	tests/e2e/run \
 	tests/e2e/catalogue \
+	tests/e2e/certs.py \
 	tests/e2e/daemons.py \
 	tests/e2e/eventline.py \
 	tests/e2e/faults.py \
@@ -24,6 +25,7 @@ EXTRA_DIST += \
 	tests/e2e/test_relay.py \
 	tests/e2e/test_routing.py \
 	tests/e2e/test_streams.py \
+	tests/e2e/test_tls.py \
 	tests/e2e/test_tracker.py \
 	tests/e2e/test_weirctl.py
 

@@ -3,6 +3,7 @@ case sends its request through weir, then accept()s it here; no threads."""
 
 import json
 import socket
+import ssl
 import time
 
 import rawhttp
@@ -84,24 +85,48 @@ class Exchange:
 
 
 class RawProvider:
-    def __init__(self, port):
-        self.port = port
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=600)
+    """Listens on a loopback address; with `tls`, a server's ssl.SSLContext, behind TLS."""
+
+    def __init__(self, port, host="127.0.0.1", tls=None):
+        self.port, self.host, self.tls = port, host, tls
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.listener = socket.create_server((host, port), family=family, backlog=600)
         self.accepted = []
 
     @property
     def base_url(self):
-        return f"http://127.0.0.1:{self.port}/v1"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}/v1"
 
     def accept(self, within=10.0):
         """Waits for weir's next connection and reads its request."""
+        return self.next_on(self.accept_silently(within))
+
+    def accept_silently(self, within=10.0):
+        """The connection alone: nothing is read, and no TLS spoken but its handshake."""
         self.listener.settimeout(within)
         sock, _ = self.listener.accept()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(within)
+        if self.tls:
+            sock = self.tls.wrap_socket(sock, server_side=True)
         conn = rawhttp.Connection.accepted(sock)
         self.accepted.append(conn)
+        return conn
+
+    def next_on(self, conn):
+        """The next request on a connection."""
         return Exchange(conn)
+
+    def refuse_handshake(self, within=10.0):
+        """Waits for a connection that weir breaks off over our certificate; returns its words."""
+        try:
+            self.accept_silently(within).read_exactly(1)
+        except ssl.SSLError as e:
+            return e.reason
+        except rawhttp.Truncated:
+            return "closed behind the handshake"
+        raise AssertionError("weir went on behind a certificate it must refuse")
 
     def is_idle(self, within):
         """True when nobody connects for that long."""

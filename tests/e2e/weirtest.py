@@ -144,9 +144,9 @@ class Case:
         self.sim = self.sim or sim
         return sim
 
-    def raw_provider(self):
-        """A provider whose bytes the case writes itself."""
-        provider = rawprovider.RawProvider(self.ports.take())
+    def raw_provider(self, **kw):
+        """A provider whose bytes the case writes itself; see RawProvider."""
+        provider = rawprovider.RawProvider(self.ports.take(), **kw)
         self.helpers.append(provider)
         return provider
 

@@ -471,6 +471,11 @@ void attempt_cancel(struct attempt *a, enum outcome outcome)
     let_go(a, false);
 }
 
+void attempt_fail(struct attempt *a, enum outcome outcome)
+{
+    settle(a, outcome);
+}
+
 static void destroy(void *ptr)
 {
     struct attempt *a = ptr;

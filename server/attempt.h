@@ -66,6 +66,9 @@ struct attempt *attempt_start(const struct attempt_spec *spec, const struct atte
 /* Ends a running attempt with this outcome (the client left, a deadline): its connection is closed
  * at once, `done` is not called. */
 void attempt_cancel(struct attempt *attempt, enum outcome outcome);
+/* Ends a running attempt over what it has brought, as though it had found out itself: `done` is
+ * called. For an event's receiver. */
+void attempt_fail(struct attempt *attempt, enum outcome outcome);
 /* Frees at the end of the loop's turn. */
 void attempt_free(struct attempt **attempt);
 

@@ -23,29 +23,34 @@ static void commit(struct exchange *x)
     buf_free(&headers);
 }
 
-/* Is the event kept from the client for now? */
-static bool may_hold(const struct exchange *x, const struct sse_event *event,
-                     const struct chunk *chunk)
+/* An event that comes before commit: is it kept from the client for now, does it commit, or is it
+ * one more of too many that say nothing? */
+static void hold_or_commit(struct exchange *x, const struct sse_event *event)
 {
+    bool has_content = attempt_result(x->attempt)->first_content_at != 0;
     bool is_full = x->relay.held.len + event->data_len > x->env.conf->max_held_bytes;
-    if (is_full && x->delivery == DELIVERY_COMPLETE)
+    if (is_full && !has_content) {
+        attempt_fail(x->attempt, OUTCOME_STREAM_MALFORMED);
+        return;
+    }
+    if (!is_full && (x->delivery == DELIVERY_COMPLETE || !has_content)) {
+        relay_hold(&x->relay, event);
+        return;
+    }
+    if (x->delivery == DELIVERY_COMPLETE)
         log_fields(LOGLV_WARN, LOG_LIST(LOG_STR("requestId", x->request_id)),
                    "the answer grew past server.maxHeldBytes: it is committed and streamed");
-    return !is_full &&
-           (x->delivery == DELIVERY_COMPLETE || (!chunk->has_content && !chunk->has_finish));
+    commit(x);
+    relay_event(&x->relay, event);
 }
 
 static void attempt_event(void *arg, const struct sse_event *event, const struct chunk *chunk)
 {
     struct exchange *x = arg;
-    if (x->state == EX_ATTEMPT) {
-        if (may_hold(x, event, chunk)) {
-            relay_hold(&x->relay, event);
-            return;
-        }
-        commit(x);
-    }
-    relay_event(&x->relay, event);
+    if (x->state == EX_ATTEMPT)
+        hold_or_commit(x, event);
+    else
+        relay_event(&x->relay, event);
 }
 
 static void attempt_fed(void *arg)

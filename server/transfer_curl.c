@@ -351,7 +351,9 @@ static const struct {
 
 static enum transfer_end end_of(const struct curl_transfer *t, CURLcode code)
 {
-    if (t->is_head_refused)
+    /* libcurl's words for an answer without a status line: it has to be HTTP/0.9 then. */
+    bool is_no_http = code == CURLE_UNSUPPORTED_PROTOCOL && t->sendings > 0;
+    if (t->is_head_refused || is_no_http)
         return TRANSFER_BAD_HEAD;
     if (t->is_head_complete)
         return code == CURLE_OK ? TRANSFER_COMPLETE : TRANSFER_CUT;

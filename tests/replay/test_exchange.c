@@ -645,6 +645,22 @@ START_TEST(complete_streams_what_is_too_large_to_hold)
 }
 END_TEST
 
+/* Events without content are held too, but who sends nothing else is passed by unseen. */
+START_TEST(a_preamble_too_large_to_hold_moves_on)
+{
+    replay_conf()->max_held_bytes = 3 * sizeof(ROLE);
+    replay_conf()->chains[0].delivery = _i == 0 ? DELIVERY_STREAM : DELIVERY_COMPLETE;
+    begin_stream();
+    replay_data(ROLE ROLE ROLE ROLE ROLE);
+    ck_assert_uint_eq(replay_pair(), 1);
+    ck_assert_int_eq(replay_status(), 0);
+    ck_assert_uint_eq(replay_events(EV_MID_FAILURE, 0), 1);
+    replay_head(200, SSE);
+    replay_data(ROLE TOKEN FINISH DONE);
+    ck_assert_str_eq(replay_body(), ROLE TOKEN FINISH DONE);
+}
+END_TEST
+
 START_TEST(a_deadline_spares_a_held_answer_that_grows)
 {
     replay_conf()->deadline_ms = 5000;
@@ -1045,6 +1061,7 @@ int main(void)
     tcase_add_loop_test(tc, complete_rescues_each_late_failure, 0, N(late_failures));
     tcase_add_test(tc, complete_rescues_a_stall_and_keeps_the_client);
     tcase_add_test(tc, complete_streams_what_is_too_large_to_hold);
+    tcase_add_loop_test(tc, a_preamble_too_large_to_hold_moves_on, 0, 2);
     tcase_add_test(tc, a_deadline_spares_a_held_answer_that_grows);
     tcase_add_test(tc, a_short_wait_that_is_named_is_waited_for);
     tcase_add_loop_test(tc, what_is_retried_and_what_is_not, 0, N(retry_cases));

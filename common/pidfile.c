@@ -14,6 +14,8 @@
 #include "common/daemon.h"
 #include "common/log.h"
 
+#define PID_FILE_MODE 0644
+
 static struct {
     char *path; /* NULL: we have none */
     int fd;
@@ -55,7 +57,9 @@ static int open_or_create(const char *path)
         int fd = open(path, flags);
         if (fd >= 0 || errno != ENOENT)
             return fd;
-        fd = open(path, flags | O_CREAT | O_EXCL, 0644);
+        fd = open(path, flags | O_CREAT | O_EXCL, PID_FILE_MODE);
+        if (fd >= 0)
+            (void)!fchmod(fd, PID_FILE_MODE); /* whatever the umask is: it is no secret */
         if (fd >= 0 || errno != EEXIST)
             return fd;
     }

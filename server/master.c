@@ -55,9 +55,8 @@ static void stop(struct master *m)
     m->kill_at = clock_boot_ns() + ms * CLOCK_NS_PER_MS;
     master_children_tell(m, SIGTERM, false);
     tell_elder(m, SIGTERM);
-    if (m->heir_due_at != 0)
-        kill(m->heir.pid, SIGTERM);
-    m->heir_due_at = 0;
+    if (m->heir.due_at != 0)
+        master_upgrade_call_off(m);
 }
 
 static void reopen_logs(struct master *m)
@@ -139,7 +138,7 @@ static void hear_workers(struct master *m)
 
 static uint64_t next_due_at(const struct master *m)
 {
-    uint64_t dues[] = {m->phase == MASTER_STOPPING ? m->kill_at : m->respawn_at, m->heir_due_at};
+    uint64_t dues[] = {m->phase == MASTER_STOPPING ? m->kill_at : m->respawn_at, m->heir.due_at};
     uint64_t next = 0;
     for (size_t i = 0; i < sizeof(dues) / sizeof(dues[0]); i++)
         if (dues[i] != 0 && (next == 0 || dues[i] < next))
@@ -162,7 +161,7 @@ static void take_dues(struct master *m)
     }
     if ((m->phase == MASTER_SERVING || m->phase == MASTER_STARTING) && is_due(m->respawn_at))
         master_children_spawn_missing(m);
-    if (is_due(m->heir_due_at))
+    if (is_due(m->heir.due_at))
         master_upgrade_give_up(m);
 }
 
@@ -185,7 +184,7 @@ static void wait_for_events(struct master *m)
         {m->elder.link, master_upgrade_hear_elder},
         /* Once it has taken over, its end says nothing more to us. */
         {m->phase == MASTER_REPLACED ? -1 : m->heir.link, master_upgrade_hear_heir},
-        {m->heir_words, master_upgrade_hear_words},
+        {m->heir.words, master_upgrade_hear_words},
     };
     enum {
         N = sizeof(sources) / sizeof(sources[0])
@@ -310,13 +309,12 @@ int master_run(struct conf *conf, const struct daemon_options *options,
         .conf = conf,
         .options = options,
         .owns_names = bequest == NULL,
-        .heir = {.link = -1},
-        .heir_words = -1,
+        .heir = {.leash = -1, .link = -1, .words = -1},
         .elder = {.link = -1},
         .pid_file = -1,
     };
     if (bequest != NULL) {
-        m.elder = (struct other_master){.pid = bequest->elder, .link = bequest->link};
+        m.elder = (struct elder){.pid = bequest->elder, .link = bequest->link};
         m.pid_file = bequest->pid_file;
     }
     start(&m, bequest);

@@ -51,8 +51,9 @@ static void close_masters_own(const struct master *m)
     close(m->life[1]);
     close(m->ready[0]);
     close(m->signal_fd);
+    close_if_open(m->heir.leash);
     close_if_open(m->heir.link);
-    close_if_open(m->heir_words);
+    close_if_open(m->heir.words);
     close_if_open(m->elder.link);
     close_if_open(m->pid_file);
 }
@@ -247,7 +248,7 @@ static void take_death(struct master *m, pid_t pid, int status)
     for (uint32_t i = 0; i < m->n_slots; i++)
         if (m->children[i].pid == pid)
             child_ended(m, i, status);
-    if (m->heir.pid == pid)
+    if (m->heir.usher == pid)
         master_upgrade_heir_ended(m, status);
 }
 

@@ -92,7 +92,7 @@ static void put_off(struct master *m, const char *why)
 
 static bool must_wait(struct master *m, const struct conf *fresh)
 {
-    if (m->heir.pid != 0)
+    if (m->heir.usher != 0)
         put_off(m, "another weir is about to take over");
     else if (master_children_room(m) < fresh->workers)
         put_off(m, "too many older workers still finish their requests");

@@ -29,10 +29,19 @@ struct child {
     bool is_ready; /* it serves */
 };
 
-/* Another weir master: the one that is to follow us, or the one that we follow. */
-struct other_master {
-    pid_t pid; /* 0 = there is none */
-    int link;  /* socket to it; its end of file tells that the other has gone. -1 = it has */
+/* The weir that is to follow us: see master_upgrade.h. */
+struct heir {
+    pid_t usher;     /* our child, and its parent until it serves; 0 = no upgrade is under way */
+    int leash;       /* to the usher */
+    int link;        /* to the heir; -1 = none */
+    int words;       /* its standard error; -1 = it writes to ours */
+    uint64_t due_at; /* until when it must serve; 0 = nothing is due */
+};
+
+/* The weir that we follow. */
+struct elder {
+    pid_t pid;
+    int link; /* its end of file tells that the elder has gone; -1 = it has, or there was none */
 };
 
 struct master {
@@ -55,10 +64,8 @@ struct master {
     uint32_t respawn_ms;
     uint64_t kill_at; /* while stopping */
 
-    struct other_master heir;
-    uint64_t heir_due_at; /* until when it must be ready; 0 = it is */
-    int heir_words;       /* its standard error; -1 = it writes to ours */
-    struct other_master elder;
+    struct heir heir;
+    struct elder elder;
     int pid_file; /* inherited from the elder, -1 = none */
 
     int life[2];  /* pipe: its write end closes when the master dies */

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -22,7 +24,22 @@
 #define EXEC_FAILED  127
 #define WORDS_BUFFER 4096
 
-static const char word_ready = 'R', word_go = 'G';
+/* What passes between the two, and to the usher. */
+enum {
+    WORD_READY = 'R',
+    WORD_GO = 'G',
+    WORD_KILL = 'K'
+};
+struct message {
+    char word;
+    pid_t pid; /* of the heir */
+};
+
+static bool tell(int fd, char word)
+{
+    struct message message = {.word = word, .pid = getpid()};
+    return send(fd, &message, sizeof(message), MSG_NOSIGNAL) == (ssize_t)sizeof(message);
+}
 
 static void close_fd(int *fd)
 {
@@ -115,11 +132,95 @@ static void become_heir(const struct master *m, int link, int words)
     _exit(EXEC_FAILED);
 }
 
+static void end_like(pid_t heir) __attribute__((noreturn));
+static void end_like(pid_t heir)
+{
+    int status = 0;
+    while (waitpid(heir, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFEXITED(status))
+        _exit(WEXITSTATUS(status));
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_UNBLOCK, &all, NULL);
+    signal(WTERMSIG(status), SIG_DFL);
+    raise(WTERMSIG(status));
+    _exit(EX_SOFTWARE);
+}
+
+/* The elder closing its end means: the heir serves, let it go. */
+static void be_usher(pid_t heir, int leash) __attribute__((noreturn));
+static void be_usher(pid_t heir, int leash)
+{
+    struct message message;
+    struct pollfd both[] = {{.fd = pidfd_open(heir, 0), .events = POLLIN},
+                            {.fd = leash, .events = POLLIN}};
+    while (poll(both, 2, -1) < 0 && errno == EINTR)
+        ;
+    if (both[0].revents != 0)
+        end_like(heir);
+    if (recv(leash, &message, sizeof(message), 0) != (ssize_t)sizeof(message))
+        _exit(EX_OK);
+    kill(heir, SIGKILL);
+    end_like(heir);
+}
+
+/* The ends that the elder keeps, and those it gives away. */
+struct links {
+    int link[2], leash[2], words[2];
+};
+
+static void close_pair(int pair[2])
+{
+    close_fd(&pair[0]);
+    close_fd(&pair[1]);
+}
+
+/* For a daemon, whose standard error is nowhere, also a pipe for what the heir says before it has a
+ * log. */
+static bool make_links(const struct master *m, struct links *l)
+{
+    const int type = SOCK_SEQPACKET | SOCK_CLOEXEC;
+    *l = (struct links){{-1, -1}, {-1, -1}, {-1, -1}};
+    if (socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, l->link) == 0 &&
+        socketpair(AF_UNIX, type, 0, l->leash) == 0 &&
+        (m->options->foreground || pipe2(l->words, O_CLOEXEC | O_NONBLOCK) == 0))
+        return true;
+    int saved = errno;
+    close_pair(l->link);
+    close_pair(l->leash);
+    errno = saved;
+    return false;
+}
+
+static void start_usher(const struct master *m, const struct links *l) __attribute__((noreturn));
+static void start_usher(const struct master *m, const struct links *l)
+{
+    close(l->leash[0]);
+    close(l->link[0]);
+    pid_t heir = fork();
+    if (heir == 0)
+        become_heir(m, l->link[1], l->words[1]);
+    if (heir < 0)
+        _exit(EX_OSERR);
+    close(l->link[1]);
+    be_usher(heir, l->leash[1]);
+}
+
+static void forget_heir(struct master *m)
+{
+    m->heir.usher = 0;
+    m->heir.due_at = 0;
+    close_fd(&m->heir.leash);
+    close_fd(&m->heir.link);
+    close_fd(&m->heir.words);
+}
+
 static bool may_begin(const struct master *m)
 {
-    if (m->phase != MASTER_SERVING || m->heir.pid != 0) {
+    if (m->phase != MASTER_SERVING || m->heir.usher != 0) {
         log_warn("no upgrade now: %s",
-                 m->heir.pid != 0 ? "one is under way" : "this weir starts or stops");
+                 m->heir.usher != 0 ? "one is under way" : "this weir starts or stops");
         return false;
     }
     return true;
@@ -132,89 +233,84 @@ static void refused(struct master *m, const char *why)
     log_error("upgrade refused: %s; this weir goes on serving", why);
 }
 
-/* A socket pair, and for a daemon (whose standard error is nowhere) a pipe for what the heir says
- * before it has a log. */
-static bool make_links(const struct master *m, int link[2], int words[2])
-{
-    words[0] = words[1] = -1;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, link) != 0)
-        return false;
-    if (m->options->foreground || pipe2(words, O_CLOEXEC | O_NONBLOCK) == 0)
-        return true;
-    close(link[0]);
-    close(link[1]);
-    return false;
-}
-
 void master_upgrade_begin(struct master *m)
 {
-    int link[2], words[2];
+    struct links l;
     if (!may_begin(m))
         return;
-    if (!make_links(m, link, words)) {
+    if (!make_links(m, &l)) {
         refused(m, strerror(errno));
         return;
     }
-    pid_t pid = fork();
-    if (pid == 0)
-        become_heir(m, link[1], words[1]);
-    close(link[1]);
-    close_fd(&words[1]);
-    if (pid < 0) {
+    pid_t usher = fork();
+    if (usher == 0)
+        start_usher(m, &l);
+    close_fd(&l.link[1]);
+    close_fd(&l.leash[1]);
+    close_fd(&l.words[1]);
+    m->heir = (struct heir){usher, l.leash[0], l.link[0], l.words[0], 0};
+    if (usher < 0) {
         refused(m, strerror(errno));
-        close(link[0]);
-        close_fd(&words[0]);
+        forget_heir(m);
         return;
     }
-    m->heir = (struct other_master){.pid = pid, .link = link[0]};
-    m->heir_words = words[0];
-    m->heir_due_at = clock_boot_ns() + MASTER_UPGRADE_MS * CLOCK_NS_PER_MS;
-    log_info("upgrade: started %s, pid %d", m->options->program, (int)pid);
+    m->heir.due_at = clock_boot_ns() + MASTER_UPGRADE_MS * CLOCK_NS_PER_MS;
+    log_info("upgrade: started %s", m->options->program);
 }
 
 /* ---- elder: handing over --------------------------------------------------------------------- */
 
-/* From here on the names are the heir's: we remove none of them at our end. */
-static void hand_over(struct master *m)
+/* When this returns, the heir is no descendant of ours any more. */
+static void dismiss_usher(struct master *m)
 {
-    char *main_pid = xasprintf("MAINPID=%d", (int)m->heir.pid);
+    close_fd(&m->heir.leash);
+    while (waitpid(m->heir.usher, NULL, 0) < 0 && errno == EINTR)
+        ;
+    m->heir.usher = 0;
+    m->heir.due_at = 0;
+}
+
+/* From here on the names are the heir's: we remove none of them at our end. */
+static void hand_over(struct master *m, pid_t heir)
+{
+    char *main_pid = xasprintf("MAINPID=%d", (int)heir);
+    dismiss_usher(m);
     daemon_pid_file_release();
     if (m->pages != NULL)
         wpages_release(m->pages);
     daemon_notify(main_pid);
     free(main_pid);
     m->owns_names = false;
-    m->heir_due_at = 0;
     m->phase = MASTER_REPLACED;
-    if (send(m->heir.link, &word_go, 1, MSG_NOSIGNAL) != 1)
-        log_warn("the new weir, pid %d, has gone already", (int)m->heir.pid);
+    if (!tell(m->heir.link, WORD_GO))
+        log_warn("the new weir, pid %d, has gone already", (int)heir);
     if (m->wants_reload) /* told to us while it started */
-        kill(m->heir.pid, SIGHUP);
-    log_info("upgrade: pid %d has taken over, running requests finish here", (int)m->heir.pid);
+        kill(heir, SIGHUP);
+    log_info("upgrade: pid %d has taken over, running requests finish here", (int)heir);
     master_listen_free(&m->listen, 0);
     master_children_tell(m, SIGQUIT, false);
 }
 
 void master_upgrade_hear_heir(struct master *m)
 {
-    char word = 0;
-    ssize_t n = recv(m->heir.link, &word, 1, MSG_DONTWAIT);
+    struct message message;
+    ssize_t n = recv(m->heir.link, &message, sizeof(message), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (n == 1 && word == word_ready && m->heir_due_at != 0)
-        hand_over(m);
+    if (n == (ssize_t)sizeof(message) && message.word == WORD_READY && m->heir.due_at != 0)
+        hand_over(m, message.pid);
     else
-        close_fd(&m->heir.link); /* it ends: reaping it tells how */
+        close_fd(&m->heir.link); /* it ends: reaping the usher tells how */
 }
 
 void master_upgrade_hear_words(struct master *m)
 {
     char text[WORDS_BUFFER];
-    ssize_t n = read(m->heir_words, text, sizeof(text) - 1);
+    ssize_t n = read(m->heir.words, text, sizeof(text) - 1);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
-        close_fd(&m->heir_words);
+        close_fd(&m->heir.words);
         return;
     }
     text[n] = '\0';
@@ -223,22 +319,29 @@ void master_upgrade_hear_words(struct master *m)
         log_error("upgrade: %s", line);
 }
 
+static void kill_heir(struct master *m)
+{
+    m->heir.due_at = 0;
+    tell(m->heir.leash, WORD_KILL);
+}
+
 void master_upgrade_give_up(struct master *m)
 {
-    log_error("upgrade: pid %d does not serve after %d ms: killing it", (int)m->heir.pid,
-              MASTER_UPGRADE_MS);
-    m->heir_due_at = 0;
-    kill(m->heir.pid, SIGKILL);
+    log_error("upgrade: the new weir does not serve after %d ms: killing it", MASTER_UPGRADE_MS);
+    kill_heir(m);
+}
+
+void master_upgrade_call_off(struct master *m)
+{
+    log_info("upgrade: called off");
+    kill_heir(m);
 }
 
 void master_upgrade_heir_ended(struct master *m, int status)
 {
-    m->heir.pid = 0;
-    m->heir_due_at = 0;
-    if (m->heir_words >= 0)
+    if (m->heir.words >= 0)
         master_upgrade_hear_words(m);
-    close_fd(&m->heir_words);
-    close_fd(&m->heir.link);
+    forget_heir(m);
     if (m->phase != MASTER_SERVING)
         return;
     char *why = WIFSIGNALED(status)
@@ -252,7 +355,7 @@ void master_upgrade_heir_ended(struct master *m, int status)
 
 void master_upgrade_ready(struct master *m)
 {
-    if (send(m->elder.link, &word_ready, 1, MSG_NOSIGNAL) != 1)
+    if (!tell(m->elder.link, WORD_READY))
         master_upgrade_hear_elder(m); /* it has gone: its end of file says so */
 }
 
@@ -278,13 +381,13 @@ static void take_over(struct master *m)
 
 void master_upgrade_hear_elder(struct master *m)
 {
-    char word = 0;
-    ssize_t n = recv(m->elder.link, &word, 1, MSG_DONTWAIT);
+    struct message message;
+    ssize_t n = recv(m->elder.link, &message, sizeof(message), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (!m->owns_names && m->phase == MASTER_SERVING)
         take_over(m); /* told to, or the elder has died: nobody else is there */
-    if (n == 1)
+    if (n > 0)
         return;
     close_fd(&m->elder.link);
 }

@@ -5,10 +5,15 @@
  * that moment any failure of the heir (it cannot be run, refuses the configuration, dies, says
  * nothing for MASTER_UPGRADE_MS) leaves the elder serving as if nothing had happened.
  *
- *   elder: SIGUSR2 -> begin -> fork, exec        heir: bequest_take, master starts workers
- *   elder: hand_over           <-- "R" (ready) --      master_upgrade_ready
- *          workers finish      --- "G" (go)   -->      take_over: names are the heir's
- *          exit                --- end of file -->     the elder has gone */
+ *   elder: SIGUSR2 -> begin -> fork usher -> fork, exec heir: bequest_take, master starts workers
+ *   elder: hand_over               <-- "R" and pid --      master_upgrade_ready
+ *          lets the usher go; workers finish -- "G" -->    take_over: names are the heir's
+ *          exit                    --- end of file -->     the elder has gone
+ *
+ * The usher is a process of a few lines between the two. It tells the elder how the heir ended, if
+ * it ends too soon; and when the heir serves, the usher leaves, so that the heir becomes a child of
+ * whoever looks after orphans. That has to be systemd before systemd hears of its new main process:
+ * it waits, at a stop, only for a main process that is its own child. */
 #ifndef WEIR_SERVER_MASTER_UPGRADE_H
 #define WEIR_SERVER_MASTER_UPGRADE_H
 
@@ -35,12 +40,14 @@ bool bequest_take(struct bequest *out);
 
 /* Starts the binary we were started from again. */
 void master_upgrade_begin(struct master *master);
-/* Something came over heir.link or heir_words. */
+/* Something came over heir.link or heir.words. */
 void master_upgrade_hear_heir(struct master *master);
 void master_upgrade_hear_words(struct master *master);
 /* The heir's time is over. */
 void master_upgrade_give_up(struct master *master);
-/* The heir process has ended, before or after it took over. */
+/* We end ourselves: no upgrade. */
+void master_upgrade_call_off(struct master *master);
+/* The usher has ended as the heir did. */
 void master_upgrade_heir_ended(struct master *master, int status);
 
 /* ---- heir ---- */

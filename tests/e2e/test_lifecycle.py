@@ -394,6 +394,87 @@ def test_weirctl_reload_and_upgrade(t):
     eq(t.ctl("upgrade")[0], 69, "exit code of weirctl upgrade without weir")
 
 
+# ---- init scripts ----------------------------------------------------------------------------
+
+
+@case(limit=90)
+def test_init_scripts(t):
+    """Exit codes are LSB's."""
+    run = os.path.join(t.dir, "run")
+    t.socket_path = os.path.join(run, "tracker.sock")
+    t.start_sim()
+    t.configure([t.provider("alpha", t.sim.base_url)], {"default": ["alpha/one"]},
+                server={"pidFile": os.path.join(run, "weir.pid"),
+                        "errorLog": os.path.join(t.dir, "error.log"), "drainTimeoutMs": 2000},
+                tracker={"pidFile": os.path.join(run, "weir-trackerd.pid")})
+
+    def script(name):
+        with open(os.path.join(daemons.BUILD, "etc", f"{name}.init")) as f:
+            text = f.read()
+        for key, value in (("DAEMON", daemons.program(name)), ("CONF", t.conf_path),
+                           ("WEIRCTL", daemons.program("weirctl"))):
+            text, n = re.subn(rf"^{key}=.*$", f"{key}={value}", text, flags=re.M)
+            eq(n, 1, f"lines with {key}=")
+        path = os.path.join(t.dir, f"{name}.init")
+        with open(path, "w") as f:
+            f.write(re.sub(r"/\S*/weir/environment", "/nowhere", text))
+        return path
+    paths = {name: script(name) for name in ("weir-trackerd", "weir")}
+
+    def call(name, action, code):
+        with open(os.path.join(t.dir, "init.out"), "w+") as out:  # a daemon would keep a pipe open
+            done = daemons.subprocess.run(["sh", paths[name], action], cwd="/", stdout=out, stderr=out,
+                                          stdin=daemons.subprocess.DEVNULL, env=t.environment(),
+                                          timeout=60 * daemons.SLOW)
+            out.seek(0)
+            text = out.read()
+        eq(done.returncode, code, f"exit code of {name} {action} ({text!r})")
+        return text
+
+    def pid(name):
+        with open(os.path.join(run, f"{name}.pid")) as f:
+            return int(f.read())
+    for name in paths:
+        call(name, "status", 3)
+        call(name, "stop", 0)
+        call(name, "reload", 7)
+        call(name, "configtest", 0)
+        call(name, "start", 0)
+        first = pid(name)
+        assert f"pid {first}" in call(name, "status", 0)
+        call(name, "start", 0)
+        eq(pid(name), first, "pid after a second start")
+        call(name, "reload", 0)
+        call(name, "force-reload", 0)
+        eq(pid(name), first, "pid after reloads")
+        call(name, "restart", 0)
+        assert pid(name) != first, "restart has not started anew"
+        call(name, "nonsense", 2)
+    t.wait_tracker_everywhere()
+    assert t.stream().is_done
+    # A bad file stops nothing.
+    second = pid("weir")
+    with open(t.conf_path, "a") as f:
+        f.write("zzz: 1\n")
+    call("weir", "configtest", 78)
+    call("weir", "reload", 6)
+    call("weir", "restart", 6)
+    eq(pid("weir"), second, "pid after a refused restart")
+    t.write_conf()
+    os.kill(second, signal.SIGKILL)
+    wait_until(lambda: not _is_running(second), 5, "the kill")
+    call("weir", "status", 1)
+    call("weir", "start", 0)
+    for name in paths:
+        call(name, "stop", 0)
+        call(name, "status", 3)
+    wait_until(lambda: not [p for p in daemons.processes_of(t.id)
+                            if daemons.program("weir") + " " in daemons.command_of(p) + " "], 10,
+               "workers of the killed weir have left")
+    eq(os.listdir(run), [], "left in the run folder")
+    t.sim.daemon.is_expected_dead, t.was_killed = False, lambda: True
+
+
 # ---- leaving root ----------------------------------------------------------------------------
 
 

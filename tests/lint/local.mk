@@ -15,3 +15,7 @@ tests_lint_words_SOURCES = tests/lint/words.c
 tests_lint_words_LDADD = $(COMMON_LIBS)
 dist_noinst_SCRIPTS += tests/lint/words.sh
 TESTS += tests/lint/words.sh
+
+# What is installed around the daemons. It installs, so it runs when all is built.
+dist_noinst_SCRIPTS += tests/lint/etc.sh
+TESTS += tests/lint/etc.sh

@@ -63,9 +63,15 @@ libserver_a_SOURCES = \
 	server/transfer_curl.c \
 	server/transfer_multi.c server/transfer_multi.h \
 	server/transfer_plain.c \
-	server/transfer_trust.c server/transfer_trust.h \
+	server/transfer_trust.h \
 	server/turn.c server/turn.h \
 	server/worker.c server/worker.h
+
+if HAVE_OPENSSL
+libserver_a_SOURCES += server/transfer_trust.c
+else
+libserver_a_SOURCES += server/transfer_trust_none.c
+endif
 
 sbin_PROGRAMS += weir
 weir_SOURCES = server/main.c

@@ -189,11 +189,15 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
     return CURLE_OK;
 }
 
-/* Our certificates instead of those that libcurl would load; where it is built with another TLS
- * library than OpenSSL, it must load them. */
+/* Our certificates instead of those that libcurl would load; where it or weir is built without
+ * OpenSSL, it must load them. */
 static void set_trust(const struct realm *realm, CURL *easy)
 {
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    if (realm->trust == NULL) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, realm->ca_file);
+        return;
+    }
     curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
     curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, realm->trust);

@@ -146,8 +146,10 @@ static void free_chains(struct conf *conf)
         free(conf->chains[i].pairs);
     }
     free(conf->chains);
-    for (uint32_t i = 0; i < conf->n_pairs; i++)
+    for (uint32_t i = 0; i < conf->n_pairs; i++) {
         free((char *)conf->pairs[i].model);
+        free((char *)conf->pairs[i].model_json);
+    }
     free(conf->pairs);
 }
 

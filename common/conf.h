@@ -39,7 +39,8 @@ struct conf_provider {
 struct conf_pair {
     const struct conf_provider *provider;
     const char *model;
-    uint64_t key_hash; /* pair_key_hash(provider->id, model) */
+    const char *model_json; /* the same as a JSON string, quotes included */
+    uint64_t key_hash;      /* pair_key_hash(provider->id, model) */
 };
 
 struct conf_chain {
@@ -62,7 +63,7 @@ struct conf {
     uint16_t port;
     char **api_keys;
     uint32_t n_api_keys;
-    bool has_literal_keys; /* of clients or providers: spelt in the file, not in the environment */
+    bool has_literal_keys;  /* of clients or providers: spelt in the file, not in the environment */
     uint32_t default_chain; /* index into chains */
     enum log_level log_level;
     enum delivery delivery;

@@ -138,6 +138,14 @@ static void refuse_unknown_provider(struct conf_reader *reader, const struct con
     free(what);
 }
 
+static char *to_json(const char *text)
+{
+    struct buf json = BUF_INIT;
+    buf_put_json(&json, text, strlen(text));
+    buf_cstr(&json);
+    return buf_take(&json);
+}
+
 /* The index of the pair, which is made when it is new. */
 static uint32_t find_or_add_pair(struct conf *conf, struct pair_names *names,
                                  const struct conf_provider *provider, const char *model)
@@ -153,8 +161,8 @@ static uint32_t find_or_add_pair(struct conf *conf, struct pair_names *names,
         return found;
     }
     names->names[conf->n_pairs] = text;
-    conf->pairs[conf->n_pairs] =
-        (struct conf_pair){provider, xstrdup(model), pair_key_hash(provider->id, model)};
+    conf->pairs[conf->n_pairs] = (struct conf_pair){provider, xstrdup(model), to_json(model),
+                                                    pair_key_hash(provider->id, model)};
     return conf->n_pairs++;
 }
 

@@ -421,7 +421,7 @@ void attempt_pause(struct attempt *a, bool paused)
 
 /* ---- beginning and freeing ----------------------------------------------------------------- */
 
-static void send_request(struct attempt *a, char *body, size_t body_len)
+static void send_request(struct attempt *a)
 {
     struct buf text = BUF_INIT;
     buf_reserve(&text, REQUEST_TEXT_BYTES);
@@ -433,8 +433,8 @@ static void send_request(struct attempt *a, char *body, size_t body_len)
         .url = text.data + headers_len,
         .headers = text.data,
         .headers_len = headers_len,
-        .body = body,
-        .body_len = body_len,
+        .body = a->spec.body,
+        .n_body = a->spec.n_body,
         .http2 = a->provider->http2,
         .ca_file = a->provider->ca_file,
     };
@@ -455,10 +455,13 @@ struct attempt *attempt_start(const struct attempt_spec *spec, const struct atte
         a->provider->timeout_ms != 0 ? a->provider->timeout_ms : spec->conf->request_timeout_ms;
     a->result.started_at = a->last_sign_at = clock_boot_ns();
     a->result.prompt_tokens = a->result.completion_tokens = a->result.total_tokens = -1;
-
-    a->spec.body = NULL;
-    send_request(a, spec->body, spec->body_len);
+    send_request(a);
     return a;
+}
+
+bool attempt_needs_body(const struct attempt *a)
+{
+    return a->transfer != NULL && transfer_needs_body(a->transfer);
 }
 
 void attempt_cancel(struct attempt *a, enum outcome outcome)

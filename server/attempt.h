@@ -29,8 +29,8 @@ struct attempt_spec {
     const char *endpoint; /* "/chat/completions"; static */
     const char *request_id;
     bool is_stream;
-    char *body; /* taken */
-    size_t body_len;
+    const struct iovec *body; /* in pieces; borrowed while attempt_needs_body */
+    size_t n_body;
 };
 
 struct attempt_result {
@@ -63,6 +63,8 @@ struct attempt_events {
 /* Raises no event before it returns. */
 struct attempt *attempt_start(const struct attempt_spec *spec, const struct attempt_events *events,
                               void *arg);
+/* False once the request's body is not looked at any more. */
+bool attempt_needs_body(const struct attempt *attempt);
 /* Ends a running attempt with this outcome (the client left, a deadline): its connection is closed
  * at once, `done` is not called. */
 void attempt_cancel(struct attempt *attempt, enum outcome outcome);

@@ -10,6 +10,17 @@
 #include "common/log.h"
 #include "server/classify.h"
 
+/* After commit there is no other entry: what only that one would need is given back. */
+static void drop_body(struct exchange *x)
+{
+    if (attempt_needs_body(x->attempt))
+        return;
+    free(x->body);
+    free(x->request.body);
+    x->body = NULL;
+    x->request.body = NULL;
+}
+
 static void commit(struct exchange *x)
 {
     struct buf headers = BUF_INIT;
@@ -19,6 +30,7 @@ static void commit(struct exchange *x)
     x->heartbeat_at = x->deadline_at = 0;
     x->first_token_at = clock_boot_ns();
     exchange_set_state(x, EX_RELAY);
+    drop_body(x);
     relay_commit(&x->relay, headers.data, headers.len);
     buf_free(&headers);
 }

@@ -3,6 +3,7 @@
 #include "server/exchange_state.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/alloc.h"
@@ -91,25 +92,26 @@ static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
     return outcome;
 }
 
-/* The body for a pair: the client's, save what the pair's model and provider want otherwise. */
-static char *write_body(const struct exchange *x, const struct conf_pair *pair, size_t *len)
+/* The body for a pair: the client's, where it lies, save what the pair's model and provider want
+ * otherwise. */
+static void write_body(struct exchange *x, const struct conf_pair *pair)
 {
     const struct exchange_request *request = &x->request;
     const struct rewrite_rules *rules = provider_rules(pair->provider->type, pair->model);
     struct splices edits = SPLICES_INIT;
-    struct buf model = BUF_INIT;
-    buf_put_json(&model, pair->model, strlen(pair->model));
-    chat_edit(&x->chat, (struct jsonscan_span){model.data, model.len}, &edits);
+    struct jsonscan_span model = {pair->model_json, strlen(pair->model_json)};
+    chat_edit(&x->chat, model, &edits);
     if (rules != NULL)
         rewrite_request(rules, request->body, request->body_len, &edits);
-    char *body = splices_apply(&edits, request->body, request->body_len, len);
+    free(x->body);
+    x->body = xcalloc(SPLICES_PIECES_MAX(&edits), sizeof(*x->body));
+    x->n_body = splices_pieces(&edits, request->body, request->body_len, x->body);
     splices_free(&edits);
-    buf_free(&model);
-    return body;
 }
 
 static void start_attempt(struct exchange *x, uint32_t pair)
 {
+    write_body(x, &x->env.conf->pairs[pair]);
     struct attempt_spec spec = {
         .conf = x->env.conf,
         .transfers = x->env.transfers,
@@ -117,8 +119,9 @@ static void start_attempt(struct exchange *x, uint32_t pair)
         .endpoint = x->request.endpoint,
         .request_id = x->request_id,
         .is_stream = x->chat.is_stream,
+        .body = x->body,
+        .n_body = x->n_body,
     };
-    spec.body = write_body(x, &spec.conf->pairs[pair], &spec.body_len);
     account_started(x->env.account, pair);
     x->is_recorded = false;
     if (x->trail.n == 0)

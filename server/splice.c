@@ -64,6 +64,25 @@ char *splices_apply(const struct splices *s, const char *text, size_t len, size_
     return applied;
 }
 
+static size_t add_piece(struct iovec *pieces, size_t n, const char *from, size_t len)
+{
+    if (len > 0)
+        pieces[n++] = (struct iovec){(char *)from, len};
+    return n;
+}
+
+size_t splices_pieces(const struct splices *s, const char *text, size_t len, struct iovec *pieces)
+{
+    size_t at = 0, n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct splice *splice = &s->items[i];
+        n = add_piece(pieces, n, text + at, splice->from - at);
+        n = add_piece(pieces, n, splice->with.at, splice->with.len);
+        at = splice->to;
+    }
+    return add_piece(pieces, n, text + at, len - at);
+}
+
 /* An item goes with the comma before it; those that nothing kept stands before, with the one behind
  * them. */
 void splice_prune(struct splice_pruner *p, size_t from, size_t to, bool is_removed)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/uio.h>
 
 #include "server/jsonscan.h"
 
@@ -35,6 +36,11 @@ void splices_add(struct splices *splices, size_t from, size_t to, struct jsonsca
 
 /* The text with all splices carried out; a NUL follows it. The caller frees it. */
 char *splices_apply(const struct splices *splices, const char *text, size_t len, size_t *out_len);
+/* The same without copying: pieces of the text and of the splices, which must outlive them. Writes
+ * at most SPLICES_PIECES_MAX of them and returns their number; none is empty. */
+#define SPLICES_PIECES_MAX(splices) (2 * (splices)->n + 1)
+size_t splices_pieces(const struct splices *splices, const char *text, size_t len,
+                      struct iovec *pieces);
 
 /* Takes members out of an object, or elements out of an array, each with one comma, so that what
  * stays is still JSON. Start with {.out = ...}, tell every item of the container in its order. */

@@ -69,6 +69,11 @@ void transfer_pause(struct transfer *t, bool paused)
     t->client->pause(t, paused);
 }
 
+bool transfer_needs_body(const struct transfer *t)
+{
+    return t->client->needs_body != NULL && t->client->needs_body(t);
+}
+
 void transfer_abort(struct transfer *t)
 {
     t->client->abort(t);

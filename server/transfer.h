@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/uio.h>
 
 #define TRANSFER_REPLAY_MS    200
 #define TRANSFER_HEAD_MAX     65536 /* bytes of a response's head */
@@ -60,8 +61,10 @@ struct transfer_request {
     const char *url;     /* this and the headers are borrowed for the call */
     const char *headers; /* "Name: value\r\n"... */
     size_t headers_len;
-    char *body; /* taken; POST */
-    size_t body_len;
+    const struct iovec *body; /* of the POST, in pieces; none empty. They and what they point at are
+                                 borrowed while transfer_needs_body, at most until `done`, an abort
+                                 or transfer_finish */
+    size_t n_body;
     bool http2;          /* over TLS, when the provider offers it */
     const char *ca_file; /* whose certificates vouch for the provider's, instead of the system's;
                             NULL = those. Must outlive the connection */
@@ -71,6 +74,9 @@ struct transfer *transfer_start(struct transfers *transfers, struct transfer_req
                                 const struct transfer_events *events, void *arg);
 /* Stops or resumes reading: the provider feels it through TCP. */
 void transfer_pause(struct transfer *transfer, bool paused);
+/* False once the request's body is not looked at any more: an answer has begun, and all was sent.
+ */
+bool transfer_needs_body(const struct transfer *transfer);
 /* Closes the connection at once. The pointer is dead afterwards. */
 void transfer_abort(struct transfer *transfer);
 /* Everything needed has come: no more events; the transfer ends on its own, so that its connection

@@ -17,6 +17,7 @@ struct transfer_client {
     struct transfer *(*start)(void *pool, struct transfer_request *request,
                               const struct transfer_events *events, void *arg);
     void (*pause)(struct transfer *transfer, bool paused);
+    bool (*needs_body)(const struct transfer *transfer); /* NULL = it has a copy */
     void (*abort)(struct transfer *transfer);
     void (*finish)(struct transfer *transfer);
 };

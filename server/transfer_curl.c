@@ -229,6 +229,18 @@ static struct curl_slist *list_headers(const char *text, size_t len)
     return list;
 }
 
+/* libcurl wants it in one piece. */
+static char *join_body(const struct transfer_request *request, size_t *len)
+{
+    *len = 0;
+    for (size_t i = 0; i < request->n_body; i++)
+        *len += request->body[i].iov_len;
+    char *body = xmalloc(*len + 1), *to = body;
+    for (size_t i = 0; i < request->n_body; i++)
+        to = mempcpy(to, request->body[i].iov_base, request->body[i].iov_len);
+    return body;
+}
+
 static struct transfer *start(void *pool, struct transfer_request *request,
                               const struct transfer_events *events, void *arg)
 {
@@ -236,8 +248,7 @@ static struct transfer *start(void *pool, struct transfer_request *request,
     struct curl_transfer *t = xcalloc(1, sizeof(*t));
     t->base.client = &transfer_curl;
     t->owner = ts;
-    t->body = request->body;
-    t->body_len = request->body_len;
+    t->body = join_body(request, &t->body_len);
     t->http2 = request->http2;
     t->ca_file = request->ca_file;
     t->events = events;

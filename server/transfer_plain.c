@@ -22,6 +22,7 @@
 
 #define READ_BYTES      65536
 #define HEAD_REST_BYTES 128 /* of a request's head, beside its URL and headers */
+#define SEND_PIECES     16  /* of a request, in one system call */
 
 struct plain_transfers {
     struct event_base *base;
@@ -51,18 +52,12 @@ struct plain_transfer {
     int write_error;
     LIST_ENTRY(plain_transfer) link;
     TAILQ_ENTRY(plain_transfer) finish_link;
-    char *body;
-    size_t body_len, head_len, sent; /* of head and body together */
+    const struct iovec *body;
+    size_t n_body, body_len, head_len, sent; /* sent: of head and body together */
     char head[];
 };
 
 /* ---- a transfer's end ---------------------------------------------------------------------- */
-
-static void drop_body(struct plain_transfer *t)
-{
-    free(t->body);
-    t->body = NULL;
-}
 
 /* Inside its own feed it lives until the feed returns. */
 static void destroy(struct plain_transfer *t)
@@ -78,7 +73,6 @@ static void destroy(struct plain_transfer *t)
         TAILQ_REMOVE(&t->owner->finishing, t, finish_link);
     LIST_REMOVE(t, link);
     http1_response_deinit(&t->response);
-    drop_body(t);
     explicit_bzero(t->head, t->head_len);
     free(t);
 }
@@ -106,15 +100,33 @@ static void end_with_errno(struct plain_transfer *t, enum transfer_end how, int 
 
 /* ---- the request --------------------------------------------------------------------------- */
 
+static bool is_sent(const struct plain_transfer *t)
+{
+    return t->sent == t->head_len + t->body_len;
+}
+
+/* What comes next of head and body; returns the number of pieces. */
+static size_t next_pieces(const struct plain_transfer *t, struct iovec *pieces)
+{
+    struct iovec piece = {(char *)t->head, t->head_len};
+    size_t skip = t->sent, n = 0, at = 0;
+    for (;;) {
+        size_t skipped = skip < piece.iov_len ? skip : piece.iov_len;
+        skip -= skipped;
+        if (skipped < piece.iov_len)
+            pieces[n++] = (struct iovec){(char *)piece.iov_base + skipped, piece.iov_len - skipped};
+        if (at == t->n_body || n == SEND_PIECES)
+            return n;
+        piece = t->body[at++];
+    }
+}
+
 /* Sends what the socket takes. When it takes nothing more for good, the reading side says why: it
  * is made to, and an answer that came before (a 413, say) is still read there. */
 static void send_request(struct plain_transfer *t)
 {
-    size_t body_sent = t->sent > t->head_len ? t->sent - t->head_len : 0;
-    size_t head_sent = t->sent - body_sent;
-    struct iovec pieces[] = {{t->head + head_sent, t->head_len - head_sent},
-                             {t->body + body_sent, t->body_len - body_sent}};
-    struct msghdr msg = {.msg_iov = pieces, .msg_iovlen = 2};
+    struct iovec pieces[SEND_PIECES];
+    struct msghdr msg = {.msg_iov = pieces, .msg_iovlen = next_pieces(t, pieces)};
     ssize_t n = sendmsg(t->conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (t->sent_at == 0)
         t->sent_at = clock_boot_ns();
@@ -124,7 +136,7 @@ static void send_request(struct plain_transfer *t)
         return;
     }
     t->sent += n > 0 ? (size_t)n : 0;
-    if (t->sent < t->head_len + t->body_len)
+    if (!is_sent(t))
         plain_conn_await_writable(t->conn);
 }
 
@@ -190,8 +202,7 @@ static void tell_data(struct plain_transfer *t, const struct http1_text *piece)
 /* The answer is complete. Its connection is free before the word goes out, for the next request. */
 static void complete(struct plain_transfer *t, bool has_more)
 {
-    bool is_whole = t->sent == t->head_len + t->body_len;
-    if (t->response.keeps_alive && is_whole && !has_more) {
+    if (t->response.keeps_alive && is_sent(t) && !has_more) {
         plain_conn_release(t->conn);
         t->conn = NULL;
     }
@@ -261,8 +272,6 @@ static void on_readable(void *user)
         return;
     }
     t->has_answer = true;
-    if (t->body != NULL && t->sent == t->head_len + t->body_len)
-        drop_body(t); /* it will not go again */
     t->is_in_feed = true;
     feed(t, buffer, (size_t)n);
     if (is_listened(t))
@@ -293,7 +302,7 @@ static void write_head(struct plain_transfer *t, const struct transfer_request *
     p = PUT(p, " HTTP/1.1\r\nHost: ");
     p = put(p, url->authority, url->authority_len);
     p = PUT(p, "\r\nContent-Length: ");
-    p += decimal_put(p, request->body_len);
+    p += decimal_put(p, t->body_len);
     p = PUT(p, "\r\n");
     p = put(p, request->headers, request->headers_len);
     p = PUT(p, "\r\n");
@@ -315,8 +324,10 @@ static struct transfer *start(void *pool, struct transfer_request *request,
         .events = events,
         .arg = arg,
         .body = request->body,
-        .body_len = request->body_len,
+        .n_body = request->n_body,
     };
+    for (size_t i = 0; i < t->n_body; i++)
+        t->body_len += t->body[i].iov_len;
     write_head(t, request, &url);
     LIST_INSERT_HEAD(&ts->all, t, link);
     begin(t);
@@ -328,6 +339,12 @@ static void pause_transfer(struct transfer *base, bool paused)
     struct plain_transfer *t = (struct plain_transfer *)base;
     if (t->conn != NULL)
         plain_conn_pause(t->conn, paused);
+}
+
+static bool needs_body(const struct transfer *base)
+{
+    const struct plain_transfer *t = (const struct plain_transfer *)base;
+    return !t->has_answer || !is_sent(t);
 }
 
 static void abort_transfer(struct transfer *base)
@@ -356,6 +373,10 @@ static void finish(struct transfer *base)
 {
     struct plain_transfer *t = (struct plain_transfer *)base;
     struct plain_transfers *ts = t->owner;
+    if (needs_body(base)) {
+        destroy(t);
+        return;
+    }
     t->events = NULL;
     t->finish_at = clock_boot_ns() + TRANSFER_FINISH_MS * CLOCK_NS_PER_MS;
     TAILQ_INSERT_TAIL(&ts->finishing, t, finish_link);
@@ -399,6 +420,7 @@ const struct transfer_client transfer_plain = {
     .pool_free = pool_free,
     .start = start,
     .pause = pause_transfer,
+    .needs_body = needs_body,
     .abort = abort_transfer,
     .finish = finish,
 };

@@ -90,8 +90,8 @@ struct transfer *transfer_start(struct transfers *ts, struct transfer_request *r
     t->arg = arg;
     t->pair = (uint32_t)(request->url[strlen("http://")] - 'a');
     buf_clear(&r.sent_body);
-    buf_put(&r.sent_body, request->body, request->body_len);
-    free(request->body);
+    for (size_t i = 0; i < request->n_body; i++)
+        buf_put(&r.sent_body, request->body[i].iov_base, request->body[i].iov_len);
     r.transfer = t;
     r.transfers++;
     r.is_paused = false;
@@ -103,6 +103,11 @@ static void forget(struct transfer *t)
     if (r.transfer == t)
         r.transfer = NULL;
     free(t);
+}
+
+bool transfer_needs_body(const struct transfer *t)
+{
+    return false;
 }
 
 void transfer_abort(struct transfer *t)
@@ -247,8 +252,10 @@ static struct conf *make_conf(void)
         p->api_key = xasprintf("key-of-%s", p->id);
         p->base_url = xasprintf("http://%s/v1", p->id);
         p->type = PROVIDER_GENERIC_OPENAI;
-        conf->pairs[i] =
-            (struct conf_pair){.provider = p, .model = xasprintf("m%u", i), .key_hash = i + 1};
+        conf->pairs[i] = (struct conf_pair){.provider = p,
+                                            .model = xasprintf("m%u", i),
+                                            .model_json = xasprintf("\"m%u\"", i),
+                                            .key_hash = i + 1};
         conf->chains[0].pairs[i] = i;
     }
     return conf;
@@ -263,6 +270,7 @@ static void free_conf(struct conf *conf)
         free(p->api_key);
         free(p->base_url);
         free((char *)conf->pairs[i].model);
+        free((char *)conf->pairs[i].model_json);
     }
     free(conf->chains[0].name);
     free(conf->chains[0].pairs);

@@ -54,8 +54,11 @@ END_TEST
 START_TEST(gemini_gets_everything)
 {
     set_type(0, PROVIDER_GOOGLE_AI);
-    free((char *)replay_conf()->pairs[0].model);
-    replay_conf()->pairs[0].model = strdup("gemini-2.5-flash");
+    struct conf_pair *pair = &replay_conf()->pairs[0];
+    free((char *)pair->model);
+    free((char *)pair->model_json);
+    pair->model = strdup("gemini-2.5-flash");
+    pair->model_json = strdup("\"gemini-2.5-flash\"");
     replay_chat("{\"tools\":[],\"messages\":[{\"role\":\"system\",\"content\":\"S\"}],"
                 "\"response_format\":{},\"tool_choice\":\"auto\",\"model\":\"main\"}");
     ck_assert_str_eq(replay_sent_body(),

@@ -7,6 +7,23 @@
 #include "common/alloc.h"
 #include "tests/unit/unit.h"
 
+/* The pieces say the same, and none of them is empty. */
+static void assert_pieces(const struct splices *edits, const char *text, size_t len,
+                          const char *expected)
+{
+    struct iovec *pieces = xcalloc(SPLICES_PIECES_MAX(edits), sizeof(*pieces));
+    size_t n = splices_pieces(edits, text, len, pieces), at = 0;
+    ck_assert_uint_le(n, SPLICES_PIECES_MAX(edits));
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_uint_gt(pieces[i].iov_len, 0);
+        ck_assert_uint_le(at + pieces[i].iov_len, strlen(expected));
+        ck_assert_mem_eq(pieces[i].iov_base, expected + at, pieces[i].iov_len);
+        at += pieces[i].iov_len;
+    }
+    ck_assert_uint_eq(at, strlen(expected));
+    free(pieces);
+}
+
 static void assert_out(const struct splices *edits, const char *text, const char *expected)
 {
     size_t len = strlen(text), out_len;
@@ -15,6 +32,7 @@ static void assert_out(const struct splices *edits, const char *text, const char
     char *out = splices_apply(edits, source, len, &out_len);
     ck_assert_str_eq(out, expected);
     ck_assert_uint_eq(out_len, strlen(expected));
+    assert_pieces(edits, source, len, expected);
     free(source);
     free(out);
 }

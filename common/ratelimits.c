@@ -7,6 +7,19 @@
 #include "common/alloc.h"
 #include "common/clock.h"
 
+static void put_last_cooldown(struct ratelimit_cooldown *out, const struct shmtab_state *state)
+{
+    const struct shmtab_hot *hot = &state->hot;
+    if (hot->cooldown_began_at == 0)
+        return;
+    out->incident = hot->incident;
+    out->cause = state->cause;
+    out->began_wall_ms = clock_wall_ms_of(hot->cooldown_began_at);
+    if (hot->cooldown_until_at >= hot->cooldown_began_at)
+        out->until_wall_ms = clock_wall_ms_of(hot->cooldown_until_at);
+    memcpy(out->reason, state->reason, sizeof(out->reason));
+}
+
 static void put_table(struct ratelimit_row *out, const struct shmtab_state *state)
 {
     uint64_t now_at = clock_boot_ns();
@@ -17,6 +30,7 @@ static void put_table(struct ratelimit_row *out, const struct shmtab_state *stat
         out->cooldown_until_wall_ms = clock_wall_ms_of(state->hot.cooldown_until_at);
         memcpy(out->reason, state->reason, sizeof(out->reason));
     }
+    put_last_cooldown(&out->last, state);
     out->mid_failures = state->hot.mid_failures;
     out->cooldowns = state->cooldowns;
     out->has_quota = (state->hot.flags & SHMTAB_QUOTA) != 0;

@@ -9,12 +9,21 @@
 #include "common/shmtab.h"
 #include "common/wpages.h"
 
+/* The latest cooldown, running or over. */
+struct ratelimit_cooldown {
+    uint64_t incident; /* grows by one each time a cooldown begins; 0 = there was none yet */
+    uint32_t cause;    /* enum cooldown_cause (evwire.h) */
+    uint64_t began_wall_ms, until_wall_ms; /* until 0: the operator cleared it */
+    char reason[SHMTAB_REASON_BYTES];
+};
+
 struct ratelimit_row {
     const char *provider, *model; /* borrowed from conf */
     enum pair_status status;
     uint64_t cooldown_until_wall_ms; /* 0 = not in cooldown */
     uint64_t cooldown_remaining_ms;
     char reason[SHMTAB_REASON_BYTES]; /* "" unless in cooldown */
+    struct ratelimit_cooldown last;
     uint32_t mid_failures;
     uint64_t cooldowns, requests, successes, failures;
     bool has_quota;

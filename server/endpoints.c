@@ -8,13 +8,18 @@
 #include "common/clock.h"
 #include "common/ratelimits.h"
 #include "config.h"
+#include "server/health.h"
 #include "server/metrics.h"
+#include "server/status.h"
 #include "server/worker.h"
 
-static void answer_json(struct client *client, json_object *root)
+#define STATUS_JSON_HEADERS "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+
+/* Puts root. headers may be NULL. */
+static void answer_json(struct client *client, const char *headers, json_object *root)
 {
     const char *text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_NOSLASHESCAPE);
-    client_answer(client, 200, "application/json", NULL, text, strlen(text));
+    client_answer(client, 200, "application/json", headers, text, strlen(text));
     json_object_put(root);
 }
 
@@ -63,7 +68,7 @@ static void models(void *worker, struct client *client, struct client_request *r
             add_model(list, conf->pairs[i].model, conf->pairs[i].provider->id);
     json_object_object_add(root, "object", json_object_new_string("list"));
     json_object_object_add(root, "data", list);
-    answer_json(client, root);
+    answer_json(client, NULL, root);
 }
 
 /* How many requests wait, over all workers, for each chain. */
@@ -88,29 +93,65 @@ static void ratelimits(void *worker, struct client *client, struct client_reques
     json_object_object_add(
         root, "ratelimits",
         ratelimits_json(env->conf, tableview_table(env->view), worker_inherit(worker)->pages));
-    answer_json(client, root);
+    answer_json(client, NULL, root);
+}
+
+/* Whether a pair rests is asked of the worker's own view, as a request would: cheap, and /health
+ * may be asked often. */
+static void note_default_chain(const struct exchange_env *env, struct health_facts *facts)
+{
+    const struct conf_chain *chain = &env->conf->chains[env->conf->default_chain];
+    uint64_t now_at = clock_boot_ns();
+    for (uint32_t i = 0; i < chain->n_pairs; i++) {
+        struct tableview_pick pick;
+        uint64_t rest_ms = 0;
+        bool rests = tableview_verdict(env->view, chain->pairs[i], now_at, &pick, &rest_ms) ==
+                     OUTCOME_IN_COOLDOWN;
+        health_note_pair(facts, rests ? clock_wall_ms() + rest_ms : 0);
+    }
 }
 
 static void health(void *worker, struct client *client, struct client_request *request)
 {
-    const struct conf *conf = worker_env(worker)->conf;
-    bool has_tracker = worker_has_tracker(worker);
+    const struct exchange_env *env = worker_env(worker);
+    struct health_facts facts = {.has_tracker = worker_has_tracker(worker)};
     uint64_t uptime_ms = (clock_boot_ns() - worker_inherit(worker)->started_at) / CLOCK_NS_PER_MS;
+    struct buf why = BUF_INIT;
     json_object *root = json_object_new_object();
-    json_object_object_add(root, "status", json_object_new_string(has_tracker ? "ok" : "degraded"));
+    note_default_chain(env, &facts);
+    bool is_degraded = health_put_why(&facts, &why);
+    json_object_object_add(root, "status", json_object_new_string(is_degraded ? "degraded" : "ok"));
+    json_object_object_add(root, "why",
+                           is_degraded ? json_object_new_string(buf_cstr(&why)) : NULL);
     json_object_object_add(root, "version", json_object_new_string(PACKAGE_VERSION));
     json_object_object_add(root, "uptimeMs", json_object_new_int64((int64_t)uptime_ms));
-    json_object_object_add(root, "providers", json_object_new_int64(conf->n_providers));
-    json_object_object_add(root, "chains", json_object_new_int64(conf->n_chains));
-    json_object_object_add(root, "tracker", json_object_new_string(has_tracker ? "up" : "down"));
-    answer_json(client, root);
+    json_object_object_add(root, "providers", json_object_new_int64(env->conf->n_providers));
+    json_object_object_add(root, "chains", json_object_new_int64(env->conf->n_chains));
+    json_object_object_add(root, "tracker",
+                           json_object_new_string(facts.has_tracker ? "up" : "down"));
+    buf_free(&why);
+    answer_json(client, NULL, root);
+}
+
+/* ---- for those who look after weir ----------------------------------------------------------- */
+
+/* The rule of /metrics, /status and /status.json: open to this machine, from elsewhere a key is
+ * needed. */
+static bool may_look(const struct client_request *request)
+{
+    return request->has_key || request->is_loopback;
+}
+
+static void refuse_to_show(struct client *client)
+{
+    client_answer_error(client, ERROR_INVALID_API_KEY,
+                        "From another machine, this needs an API key.");
 }
 
 static void metrics(void *worker, struct client *client, struct client_request *request)
 {
-    if (!request->has_key && !request->is_loopback) {
-        client_answer_error(client, ERROR_INVALID_API_KEY,
-                            "From another machine, metrics need an API key.");
+    if (!may_look(request)) {
+        refuse_to_show(client);
         return;
     }
     const struct exchange_env *env = worker_env(worker);
@@ -122,6 +163,23 @@ static void metrics(void *worker, struct client *client, struct client_request *
     buf_free(&text);
 }
 
+static void status_document(void *worker, struct client *client, struct client_request *request)
+{
+    if (!may_look(request)) {
+        refuse_to_show(client);
+        return;
+    }
+    const struct inherit *inherit = worker_inherit(worker);
+    answer_json(client, STATUS_JSON_HEADERS,
+                status_json(&(struct status_view){
+                    .conf = inherit->conf,
+                    .tab = tableview_table(worker_env(worker)->view),
+                    .pages = inherit->pages,
+                    .has_tracker = worker_has_tracker(worker),
+                    .started_at = inherit->started_at,
+                }));
+}
+
 const struct client_endpoint endpoints[] = {
     {"POST", "/v1/chat/completions", true, true, chat_completions},
     {"POST", "/v1/completions", true, true, completions},
@@ -130,5 +188,6 @@ const struct client_endpoint endpoints[] = {
     {"GET", "/v1/ratelimits", true, false, ratelimits},
     {"GET", "/health", false, false, health},
     {"GET", "/metrics", false, false, metrics},
+    {"GET", "/status.json", false, false, status_document},
     {NULL, NULL, false, false, NULL},
 };

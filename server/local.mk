@@ -9,6 +9,7 @@ libpure_a_SOURCES = \
 	server/chunk.c server/chunk.h \
 	server/classify.c server/classify.h \
 	server/evqueue.c server/evqueue.h \
+	server/health.c server/health.h \
 	server/http1.c server/http1.h \
 	server/http1_chunked.c \
 	server/http1_field.c server/http1_field.h \
@@ -21,6 +22,7 @@ libpure_a_SOURCES = \
 	server/provider.c server/provider.h \
 	server/rewrite.c server/rewrite.h \
 	server/splice.c server/splice.h \
+	server/sums.c server/sums.h \
 	server/queue.c server/queue.h \
 	server/sse.c server/sse.h \
 	server/trail.c server/trail.h \
@@ -58,6 +60,7 @@ libserver_a_SOURCES = \
 	server/plain_conn.c server/plain_conn.h \
 	server/relay.c server/relay.h \
 	server/report.c server/report.h \
+	server/status.c server/status.h \
 	server/tableview.c server/tableview.h \
 	server/transfer.c server/transfer.h server/transfer_client.h \
 	server/transfer_curl.c \

@@ -7,6 +7,7 @@
 #include "common/evwire.h"
 #include "common/outcome.h"
 #include "common/ratelimits.h"
+#include "server/sums.h"
 
 static void put_label(struct buf *out, const char *value)
 {
@@ -117,9 +118,7 @@ static void put_requests(const struct wpages *pages, struct buf *out)
                "other.");
     for (uint32_t c = 0; pages != NULL && c < WPAGES_CHAINS_MAX; c++) {
         for (unsigned code = 0; code < WPAGES_CODES; code++) {
-            uint64_t sum = 0;
-            for (uint32_t i = 0; i < wpages_slots(pages); i++)
-                sum += wcounter_get(&wpages_slot(pages, i)->requests[c][code]);
+            uint64_t sum = sums_requests(pages, c, code);
             if (sum == 0 || wpages_chain_name(pages, c) == NULL)
                 continue;
             buf_puts(out, "weir_requests_total{chain=\"");
@@ -133,43 +132,29 @@ static void put_requests(const struct wpages *pages, struct buf *out)
 static void put_histogram(const struct wpages *pages, size_t offset, const char *name,
                           const char *help, struct buf *out)
 {
-    uint64_t buckets[WPAGES_HISTOGRAM_BUCKETS] = {0}, sum_us = 0, count = 0;
-    for (uint32_t i = 0; pages != NULL && i < wpages_slots(pages); i++) {
-        const struct wpages_histogram *h =
-            (const void *)((const char *)wpages_slot(pages, i) + offset);
-        for (unsigned b = 0; b < WPAGES_HISTOGRAM_BUCKETS; b++)
-            buckets[b] += wcounter_get(&h->buckets[b]);
-        sum_us += wcounter_get(&h->sum_us);
-    }
+    struct sums_histogram sums;
+    uint64_t count = 0;
+    sums_histogram(pages, offset, &sums);
     put_family(out, name, "histogram", help);
     for (unsigned b = 0; b < WPAGES_HISTOGRAM_BUCKETS - 1; b++) {
-        count += buckets[b];
+        count += sums.buckets[b];
         buf_printf(out, "%s_bucket{le=\"%.6f\"} %" PRIu64 "\n", name,
                    (double)(UINT64_C(1) << b) / 1e6, count);
     }
-    count += buckets[WPAGES_HISTOGRAM_BUCKETS - 1];
     buf_printf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.6f\n%s_count %" PRIu64 "\n", name,
-               count, name, (double)sum_us / 1e6, name, count);
+               sums.count, name, (double)sums.sum_us / 1e6, name, sums.count);
 }
 
 static void put_workers(const struct wpages *pages, struct buf *out)
 {
-    uint64_t workers = 0, restarts = 0, streams = 0;
-    for (uint32_t i = 0; pages != NULL && i < wpages_slots(pages); i++) {
-        const struct wpages_slot *slot = wpages_slot(pages, i);
-        restarts += wcounter_get(&slot->restarts);
-        if (atomic_load(&slot->pid) == 0)
-            continue;
-        workers++;
-        streams += wcounter_get(&slot->active_streams);
-    }
+    struct sums_workers sums = sums_workers(pages);
     put_family(out, "weir_workers", "gauge", "Worker processes.");
-    buf_printf(out, "weir_workers %" PRIu64 "\n", workers);
+    buf_printf(out, "weir_workers %" PRIu64 "\n", sums.workers);
     put_family(out, "weir_worker_restarts_total", "counter",
                "Workers that died and were replaced.");
-    buf_printf(out, "weir_worker_restarts_total %" PRIu64 "\n", restarts);
+    buf_printf(out, "weir_worker_restarts_total %" PRIu64 "\n", sums.restarts);
     put_family(out, "weir_active_streams", "gauge", "Streaming requests under way.");
-    buf_printf(out, "weir_active_streams %" PRIu64 "\n", streams);
+    buf_printf(out, "weir_active_streams %" PRIu64 "\n", sums.active_streams);
 }
 
 void metrics_print(const struct conf *conf, const struct shmtab *tab, const struct wpages *pages,

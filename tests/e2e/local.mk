@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	tests/e2e/test_logs.py \
 	tests/e2e/test_relay.py \
 	tests/e2e/test_routing.py \
+	tests/e2e/test_status.py \
 	tests/e2e/test_streams.py \
 	tests/e2e/test_tls.py \
 	tests/e2e/test_tracker.py \

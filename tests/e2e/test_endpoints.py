@@ -1,5 +1,6 @@
 """GET /v1/models, /v1/ratelimits, /health (CONTRACT 4.1), and /metrics (7)."""
 
+import datetime
 import re
 
 from daemons import wait_until
@@ -81,9 +82,9 @@ def test_health(t):
     eq((answer.status, answer.headers["content-type"].split(";")[0]), (200, "application/json"),
        "status, content type")
     health = answer.json()
-    for member in ("status", "version", "uptimeMs", "providers", "chains", "tracker"):
-        assert member in health, f"{member} is not in {health}"
-    eq((health["status"], health["tracker"]), ("ok", "up"), "status, tracker")
+    eq(sorted(health), ["chains", "providers", "status", "tracker", "uptimeMs", "version", "why"],
+       "members")
+    eq((health["status"], health["why"], health["tracker"]), ("ok", None, "up"), "status, why, tracker")
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", health["version"]), health["version"]
     between(health["uptimeMs"], 0, 60000, "uptimeMs")
     later = wait_until(lambda: (h := t.get("/health").json())["uptimeMs"] > health["uptimeMs"] and h)
@@ -99,10 +100,51 @@ def test_health_is_degraded_without_a_tracker(t):
     t.wait_tracker_everywhere(up=False)
     health = t.get("/health", key=None)
     eq((health.status, health.json()["status"]), (200, "degraded"), "status")
+    eq(health.json()["why"], "no tracker", "why")
     assert t.stream().is_done
     t.start_trackerd()
     t.wait_tracker_everywhere()
-    eq(t.get("/health").json()["status"], "ok", "status after it is back")
+    health = t.get("/health").json()
+    eq((health["status"], health["why"]), ("ok", None), "after it is back")
+
+
+ALL_REST = r"every pair of the default chain rests, the first one until (\S+Z)"
+
+
+@case()
+def test_health_is_degraded_when_the_default_chain_rests(t):
+    t.start({"default": ["alpha/one", "beta/two"], "other": ["beta/two", "gamma/three"]})
+    t.ctl("cooldown", "gamma", "three", "100")
+    t.ctl("cooldown", "alpha", "one", "1000", "the first")
+    eq(t.get("/health").json()["status"], "ok", "while one pair is left")
+    t.ctl("cooldown", "beta", "two", "100", "reason-of-the-second")
+    health = t.get("/health", key=None)
+    eq((health.status, health.json()["status"], health.json()["tracker"]), (200, "degraded", "up"),
+       "status, tracker")
+    found = re.fullmatch(ALL_REST, health.json()["why"])
+    assert found, health.json()["why"]
+    until_ms = datetime.datetime.fromisoformat(found[1].replace("Z", "+00:00")).timestamp() * 1000
+    between(until_ms, t.row("beta/two")["cooldownUntil"] - 50, t.row("beta/two")["cooldownUntil"] + 1050,
+            "the first one's end")
+    for word in ("alpha", "beta", "reason"):
+        assert word not in health.body.decode(), f"{word} in what everybody may read"
+    t.trackerd.kill()
+    t.wait_tracker_everywhere(up=False)
+    why = t.get("/health").json()["why"]
+    assert re.fullmatch("no tracker; " + ALL_REST, why), why  # the table is still there
+    t.start_trackerd()
+    t.wait_tracker_everywhere()
+    t.ctl("clear", "alpha", "one")
+    health = t.get("/health").json()
+    eq((health["status"], health["why"]), ("ok", None), "after one was cleared")
+
+
+@case()
+def test_health_is_ok_again_by_the_clock(t):
+    t.start({"default": ["alpha/one"]})
+    t.ctl("cooldown", "alpha", "one", "1")
+    eq(t.get("/health").json()["status"], "degraded", "status while it rests")
+    wait_until(lambda: t.get("/health").json()["status"] == "ok", 3, "ok again")
 
 
 @case()

@@ -50,6 +50,10 @@ def case(limit=60, alone=False, plain=False, params=None):
     return register
 
 
+class Skipped(Exception):
+    """What the case needs is not on this machine; the message says what."""
+
+
 def eq(got, expected, what="value"):
     assert got == expected, f"{what}: got {got!r}, expected {expected!r}"
 

@@ -80,6 +80,14 @@ UNIT_TESTS += tests/unit/test_queue
 tests_unit_test_queue_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_queue_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_health
+tests_unit_test_health_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_health_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_sums
+tests_unit_test_sums_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_sums_CFLAGS = $(UNIT_CFLAGS)
+
 UNIT_TESTS += tests/unit/test_normalize
 tests_unit_test_normalize_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_normalize_CFLAGS = $(UNIT_CFLAGS)

@@ -1,0 +1,26 @@
+/* GET /status.json: all that weir knows of itself at one moment, in one document, for the page at
+ * /status and for programs; the members are in weir(8). Made in a worker from the configuration,
+ * the table and all workers' pages, so that any worker gives the same. Reads only. */
+#ifndef WEIR_SERVER_STATUS_H
+#define WEIR_SERVER_STATUS_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/conf.h"
+#include "common/shmtab.h"
+#include "common/wpages.h"
+
+struct status_view {
+    const struct conf *conf;
+    const struct shmtab *tab;   /* may be NULL */
+    const struct wpages *pages; /* may be NULL */
+    bool has_tracker;           /* this worker is connected to trackerd */
+    uint64_t started_at;        /* of the master, boot clock ns */
+};
+
+/* The caller puts it. */
+json_object *status_json(const struct status_view *view);
+
+#endif

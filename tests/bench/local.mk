@@ -3,7 +3,7 @@
 # the measure of the pure files.
 BENCHMARKS = tests/bench/load tests/bench/bench_table tests/bench/bench_pure
 EXTRA_PROGRAMS += $(BENCHMARKS)
-EXTRA_DIST += tests/bench/run
+EXTRA_DIST += tests/bench/run tests/bench/instructions tests/bench/instructions.expected
 CLEANFILES += $(BENCHMARKS)
 
 tests_bench_bench_pure_SOURCES = tests/bench/bench_pure.c

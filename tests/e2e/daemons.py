@@ -14,7 +14,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-BUILD = os.environ.get("WEIR_BUILD") or os.path.join(TOP, "build")
+BUILD = os.path.abspath(os.environ.get("WEIR_BUILD") or os.path.join(TOP, "build"))
 
 SANITIZER_WORDS = re.compile(
     rb"(ERROR|WARNING): (Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:"

@@ -6,7 +6,7 @@
 static const struct {
     int status;
     const char *code;
-} errors[] = {
+} errors[ERROR_COUNT] = {
     [ERROR_INVALID_REQUEST] = {400, "invalid_request"},
     [ERROR_INVALID_API_KEY] = {401, "invalid_api_key"},
     [ERROR_NOT_FOUND] = {404, "not_found"},

@@ -24,6 +24,7 @@ enum answer_error {
     ERROR_QUEUE_SHUTDOWN,
     ERROR_OVERLOADED,
     ERROR_DEADLINE,
+    ERROR_COUNT
 };
 int answer_error_status(enum answer_error error);
 const char *answer_error_code(enum answer_error error);

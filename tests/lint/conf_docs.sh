@@ -3,8 +3,7 @@
 # prints it):
 # - weir.yaml(5) has each key in its section, with exactly that type, bound and default, and no other;
 # - etc/weir.yaml has each key in its section, with its default, be it in a comment;
-# - etc/weir.yaml loads as it stands, and with every commented key taken out of its comment;
-# - weir.yaml(5) is good mdoc, where mandoc is installed.
+# - etc/weir.yaml loads as it stands, and with every commented key taken out of its comment.
 # Run by `make check` in the build directory; alone: srcdir=TOP tests/lint/conf_docs.sh
 set -u
 top=${srcdir:-.}
@@ -71,12 +70,6 @@ $(cat "$tmp/out")"
 $(cat "$tmp/out")"
 else
     fault 'there is no weir here to load etc/weir.yaml'
-fi
-
-if command -v mandoc > /dev/null; then
-    # Other pages are not installed where this one is being checked.
-    mandoc -Tlint "$top/man/weir.yaml.5" 2> /dev/null | grep -v 'referenced manual not found' > "$tmp/out"
-    [ ! -s "$tmp/out" ] || fault "$(cat "$tmp/out")"
 fi
 
 if [ "$faults" -gt 0 ]; then

@@ -12,7 +12,7 @@ TESTS += tests/lint/conf_docs.sh
 # What programs say against what the man pages explain.
 check_PROGRAMS += tests/lint/words
 tests_lint_words_SOURCES = tests/lint/words.c
-tests_lint_words_LDADD = $(COMMON_LIBS)
+tests_lint_words_LDADD = $(weir_LDADD)
 dist_noinst_SCRIPTS += tests/lint/words.sh
 TESTS += tests/lint/words.sh
 

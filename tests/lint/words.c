@@ -1,10 +1,23 @@
-/* Prints `PAGE<tab>WORD` for every word of an interface that a man page must explain: for words.sh.
- */
+/* Prints `PAGE<tab>WORD` for every word of an interface that a man page must explain, from the
+ * tables and functions of the programs themselves: for words.sh. The argument is a configuration
+ * to make documents from, any that loads. */
+#include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 #include "common/evwire.h"
 #include "common/outcome.h"
+#include "common/ratelimits.h"
 #include "common/shmtab.h"
+#include "server/access_log.h"
+#include "server/answer.h"
+#include "server/endpoints.h"
+#include "server/metrics.h"
+#include "server/status.h"
+#include "trackerd/weirctl.h"
 
 static void print(const char *page, const char *word)
 {
@@ -12,13 +25,25 @@ static void print(const char *page, const char *word)
         printf("%s\t%s\n", page, word);
 }
 
-int main(void)
+/* ---- tables ---------------------------------------------------------------------------------- */
+
+static void print_outcomes(void)
 {
-    for (int i = 0; i < OUTCOME_COUNT; i++)
-        print("weir.8", outcome_info(i)->word);
-    for (int i = 0; i < CAUSE_COUNT; i++) {
-        print("weir-table.7", cooldown_cause_word(i));
-        print("weir-table.7", cooldown_cause_reason(i));
+    for (unsigned i = 0; i < OUTCOME_COUNT; i++) {
+        const struct outcome_info *info = outcome_info((enum outcome)i);
+        print("weir.8", info->word);
+        if (info->error_code != NULL)
+            print("weir.8", info->error_code);
+    }
+    for (unsigned i = 0; i < ERROR_COUNT; i++)
+        print("weir.8", answer_error_code((enum answer_error)i));
+}
+
+static void print_table_words(void)
+{
+    for (unsigned i = 0; i < CAUSE_COUNT; i++) {
+        print("weir-table.7", cooldown_cause_word((enum cooldown_cause)i));
+        print("weir-table.7", cooldown_cause_reason((enum cooldown_cause)i));
     }
     for (int i = PAIR_AVAILABLE; i <= PAIR_RECOVERING; i++) {
         print("weir-table.7", pair_status_word(i));
@@ -30,5 +55,92 @@ int main(void)
         print("weir-table.7", ev_status_text(i));
     for (int i = SHMTAB_ABSENT; i <= SHMTAB_DAMAGED; i++)
         print("weirctl.8", shmtab_error_text(i));
-    return 0;
+}
+
+static void print_endpoints(void)
+{
+    for (const struct client_endpoint *e = endpoints; e->path != NULL; e++)
+        printf("weir.8\t%s %s\n", e->method, e->path);
+}
+
+/* ---- documents ------------------------------------------------------------------------------- */
+
+/* The names of all members, also of those within; puts `value`. */
+static void print_members_within(const char *page, json_object *value)
+{
+    if (json_object_is_type(value, json_type_array) && json_object_array_length(value) > 0)
+        print_members_within(page, json_object_array_get_idx(value, 0));
+    if (!json_object_is_type(value, json_type_object))
+        return;
+    json_object_object_foreach(value, name, member)
+    {
+        print(page, name);
+        print_members_within(page, member);
+    }
+}
+
+static void print_members(const char *page, json_object *document)
+{
+    print_members_within(page, document);
+    json_object_put(document);
+}
+
+static void print_documents(const struct conf *conf)
+{
+    struct ratelimit_row row = {.provider = "", .model = "", .has_quota = true};
+    print_members("weirctl.8", ratelimits_row_json(&row));
+    print_members("weir.8", status_json(&(struct status_view){.conf = conf}));
+}
+
+/* Every metric has its head, also when it has no value yet. */
+static void print_metrics(const struct conf *conf)
+{
+    struct buf text = BUF_INIT;
+    char name[128];
+    metrics_print(conf, NULL, NULL, false, &text);
+    for (const char *at = buf_cstr(&text); (at = strstr(at, "# TYPE ")) != NULL; at++)
+        if (sscanf(at, "# TYPE %127s", name) == 1)
+            print("weir.8", name);
+    buf_free(&text);
+}
+
+/* A line goes through a file, as any does. */
+static void print_access_log(void)
+{
+    char path[] = "words-XXXXXX", line[1024] = "";
+    int fd = mkstemp(path);
+    if (fd < 0 || access_log_open(path, -1, -1) != 0)
+        exit(EX_CANTCREAT);
+    access_log_write(&(struct access_record){.request_id = "",
+                                             .method = "",
+                                             .path = "",
+                                             .chain = "",
+                                             .provider = "",
+                                             .model = "",
+                                             .first_token_us = 1,
+                                             .outcome = "",
+                                             .trail = ""});
+    if (read(fd, line, sizeof(line) - 1) > 0)
+        print_members("weir.8", json_tokener_parse(line));
+    access_log_close();
+    close(fd);
+    unlink(path);
+}
+
+int main(int argc, char **argv)
+{
+    struct conf *conf = NULL;
+    struct buf messages = BUF_INIT;
+    if (argc != 2 || conf_load_without_secrets(argv[1], &conf, &messages) != 0)
+        return EX_USAGE;
+    print_outcomes();
+    print_table_words();
+    printf("weirctl.8\texit %d\n", WEIRCTL_REFUSED);
+    print_endpoints();
+    print_documents(conf);
+    print_metrics(conf);
+    print_access_log();
+    conf_free(&conf);
+    buf_free(&messages);
+    return ferror(stdout) != 0;
 }

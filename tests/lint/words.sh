@@ -1,25 +1,83 @@
 #!/bin/sh
-# Every word that a program can say stands in the man page that explains it: outcomes, causes and their
-# reasons, states, changes, refusals (as words.c prints them), and weirctl's commands.
+# Every word that a program can say, or be told, stands in the man page that explains it:
+# - outcomes, error codes, causes and their reasons, states, changes, refusals, endpoints, metrics, members
+#   of JSON documents and of the access log (as words.c prints them);
+# - weirctl's commands, and every program's options (as -h prints them);
+# - exit codes, request and response headers, variables of the environment, fields of the log (as the sources
+#   have them).
+# And the pages are good mdoc, where mandoc is installed. The keys of the configuration are the affair of conf_docs.sh.
 # Run by `make check` in the build directory; alone: srcdir=TOP tests/lint/words.sh
 set -u
 top=${srcdir:-.}
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 faults=0
+words=$(pwd)/tests/lint/words
+sample=$(cd "$top" && pwd)/etc/weir.yaml
 
-tests/lint/words > "$tmp/words" || exit 99
-./weirctl -h | sed -n 's/^  \([a-z][a-z]*\)  .*/weirctl.8	\1/p' >> "$tmp/words"
-[ "$(wc -l < "$tmp/words")" -ge 70 ] || { echo 'too few words: words.c is broken'; exit 1; }
+# want PAGE: each line of the input is a word of that page.
+want() { sed "s/^/$1	/" >> "$tmp/words"; }
 
-# A page as one line without macros, each run of blanks one blank.
-for page in weir.8 weir-table.7 weirctl.8; do
-    sed -E 's/^\.[A-Z][A-Za-z]* ?//; s/-width .*//; s/"//g' "$top/man/$page" | tr -s ' \n' '  ' > "$tmp/$page"
+# sources PROGRAM: what it is built from, apart from what all of them have in common.
+sources()
+{
+    case $1 in
+    weir) set -- server ;;
+    weirctl) set -- trackerd weirctl ;;
+    weir-trackerd) set -- trackerd '' weirctl ;;
+    weir-sim) set -- tests/sim ;;
+    esac
+    find "$top/$1" -name "${2-}*.c" ! -name "${3:+$3*.c}"
+}
+
+(cd "$tmp" && "$words" "$sample") > "$tmp/words" || { echo 'words does not run'; exit 99; }
+
+./weirctl -h | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p' > "$tmp/commands"
+[ "$(wc -l < "$tmp/commands")" -ge 9 ] || { echo 'too few commands: weirctl -h is in another form now'; exit 1; }
+want weirctl.8 < "$tmp/commands"
+
+for program in weir weir-trackerd weirctl weir-sim; do
+    page=$program.8
+    [ $program != weir-sim ] || page=$program.1
+    "./$program" -h | grep -oE -- '-(-[a-z-]+|[a-zA-Z])\b' | grep -E '^-(-|.$)' | want "$page"
+    sources $program > "$tmp/sources"
+    # Both daemons end as daemon*.c says, too.
+    case $page in
+    weir.8 | weir-trackerd.8) ls "$top"/common/daemon*.c "$top/common/pidfile.c" >> "$tmp/sources" ;;
+    esac
+    # _exit() is for processes between two others, which nobody outside sees.
+    xargs grep -hv '\b_exit(' < "$tmp/sources" | grep -oE '\bEX_[A-Z]+\b' | sort -u |
+        sed '1i #include <sysexits.h>' | ${CC:-cc} -E - | sed -n 's/^ *\([0-9][0-9]*\)$/exit \1/p' > "$tmp/codes"
+    [ "$(wc -l < "$tmp/codes")" -ge 3 ] || { echo "no exit codes in the sources of $program: the rule is broken"; exit 1; }
+    want "$page" < "$tmp/codes"
+    xargs grep -hoE 'getenv\("[A-Z_]+"\)' < "$tmp/sources" | cut -d '"' -f 2 | grep -vE '^WEIR_(KILL|STOP)_AT$' | want "$page"
+    [ $program = weir-sim ] ||
+        xargs grep -hoE 'LOG_(STR|INT)\("[A-Za-z]+"' < "$tmp/sources" | cut -d '"' -f 2 | sort -u | want "$page"
 done
+grep -ohE '\bX-Weir-[A-Za-z]+' "$top"/server/*.c | sort -u | want weir.8
+[ "$(wc -l < "$tmp/words")" -ge 250 ] || { echo 'too few words: a rule is broken'; exit 1; }
+
+# A page as one line without macros, each run of blanks one blank. An option is `Fl x`, an exit code an
+# item below EXIT STATUS.
+for page in weir.8 weir-table.7 weirctl.8 weir-trackerd.8 weir-sim.1; do
+    awk '
+        /^\.S[hs] / { status = $2 == "EXIT" }
+        status && /^\.It [0-9]+$/ { print "exit", $2 }
+        { print }
+    ' "$top/man/$page" | sed -E 's/-width .*//; s/\bFl (Fl )?-?([a-zA-Z])\b/-\2 &/g; s/\bFl (Fl |-)([a-z-]+)/--\2 &/g
+        s/^\.[A-Z][A-Za-z]* ?//; s/"//g; s/ Ns / /g' | tr -s ' \n' '  ' > "$tmp/$page"
+done
+sort -u "$tmp/words" > "$tmp/sorted"
 while IFS='	' read -r page word; do
     if ! grep -qwF -- "$word" "$tmp/$page"; then
         echo "man/$page lacks: $word"
         faults=$((faults + 1))
     fi
-done < "$tmp/words"
-[ "$faults" -eq 0 ]
+done < "$tmp/sorted"
+if command -v mandoc > /dev/null; then
+    # Other pages are not installed where these are being checked.
+    mandoc -Tlint "$top"/man/*.[1-8] 2> /dev/null | grep -v 'referenced manual not found' > "$tmp/out"
+    [ ! -s "$tmp/out" ] || { cat "$tmp/out"; faults=$((faults + 1)); }
+fi
+[ "$faults" -eq 0 ] || { echo "$faults faults: words of programs that are in no man page, or no good mdoc"; exit 1; }
+echo "words: $(wc -l < "$tmp/sorted") words, all explained"

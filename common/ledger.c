@@ -155,6 +155,26 @@ struct ledger *ledger_take_over(const char *table_name, uint32_t pairs_max, int 
     return ledger;
 }
 
+struct ledger *ledger_open_reader(const char *table_name)
+{
+    uint64_t boot_id[BOOTID_WORDS];
+    struct ledger *ledger = new_ledger(table_name, 0, -1);
+    if (ledger == NULL)
+        return NULL;
+    bootid_read(boot_id);
+    if (shmobj_open(ledger->name, false, sizeof(struct ledger_header), &ledger->object) != 0) {
+        free(ledger);
+        return NULL;
+    }
+    if (!head_is_good(ledger->object.base, ledger->object.size, boot_id)) {
+        ledger_close(&ledger);
+        return NULL;
+    }
+    use(ledger);
+    ledger->pairs_max = ledger->head->pairs_max;
+    return ledger;
+}
+
 int ledger_claim_name(struct ledger *ledger)
 {
     if (!ledger->is_unnamed)
@@ -247,6 +267,18 @@ void ledger_release(struct ledger *ledger, int32_t place, uint64_t owner)
     atomic_compare_exchange_strong(place_at(ledger, place), &mine, 0);
 }
 
+bool ledger_has_place(const struct ledger *ledger, int pair, enum ledger_kind kind, uint32_t limit)
+{
+    uint32_t max;
+    if (limit == 0 || pair < 0 || (uint32_t)pair >= ledger->pairs_max)
+        return true;
+    word *places = places_of(ledger, pair, kind, &max);
+    for (uint32_t i = 0; i < limit && i < max; i++)
+        if (atomic_load_explicit(&places[i], memory_order_relaxed) == 0)
+            return true;
+    return false;
+}
+
 uint32_t ledger_in_use(const struct ledger *ledger, int pair, enum ledger_kind kind)
 {
     uint32_t max, n = 0;
@@ -324,4 +356,15 @@ bool ledger_spend(struct ledger *ledger, int pair, enum ledger_budget budget, ui
     if (is_limited(ledger, pair, limit))
         book(ledger, pair, budget, limit, amount, now_at, true, reset_at, &left);
     return left;
+}
+
+bool ledger_has_left(const struct ledger *ledger, int pair, enum ledger_budget budget,
+                     uint32_t limit, uint64_t now_at, uint64_t *reset_at)
+{
+    if (!is_limited(ledger, pair, limit))
+        return true;
+    struct window w = window_at(atomic_load(&ledger->pairs[pair].budgets[budget]), window_s[budget],
+                                now_at / NS_PER_S);
+    *reset_at = (w.start_s + window_s[budget]) * NS_PER_S;
+    return w.used < limit;
 }

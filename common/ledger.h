@@ -43,6 +43,9 @@ struct ledger *ledger_create(const char *table_name, uint32_t pairs_max, int gid
  * or -1 with errno. */
 struct ledger *ledger_take_over(const char *table_name, uint32_t pairs_max, int gid);
 int ledger_claim_name(struct ledger *ledger);
+/* Everybody else: maps it read-only, for looking (ledger_in_use, ledger_has_place, ledger_has_left)
+ * and nothing else. NULL when absent, or not of this layout and boot. */
+struct ledger *ledger_open_reader(const char *table_name);
 /* As root, before leaving it: what root has left under the name goes to this user. */
 void ledger_give(const char *table_name, int uid);
 void ledger_close(struct ledger **ledger);
@@ -63,6 +66,8 @@ int32_t ledger_claim(struct ledger *ledger, int pair, enum ledger_kind kind, uin
  * LEDGER_REFUSED. */
 void ledger_release(struct ledger *ledger, int32_t place, uint64_t owner);
 uint32_t ledger_in_use(const struct ledger *ledger, int pair, enum ledger_kind kind);
+/* Would ledger_claim find a place? */
+bool ledger_has_place(const struct ledger *ledger, int pair, enum ledger_kind kind, uint32_t limit);
 
 /* Master, when a worker has ended: its places are free again, whatever its incarnation. Returns how
  * many it had. */
@@ -77,5 +82,8 @@ bool ledger_take(struct ledger *ledger, int pair, enum ledger_budget budget, uin
  * Returns false when the budget is used up by now, with *reset_at as above. */
 bool ledger_spend(struct ledger *ledger, int pair, enum ledger_budget budget, uint32_t limit,
                   uint32_t amount, uint64_t now_at, uint64_t *reset_at);
+/* A look without taking: is any of it left? *reset_at as above. */
+bool ledger_has_left(const struct ledger *ledger, int pair, enum ledger_budget budget,
+                     uint32_t limit, uint64_t now_at, uint64_t *reset_at);
 
 #endif

@@ -4,6 +4,8 @@ libcommon_a_SOURCES = \
 	common/alloc.c common/alloc.h \
 	common/bootid.c common/bootid.h \
 	common/buf.c common/buf.h \
+	common/choose.c common/choose.h \
+	common/claims.c common/claims.h \
 	common/clock.c common/clock.h \
 	common/conf.c common/conf.h \
 	common/conf_check.c \
@@ -39,6 +41,9 @@ libcommon_a_SOURCES = \
 	common/shmlock.c common/shmlock.h \
 	common/shmobj.c common/shmobj.h \
 	common/shmtab.c common/shmtab.h \
+	common/sse.c common/sse.h \
+	common/tableview.c common/tableview.h \
+	common/trail.c common/trail.h \
 	common/unixsock.c common/unixsock.h \
 	common/utf8.h \
 	common/wpages.c common/wpages.h

@@ -244,8 +244,8 @@ uint64_t account_ended(struct account *a, const struct account_result *r)
     return quota != 0 ? quota : last;
 }
 
-static uint64_t post_used_up(struct account *a, uint32_t pair, const struct tableview_pick *pick,
-                             enum cooldown_cause cause, uint64_t until_at, uint64_t now_at)
+static void post_used_up(struct account *a, uint32_t pair, const struct tableview_pick *pick,
+                         enum cooldown_cause cause, uint64_t until_at, uint64_t now_at)
 {
     struct account_result r = {.pair = pair,
                                .outcome = OUTCOME_NO_QUOTA,
@@ -256,19 +256,16 @@ static uint64_t post_used_up(struct account *a, uint32_t pair, const struct tabl
     event.cause = cause;
     event.until_at = until_at;
     post(a, &event);
-    return until_at > now_at ? (until_at - now_at) / CLOCK_NS_PER_MS : 0;
 }
 
 uint64_t account_used_up(struct account *a, uint32_t pair, const struct tableview_pick *pick,
                          const struct claims_used_up *u, uint64_t now_at)
 {
-    uint64_t requests_ms = 0, tokens_ms = 0;
     if (u->requests)
-        requests_ms =
-            post_used_up(a, pair, pick, CAUSE_QUOTA_REQUESTS, u->requests_reset_at, now_at);
+        post_used_up(a, pair, pick, CAUSE_QUOTA_REQUESTS, u->requests_reset_at, now_at);
     if (u->tokens)
-        tokens_ms = post_used_up(a, pair, pick, CAUSE_QUOTA_TOKENS, u->tokens_reset_at, now_at);
-    return requests_ms > tokens_ms ? requests_ms : tokens_ms;
+        post_used_up(a, pair, pick, CAUSE_QUOTA_TOKENS, u->tokens_reset_at, now_at);
+    return claims_rest_ms(u, now_at);
 }
 
 void account_request_ended(struct account *a, const struct account_request *r)

@@ -7,13 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/claims.h"
 #include "common/conf.h"
 #include "common/outcome.h"
+#include "common/tableview.h"
 #include "common/wpages.h"
-#include "server/claims.h"
 #include "server/limits.h"
 #include "server/report.h"
-#include "server/tableview.h"
 
 /* How often a worker tells trackerd of a pair's remaining quota while none of it is used up. */
 #define ACCOUNT_QUOTA_EVERY_MS 100

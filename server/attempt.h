@@ -10,9 +10,9 @@
 
 #include "common/conf.h"
 #include "common/outcome.h"
+#include "common/sse.h"
 #include "server/chunk.h"
 #include "server/limits.h"
-#include "server/sse.h"
 #include "server/transfer.h"
 
 #define ATTEMPT_ANSWER_MAX_BYTES (64u << 20)  /* an answer without streaming; larger: bad_answer */

@@ -19,14 +19,14 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "common/claims.h"
 #include "common/conf.h"
+#include "common/tableview.h"
 #include "common/wpages.h"
 #include "server/account.h"
 #include "server/chat.h"
-#include "server/claims.h"
 #include "server/queue.h"
 #include "server/report.h"
-#include "server/tableview.h"
 #include "server/transfer.h"
 
 /* Bytes queued to a client: past the first its provider is paused, below the second resumed. */

@@ -120,13 +120,8 @@ bool exchange_may_go(void *env, uint32_t chain)
 {
     const struct exchange_env *e = env;
     const struct conf_chain *c = &e->conf->chains[chain];
-    for (uint32_t i = 0; i < c->n_pairs; i++) {
-        struct tableview_pick pick;
-        uint64_t rest_ms;
-        if (tableview_verdict(e->view, c->pairs[i], clock_boot_ns(), &pick, &rest_ms) ==
-                OUTCOME_NONE &&
-            claims_may_take(e->claims, c->pairs[i], &pick))
+    for (uint32_t i = 0; i < c->n_pairs; i++)
+        if (claims_look(e->claims, e->view, c->pairs[i], clock_boot_ns()).outcome == OUTCOME_NONE)
             return true;
-    }
     return false;
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/choose.h"
 #include "common/clock.h"
-#include "server/choose.h"
 #include "server/provider.h"
 
 /* One byte longer than any chain's or pair's name, so that a name that is cut matches none. */

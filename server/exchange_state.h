@@ -8,12 +8,12 @@
 #include <stdint.h>
 
 #include "common/buf.h"
+#include "common/trail.h"
 #include "server/answer.h"
 #include "server/attempt.h"
 #include "server/chat.h"
 #include "server/exchange.h"
 #include "server/relay.h"
-#include "server/trail.h"
 
 enum exchange_state {
     EX_READ,    /* the body is there: is it a chat request? */

@@ -5,7 +5,6 @@ libpure_a_SOURCES = \
 	server/answer.c server/answer.h \
 	server/bytescan.h \
 	server/chat.c server/chat.h \
-	server/choose.c server/choose.h \
 	server/chunk.c server/chunk.h \
 	server/classify.c server/classify.h \
 	server/evqueue.c server/evqueue.h \
@@ -24,8 +23,6 @@ libpure_a_SOURCES = \
 	server/splice.c server/splice.h \
 	server/sums.c server/sums.h \
 	server/queue.c server/queue.h \
-	server/sse.c server/sse.h \
-	server/trail.c server/trail.h \
 	server/transfer_headers.c server/transfer_headers.h
 
 # The rest of a worker and the master, all but main: a library, so that the replay tests can put
@@ -35,7 +32,6 @@ libserver_a_SOURCES = \
 	server/access_log.c server/access_log.h \
 	server/account.c server/account.h \
 	server/attempt.c server/attempt.h \
-	server/claims.c server/claims.h \
 	server/client_conn.h \
 	server/client_http.c server/client_http.h \
 	server/client_input.c \
@@ -61,7 +57,6 @@ libserver_a_SOURCES = \
 	server/relay.c server/relay.h \
 	server/report.c server/report.h \
 	server/status.c server/status.h \
-	server/tableview.c server/tableview.h \
 	server/transfer.c server/transfer.h server/transfer_client.h \
 	server/transfer_curl.c \
 	server/transfer_multi.c server/transfer_multi.h \

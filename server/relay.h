@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 #include "common/buf.h"
+#include "common/sse.h"
 #include "server/exchange.h"
-#include "server/sse.h"
 
 struct relay {
     const struct exchange_client *ops;

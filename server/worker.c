@@ -117,12 +117,28 @@ static void on_master_gone(evutil_socket_t fd, short what, void *arg)
 
 /* ---- running ------------------------------------------------------------------------------- */
 
+/* What is damaged is said once. */
+static void warn_of_damage(const struct worker *w, enum shmtab_error before)
+{
+    enum shmtab_error error = tableview_error(w->env.view);
+    if (error == SHMTAB_DAMAGED && before != SHMTAB_DAMAGED)
+        log_warn("table %s: %s; every pair counts as available", w->env.conf->tracker_shm,
+                 shmtab_error_text(error));
+}
+
+static void refresh_view(struct worker *w)
+{
+    enum shmtab_error before = tableview_error(w->env.view);
+    tableview_refresh(w->env.view);
+    warn_of_damage(w, before);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct worker *w = arg;
     uint64_t now_at = clock_boot_ns();
     wcounter_set(&w->env.slot->heartbeat_at, now_at);
-    tableview_refresh(w->env.view);
+    refresh_view(w);
     account_tell_late(w->env.account, now_at);
     leave_when_empty(w);
 }
@@ -135,8 +151,7 @@ static void on_queue(evutil_socket_t fd, short what, void *arg)
 
 static void on_tracker(void *arg)
 {
-    struct worker *w = arg;
-    tableview_refresh(w->env.view);
+    refresh_view(arg);
 }
 
 static void watch_signals(struct worker *w)
@@ -182,6 +197,7 @@ static void init_env(struct worker *w)
     w->env.transfers = transfers_new(w->base);
     prepare_transfers(w);
     w->env.view = tableview_new(in->conf);
+    warn_of_damage(w, SHMTAB_OK);
     w->env.claims =
         claims_new(in->conf, in->ledger, in->pages, ledger_owner(in->slot, in->incarnation));
     w->env.queue = queue_new(in->conf->n_chains, in->conf->queue_max_size);

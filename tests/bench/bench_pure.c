@@ -6,10 +6,10 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/sse.h"
 #include "server/chat.h"
 #include "server/chunk.h"
 #include "server/http1.h"
-#include "server/sse.h"
 
 #define ROUNDS           7
 #define ROUND_NS         UINT64_C(40000000)

@@ -9,9 +9,9 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/tableview.h"
 #include "server/account.h"
 #include "server/exchange.h"
-#include "server/tableview.h"
 #include "server/turn.h"
 
 #define BEGIN_AT      UINT64_C(1000000000000)

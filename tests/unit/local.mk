@@ -69,8 +69,12 @@ tests_unit_test_answer_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_answer_CFLAGS = $(UNIT_CFLAGS)
 
 UNIT_TESTS += tests/unit/test_choose
-tests_unit_test_choose_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_choose_LDADD = $(UNIT_LIBS)
 tests_unit_test_choose_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_claims
+tests_unit_test_claims_LDADD = $(UNIT_LIBS)
+tests_unit_test_claims_CFLAGS = $(UNIT_CFLAGS)
 
 UNIT_TESTS += tests/unit/test_classify
 tests_unit_test_classify_LDADD = libpure.a $(UNIT_LIBS)
@@ -105,7 +109,7 @@ tests_unit_test_splice_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_splice_CFLAGS = $(UNIT_CFLAGS)
 
 UNIT_TESTS += tests/unit/test_sse
-tests_unit_test_sse_LDADD = libpure.a $(UNIT_LIBS)
+tests_unit_test_sse_LDADD = $(UNIT_LIBS)
 tests_unit_test_sse_CFLAGS = $(UNIT_CFLAGS)
 
 UNIT_TESTS += tests/unit/test_sim_body

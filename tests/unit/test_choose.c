@@ -1,7 +1,7 @@
 /* Which entry is next, what the trail says of the ones before, and how it reads. */
 #include <string.h>
 
-#include "server/choose.h"
+#include "common/choose.h"
 #include "tests/unit/unit.h"
 
 static enum outcome verdicts[4];

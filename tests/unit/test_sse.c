@@ -1,5 +1,5 @@
 /* sse: every text cut at every place, with every kind of line end, gives the same events. */
-#include "server/sse.h"
+#include "common/sse.h"
 
 #include <stdio.h>
 #include <stdlib.h>

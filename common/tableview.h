@@ -1,9 +1,9 @@
-/* A worker's look at the shared table: which pairs may be used now. Maps the table read-only, knows
- * the row of each configured pair by index, and re-maps when trackerd made a new table. Without a
- * table, or with one that cannot be read, every pair counts as available. Never writes, never
- * waits. */
-#ifndef WEIR_SERVER_TABLEVIEW_H
-#define WEIR_SERVER_TABLEVIEW_H
+/* A look at the shared table: which pairs may be used now. Workers route by it, weirctl tells how
+ * they would. Maps the table read-only, knows the row of each configured pair by index, and re-maps
+ * when trackerd made a new table. Without a table, or with one that cannot be read, every pair
+ * counts as available. Never writes, never waits. */
+#ifndef WEIR_COMMON_TABLEVIEW_H
+#define WEIR_COMMON_TABLEVIEW_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +20,8 @@ void tableview_free(struct tableview **view);
 /* Opens the table when there is none, follows a newer one, resolves rows again when they moved.
  * Cheap when nothing changed; call it from a timer and when trackerd's connection comes. */
 void tableview_refresh(struct tableview *view);
+/* How the latest opening went. */
+enum shmtab_error tableview_error(const struct tableview *view);
 /* The mapping for readers of whole rows; NULL while there is none. Until the next refresh. */
 const struct shmtab *tableview_table(const struct tableview *view);
 

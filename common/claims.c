@@ -1,9 +1,27 @@
 /* See claims.h. */
-#include "server/claims.h"
+#include "common/claims.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "common/alloc.h"
+#include "common/clock.h"
+
+/* The manual limits that are budgets. */
+static const struct limit {
+    const char *setting;
+    enum ledger_budget budget;
+    size_t offset; /* in struct conf_provider */
+    bool is_of_tokens;
+} limits[] = {
+    {"requestsPerMinute", LEDGER_REQUESTS_MINUTE,
+     offsetof(struct conf_provider, requests_per_minute), false},
+    {"requestsPerDay", LEDGER_REQUESTS_DAY, offsetof(struct conf_provider, requests_per_day),
+     false},
+    {"tokensPerMinute", LEDGER_TOKENS_MINUTE, offsetof(struct conf_provider, tokens_per_minute),
+     true},
+};
+#define N_LIMITS (sizeof(limits) / sizeof(limits[0]))
 
 struct claims {
     const struct conf *conf;
@@ -58,45 +76,47 @@ static bool take_places(struct claims *c, uint32_t pair, const struct tableview_
     return out->concurrent != LEDGER_REFUSED;
 }
 
-/* Notes a limit of which nothing is left: booking nothing tells. */
-static void look(struct claims *c, uint32_t pair, enum ledger_budget budget, uint32_t limit,
-                 uint64_t now_at, bool *used_up, uint64_t *latest_reset_at)
+static uint32_t amount_of(const struct claims *c, uint32_t pair, const struct limit *limit)
 {
-    uint64_t reset_at = 0;
-    if (ledger_spend(c->ledger, c->pairs[pair], budget, limit, 0, now_at, &reset_at))
-        return;
-    *used_up = true;
-    if (reset_at > *latest_reset_at)
-        *latest_reset_at = reset_at;
+    const char *provider = (const char *)c->conf->pairs[pair].provider;
+    return *(const uint32_t *)(provider + limit->offset);
 }
 
-/* Looks at all first, so that one that is refused costs the others nothing. */
-static void look_at_budgets(struct claims *c, uint32_t pair, uint64_t now_at,
+static bool has_left(const struct claims *c, uint32_t pair, const struct limit *limit,
+                     uint64_t now_at, uint64_t *reset_at)
+{
+    return ledger_has_left(c->ledger, c->pairs[pair], limit->budget, amount_of(c, pair, limit),
+                           now_at, reset_at);
+}
+
+/* Notes the limits of which nothing is left. */
+static void look_at_budgets(const struct claims *c, uint32_t pair, uint64_t now_at,
                             struct claims_used_up *out)
 {
-    const struct conf_provider *p = c->conf->pairs[pair].provider;
+    uint64_t last_at = 0;
     *out = (struct claims_used_up){0};
-    look(c, pair, LEDGER_REQUESTS_MINUTE, p->requests_per_minute, now_at, &out->requests,
-         &out->requests_reset_at);
-    look(c, pair, LEDGER_REQUESTS_DAY, p->requests_per_day, now_at, &out->requests,
-         &out->requests_reset_at);
-    look(c, pair, LEDGER_TOKENS_MINUTE, p->tokens_per_minute, now_at, &out->tokens,
-         &out->tokens_reset_at);
+    for (const struct limit *l = limits; l < limits + N_LIMITS; l++) {
+        uint64_t reset_at = 0;
+        if (has_left(c, pair, l, now_at, &reset_at))
+            continue;
+        uint64_t *latest = l->is_of_tokens ? &out->tokens_reset_at : &out->requests_reset_at;
+        *(l->is_of_tokens ? &out->tokens : &out->requests) = true;
+        *latest = reset_at > *latest ? reset_at : *latest;
+        out->setting = reset_at > last_at ? l->setting : out->setting;
+        last_at = reset_at > last_at ? reset_at : last_at;
+    }
 }
 
 /* Two workers may see the last request left; one of them gets it. */
 static bool take_budgets(struct claims *c, uint32_t pair, uint64_t now_at, struct claim *out)
 {
-    const struct conf_provider *p = c->conf->pairs[pair].provider;
-    int index = c->pairs[pair];
     uint64_t at;
-    out->holds_tokens = p->tokens_per_minute != 0;
-    return ledger_take(c->ledger, index, LEDGER_REQUESTS_MINUTE, p->requests_per_minute, 1, now_at,
-                       &at) &&
-           ledger_take(c->ledger, index, LEDGER_REQUESTS_DAY, p->requests_per_day, 1, now_at,
-                       &at) &&
-           ledger_take(c->ledger, index, LEDGER_TOKENS_MINUTE, p->tokens_per_minute, 1, now_at,
-                       &at);
+    out->holds_tokens = c->conf->pairs[pair].provider->tokens_per_minute != 0;
+    for (const struct limit *l = limits; l < limits + N_LIMITS; l++)
+        if (!ledger_take(c->ledger, c->pairs[pair], l->budget, amount_of(c, pair, l), 1, now_at,
+                         &at))
+            return false;
+    return true;
 }
 
 static enum outcome refuse(struct claims *c, struct claim *claim, enum outcome outcome)
@@ -146,14 +166,38 @@ void claims_spend_tokens(struct claims *c, uint32_t pair, const struct claim *cl
                                     &used_up->tokens_reset_at);
 }
 
-bool claims_may_take(const struct claims *c, uint32_t pair, const struct tableview_pick *pick)
+uint64_t claims_rest_ms(const struct claims_used_up *u, uint64_t now_at)
 {
-    const struct conf_provider *p = c->conf->pairs[pair].provider;
+    uint64_t until_at = u->requests ? u->requests_reset_at : 0;
+    if (u->tokens && u->tokens_reset_at > until_at)
+        until_at = u->tokens_reset_at;
+    return until_at > now_at ? (until_at - now_at) / CLOCK_NS_PER_MS : 0;
+}
+
+/* In claims_take's order. */
+static struct claims_look look_at_limits(const struct claims *c, uint32_t pair,
+                                         const struct tableview_pick *pick, uint64_t now_at)
+{
     int index = c->pairs[pair];
-    if (c->ledger == NULL || index < 0)
-        return true;
-    uint32_t recovery = recovery_limit(pick);
-    return (recovery == 0 || ledger_in_use(c->ledger, index, LEDGER_RECOVERY) < recovery) &&
-           (p->concurrent_requests == 0 ||
-            ledger_in_use(c->ledger, index, LEDGER_CONCURRENT) < p->concurrent_requests);
+    if (!ledger_has_place(c->ledger, index, LEDGER_RECOVERY, recovery_limit(pick)))
+        return (struct claims_look){OUTCOME_IN_RECOVERY, 0, "recoveryConcurrency"};
+    if (!ledger_has_place(c->ledger, index, LEDGER_CONCURRENT,
+                          c->conf->pairs[pair].provider->concurrent_requests))
+        return (struct claims_look){OUTCOME_NO_QUOTA, 0, "concurrentRequests"};
+    struct claims_used_up used_up = {0};
+    if (has_manual_limits(pick))
+        look_at_budgets(c, pair, now_at, &used_up);
+    return (struct claims_look){used_up.setting != NULL ? OUTCOME_NO_QUOTA : OUTCOME_NONE,
+                                claims_rest_ms(&used_up, now_at), used_up.setting};
+}
+
+struct claims_look claims_look(const struct claims *c, struct tableview *view, uint32_t pair,
+                               uint64_t now_at)
+{
+    struct tableview_pick pick;
+    struct claims_look look = {.outcome = OUTCOME_NONE};
+    look.outcome = tableview_verdict(view, pair, now_at, &pick, &look.rest_ms);
+    if (look.outcome != OUTCOME_NONE || c->ledger == NULL)
+        return look;
+    return look_at_limits(c, pair, &pick, now_at);
 }

@@ -1,12 +1,12 @@
 /* Which entry of a chain a request takes next: pure. The verdict on a pair comes from a function
  * (tableview in the worker, anything in a test). */
-#ifndef WEIR_SERVER_CHOOSE_H
-#define WEIR_SERVER_CHOOSE_H
+#ifndef WEIR_COMMON_CHOOSE_H
+#define WEIR_COMMON_CHOOSE_H
 
 #include <stdint.h>
 
 #include "common/conf.h"
-#include "server/trail.h"
+#include "common/trail.h"
 
 /* OUTCOME_NONE: the pair may be tried. Else the outcome that passes it by, and in *rest_ms how long
  * that will last, where known. */

@@ -2,8 +2,8 @@
  * pure push parser; attempt feeds it what the transfer delivers, cut anywhere, a byte at a time if
  * it comes so. LF, CRLF and CR end lines; a BOM is dropped; comments and unknown fields are
  * dropped; `data:` with or without a space; several data lines are joined by LF. Knows no JSON. */
-#ifndef WEIR_SERVER_SSE_H
-#define WEIR_SERVER_SSE_H
+#ifndef WEIR_COMMON_SSE_H
+#define WEIR_COMMON_SSE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* See trail.h. */
-#include "server/trail.h"
+#include "common/trail.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

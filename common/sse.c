@@ -1,6 +1,6 @@
 /* See sse.h. Lines are cut first; an event is a line or two. What lies in one feed is looked at in
  * place: only a line, or an event, that goes on in the next feed is copied. */
-#include "server/sse.h"
+#include "common/sse.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* See choose.h. */
-#include "server/choose.h"
+#include "common/choose.h"
 
 int choose_next(const struct conf_chain *chain, uint32_t from, choose_verdict_fn verdict, void *arg,
                 struct trail *trail)

@@ -1,7 +1,7 @@
 /* What a request met on its way along the chain, entry by entry: pure data. choose and exchange
  * fill it; the error message, the access log and X-Weir-Attempts are made from it. */
-#ifndef WEIR_SERVER_TRAIL_H
-#define WEIR_SERVER_TRAIL_H
+#ifndef WEIR_COMMON_TRAIL_H
+#define WEIR_COMMON_TRAIL_H
 
 #include <stddef.h>
 #include <stdint.h>

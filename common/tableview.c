@@ -1,18 +1,17 @@
 /* See tableview.h. */
-#include "server/tableview.h"
+#include "common/tableview.h"
 
 #include <stdlib.h>
 
 #include "common/alloc.h"
 #include "common/clock.h"
-#include "common/log.h"
 
 struct tableview {
     const struct conf *conf;
     struct shmtab *tab;
     uint64_t rows_generation;
-    int *rows; /* of each configured pair; -1 = none */
-    enum shmtab_error last_error;
+    int *rows;               /* of each configured pair; -1 = none */
+    enum shmtab_error error; /* of the latest opening */
 };
 
 struct tableview *tableview_new(const struct conf *conf)
@@ -45,13 +44,9 @@ static void resolve_rows(struct tableview *view)
 
 static void open_table(struct tableview *view)
 {
-    enum shmtab_error error = shmtab_open_reader(view->conf->tracker_shm, &view->tab);
-    if (error == SHMTAB_OK)
+    view->error = shmtab_open_reader(view->conf->tracker_shm, &view->tab);
+    if (view->error == SHMTAB_OK)
         resolve_rows(view);
-    if (error == SHMTAB_DAMAGED && view->last_error != SHMTAB_DAMAGED)
-        log_warn("table %s: %s; every pair counts as available", view->conf->tracker_shm,
-                 shmtab_error_text(error));
-    view->last_error = error;
 }
 
 void tableview_refresh(struct tableview *view)
@@ -69,6 +64,11 @@ void tableview_refresh(struct tableview *view)
     } else if (shmtab_rows_generation(view->tab) != view->rows_generation) {
         resolve_rows(view);
     }
+}
+
+enum shmtab_error tableview_error(const struct tableview *view)
+{
+    return view->error;
 }
 
 const struct shmtab *tableview_table(const struct tableview *view)

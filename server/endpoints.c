@@ -11,9 +11,10 @@
 #include "server/health.h"
 #include "server/metrics.h"
 #include "server/status.h"
+#include "server/status_page.h"
 #include "server/worker.h"
 
-#define STATUS_JSON_HEADERS "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+#define STATUS_HEADERS "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 
 /* Puts root. headers may be NULL. */
 static void answer_json(struct client *client, const char *headers, json_object *root)
@@ -170,7 +171,7 @@ static void status_document(void *worker, struct client *client, struct client_r
         return;
     }
     const struct inherit *inherit = worker_inherit(worker);
-    answer_json(client, STATUS_JSON_HEADERS,
+    answer_json(client, STATUS_HEADERS,
                 status_json(&(struct status_view){
                     .conf = inherit->conf,
                     .tab = tableview_table(worker_env(worker)->view),
@@ -178,6 +179,20 @@ static void status_document(void *worker, struct client *client, struct client_r
                     .has_tracker = worker_has_tracker(worker),
                     .started_at = inherit->started_at,
                 }));
+}
+
+static void status_page(void *worker, struct client *client, struct client_request *request)
+{
+    if (!may_look(request)) {
+        refuse_to_show(client);
+        return;
+    }
+    struct buf headers = BUF_INIT, page = BUF_INIT;
+    buf_puts(&headers, STATUS_HEADERS);
+    status_page_put(&headers, &page);
+    client_answer(client, 200, "text/html; charset=utf-8", buf_cstr(&headers), page.data, page.len);
+    buf_free(&headers);
+    buf_free(&page);
 }
 
 const struct client_endpoint endpoints[] = {
@@ -188,6 +203,7 @@ const struct client_endpoint endpoints[] = {
     {"GET", "/v1/ratelimits", true, false, ratelimits},
     {"GET", "/health", false, false, health},
     {"GET", "/metrics", false, false, metrics},
+    {"GET", "/status", false, false, status_page},
     {"GET", "/status.json", false, false, status_document},
     {NULL, NULL, false, false, NULL},
 };

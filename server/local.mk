@@ -57,6 +57,7 @@ libserver_a_SOURCES = \
 	server/relay.c server/relay.h \
 	server/report.c server/report.h \
 	server/status.c server/status.h \
+	server/status_page.c server/status_page.h \
 	server/transfer.c server/transfer.h server/transfer_client.h \
 	server/transfer_curl.c \
 	server/transfer_multi.c server/transfer_multi.h \
@@ -64,6 +65,20 @@ libserver_a_SOURCES = \
 	server/transfer_trust.h \
 	server/turn.c server/turn.h \
 	server/worker.c server/worker.h
+
+# The page at /status as C.
+nodist_libserver_a_SOURCES = server/status_page_html.c
+CLEANFILES += server/status_page_html.c
+status_page_sources = \
+	server/status_page.html \
+	server/status_page.css \
+	server/status_page.js \
+	server/status_page.awk
+EXTRA_DIST += $(status_page_sources)
+server/status_page_html.c: $(status_page_sources)
+	$(AM_V_GEN)$(MKDIR_P) server && \
+	LC_ALL=C $(AWK) -f $(srcdir)/server/status_page.awk $(srcdir)/server/status_page.html >$@.tmp && \
+	mv $@.tmp $@
 
 if HAVE_OPENSSL
 libserver_a_SOURCES += server/transfer_trust.c

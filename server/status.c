@@ -195,6 +195,8 @@ json_object *status_json(const struct status_view *view)
     add_workers(o, view->pages);
     json_object_object_add(o, "tracker", tracker_json(view));
     json_object_object_add(o, "timeToFirstToken", first_token_json(view->pages));
+    add_number(o, "midStreamFailureThreshold", conf->mid_stream_failure_threshold);
+    add_number(o, "recoveryConcurrency", conf->recovery_concurrency);
     add_chains(o, view);
     for (uint32_t i = 0; i < conf->n_pairs; i++)
         json_object_array_add(pairs, pair_json(view, i, &rows[i]));

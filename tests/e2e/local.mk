@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	tests/e2e/run \
 	tests/e2e/catalogue \
+	tests/e2e/browser.py \
 	tests/e2e/certs.py \
 	tests/e2e/daemons.py \
 	tests/e2e/eventline.py \
@@ -26,6 +27,7 @@ EXTRA_DIST += \
 	tests/e2e/test_relay.py \
 	tests/e2e/test_routing.py \
 	tests/e2e/test_status.py \
+	tests/e2e/test_statuspage.py \
 	tests/e2e/test_streams.py \
 	tests/e2e/test_tls.py \
 	tests/e2e/test_tracker.py \

@@ -1,4 +1,4 @@
-"""GET /status.json and /status: what they show, to whom, and that nobody's words become markup."""
+"""GET /status.json: what it shows, and to whom. The page that draws it: test_statuspage.py."""
 
 import json
 import re
@@ -11,8 +11,9 @@ from weirtest import KEY, SECRETS, Skipped, between, case, eq
 ROW = {"cooldownRemainingMs", "cooldownUntil", "cooldowns", "failures", "midStreamFailures", "model",
        "provider", "quota", "reason", "requests", "status", "successes"}
 DOCUMENT = {"status", "why", "version", "time", "uptimeMs", "workers", "activeStreams", "connections",
-            "tracker", "timeToFirstToken", "queued", "requests", "chains", "pairs"}
-PATHS = ("/status.json", "/metrics")
+            "tracker", "timeToFirstToken", "midStreamFailureThreshold", "recoveryConcurrency", "queued",
+            "requests", "chains", "pairs"}
+PATHS = ("/status", "/status.json", "/metrics")
 
 
 def document(t):
@@ -54,7 +55,8 @@ def from_elsewhere(t, path, method="GET", **headers):
 
 @case()
 def test_a_fresh_document(t):
-    t.start({"default": ["alpha/one", "beta/two"], "other": ["beta/two", "gamma/x/y:free"]})
+    t.start({"default": ["alpha/one", "beta/two"], "other": ["beta/two", "gamma/x/y:free"]},
+            midStreamFailureThreshold=4, recoveryConcurrency=2)
     answer = t.get("/status.json", key=None)
     eq((answer.status, answer.headers["content-type"]), (200, "application/json"), "status, type")
     eq((answer.headers["cache-control"], answer.headers["x-content-type-options"]),
@@ -67,6 +69,7 @@ def test_a_fresh_document(t):
     between(found["uptimeMs"], 1, 60000, "uptimeMs")
     eq((found["tracker"]["state"], found["tracker"]["pid"]), ("up", t.trackerd.pid), "tracker")
     between(found["tracker"]["heartbeatAgeMs"], 0, 5000 * SLOW, "heartbeat")
+    eq((found["midStreamFailureThreshold"], found["recoveryConcurrency"]), (4, 2), "settings")
     eq([(c["name"], c["isDefault"], c["delivery"], c["queued"], c["requests"], c["entries"])
         for c in found["chains"]],
        [("default", True, "stream", 0, {}, [0, 1]), ("other", False, "stream", 0, {}, [1, 2])],

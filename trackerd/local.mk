@@ -28,6 +28,7 @@ weirctl_SOURCES = \
 	trackerd/weirctl_events.c \
 	trackerd/weirctl_link.c \
 	trackerd/weirctl_print.c trackerd/weirctl_print.h \
+	trackerd/weirctl_route.c \
 	trackerd/weirctl_view.c \
 	trackerd/weirctl_weir.c
 weirctl_LDADD = $(COMMON_LIBS) -lm

@@ -8,6 +8,7 @@
 
 #include "common/conf.h"
 #include "common/evwire.h"
+#include "trackerd/weirctl_print.h"
 
 /* sysexits(3)' numbers besides: EX_USAGE, EX_UNAVAILABLE, EX_CONFIG */
 enum weirctl_exit {
@@ -48,6 +49,9 @@ const char *weirctl_nearest_pair(const struct conf *conf, const char *provider, 
 /* trackerd cannot be reached: errno says why, 0 that it closed the connection. */
 int weirctl_fail_link(const struct conf *conf);
 
+/* Does trackerd run, as far as its table and its socket tell? (weirctl_view.c) */
+struct print_tracker weirctl_look_at_tracker(const struct shmtab *tab, const struct conf *conf);
+
 /* The loops of top and events end with SIGINT and SIGTERM, and then tidily. */
 extern volatile sig_atomic_t weirctl_is_interrupted;
 void weirctl_catch_interrupt(void);
@@ -60,11 +64,12 @@ void weirctl_wait(double seconds);
  * code; what went wrong has been said. */
 int weirctl_reload_weir(const struct conf *conf);
 
-/* ---- the commands: weirctl_view.c, weirctl_events.c, weirctl_weir.c; the rest is in
- * weirctl_cmds.c ---- */
+/* ---- the commands: weirctl_view.c, weirctl_events.c, weirctl_weir.c, weirctl_route.c; the rest is
+ * in weirctl_cmds.c ---- */
 int weirctl_run_status(struct weirctl *ctl);
 int weirctl_run_top(struct weirctl *ctl);
 int weirctl_run_events(struct weirctl *ctl);
+int weirctl_run_route(struct weirctl *ctl);
 int weirctl_run_upgrade(struct weirctl *ctl);
 
 /* ---- weirctl_link.c: the line to trackerd ---- */

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "trackerd/weirctl.h"
-#include "trackerd/weirctl_print.h"
 
 #define RECONNECT_MS 500
 /* How soon an interrupt that comes between looking for it and waiting is seen. */

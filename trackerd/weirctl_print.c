@@ -12,27 +12,24 @@
 
 /* ---- small texts ----------------------------------------------------------------------------- */
 
-#define DURATION_BYTES 32
-
-/* 850ms, 12.3s, 3m20s, 2h05m, 3d04h */
-static const char *duration_text(char out[DURATION_BYTES], uint64_t ms)
+const char *print_duration(char out[PRINT_DURATION_BYTES], uint64_t ms)
 {
     uint64_t s = ms / 1000;
     if (ms < 1000)
-        snprintf(out, DURATION_BYTES, "%" PRIu64 "ms", ms);
+        snprintf(out, PRINT_DURATION_BYTES, "%" PRIu64 "ms", ms);
     else if (s < 60)
-        snprintf(out, DURATION_BYTES, "%" PRIu64 ".%" PRIu64 "s", s, ms % 1000 / 100);
+        snprintf(out, PRINT_DURATION_BYTES, "%" PRIu64 ".%" PRIu64 "s", s, ms % 1000 / 100);
     else if (s < 3600)
-        snprintf(out, DURATION_BYTES, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
+        snprintf(out, PRINT_DURATION_BYTES, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
     else if (s < 86400)
-        snprintf(out, DURATION_BYTES, "%" PRIu64 "h%02" PRIu64 "m", s / 3600, s % 3600 / 60);
+        snprintf(out, PRINT_DURATION_BYTES, "%" PRIu64 "h%02" PRIu64 "m", s / 3600, s % 3600 / 60);
     else
-        snprintf(out, DURATION_BYTES, "%" PRIu64 "d%02" PRIu64 "h", s / 86400, s % 86400 / 3600);
+        snprintf(out, PRINT_DURATION_BYTES, "%" PRIu64 "d%02" PRIu64 "h", s / 86400,
+                 s % 86400 / 3600);
     return out;
 }
 
-/* Names come from a file and a table: a control character must not reach the terminal. */
-static void put_clean(const char *text, int width)
+void print_clean(const char *text, int width)
 {
     int n = 0;
     for (; *text != '\0'; text++, n++)
@@ -52,31 +49,31 @@ static int longest(const struct ratelimit_row *rows, size_t n, bool is_model, in
 
 /* ---- status ---------------------------------------------------------------------------------- */
 
-static void print_tracker_text(const struct print_tracker *t)
+void print_tracker_text(const struct print_tracker *t)
 {
-    char text[DURATION_BYTES];
+    char text[PRINT_DURATION_BYTES];
     if (t->is_running)
         printf("weir-trackerd: running, pid %" PRId32 ", up %s\n", t->pid,
-               duration_text(text, t->uptime_ms));
+               print_duration(text, t->uptime_ms));
     else if (t->is_unresponsive)
         printf("weir-trackerd: not responding, pid %" PRId32 ", last sign of life %s ago\n", t->pid,
-               duration_text(text, t->silent_ms));
+               print_duration(text, t->silent_ms));
     else
         printf("weir-trackerd: not running, last sign of life %s ago\n",
-               duration_text(text, t->silent_ms));
+               print_duration(text, t->silent_ms));
 }
 
 static void print_row_text(const struct ratelimit_row *row, int provider_width, int model_width)
 {
-    char rest[DURATION_BYTES] = "-";
+    char rest[PRINT_DURATION_BYTES] = "-";
     if (row->cooldown_remaining_ms > 0)
-        duration_text(rest, row->cooldown_remaining_ms);
-    put_clean(row->provider, provider_width + 2);
-    put_clean(row->model, model_width + 2);
+        print_duration(rest, row->cooldown_remaining_ms);
+    print_clean(row->provider, provider_width + 2);
+    print_clean(row->model, model_width + 2);
     printf("%-11s %8s %6" PRIu32 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "  ",
            pair_status_word(row->status), rest, row->mid_failures, row->cooldowns, row->requests,
            row->successes, row->failures);
-    put_clean(row->reason, 0);
+    print_clean(row->reason, 0);
     putchar('\n');
 }
 
@@ -86,30 +83,36 @@ void print_status_text(const struct print_tracker *tracker, const struct ratelim
     int provider_width = longest(rows, n, false, (int)strlen("PROVIDER"));
     int model_width = longest(rows, n, true, (int)strlen("MODEL"));
     print_tracker_text(tracker);
-    put_clean("PROVIDER", provider_width + 2);
-    put_clean("MODEL", model_width + 2);
+    print_clean("PROVIDER", provider_width + 2);
+    print_clean("MODEL", model_width + 2);
     printf("%-11s %8s %6s %9s %9s %9s %9s  %s\n", "STATUS", "REST", "FAILS", "COOLDOWNS",
            "REQUESTS", "SUCCEEDED", "FAILED", "REASON");
     for (size_t i = 0; i < n; i++)
         print_row_text(&rows[i], provider_width, model_width);
 }
 
-static void print_json(json_object *o)
+void print_json(json_object *o)
 {
     puts(json_object_to_json_string_ext(o, JSON_STYLE));
     json_object_put(o);
 }
 
+json_object *print_tracker_json(const struct print_tracker *t)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "pid", t->pid != 0 ? json_object_new_int(t->pid) : NULL);
+    json_object_object_add(o, "running", json_object_new_boolean(t->is_running));
+    json_object_object_add(o, "uptimeMs", json_object_new_int64((int64_t)t->uptime_ms));
+    return o;
+}
+
 void print_status_json(const struct print_tracker *t, const struct ratelimit_row *rows, size_t n)
 {
-    json_object *tracker = json_object_new_object(), *list = json_object_new_array();
-    json_object_object_add(tracker, "pid", t->pid != 0 ? json_object_new_int(t->pid) : NULL);
-    json_object_object_add(tracker, "running", json_object_new_boolean(t->is_running));
-    json_object_object_add(tracker, "uptimeMs", json_object_new_int64((int64_t)t->uptime_ms));
+    json_object *list = json_object_new_array();
     for (size_t i = 0; i < n; i++)
         json_object_array_add(list, ratelimits_row_json(&rows[i]));
     json_object *o = json_object_new_object();
-    json_object_object_add(o, "tracker", tracker);
+    json_object_object_add(o, "tracker", print_tracker_json(t));
     json_object_object_add(o, "ratelimits", list);
     print_json(o);
 }
@@ -128,15 +131,15 @@ static void print_time(uint64_t wall_ms)
 
 void print_change_text(const struct evwire_change *c)
 {
-    char text[DURATION_BYTES];
+    char text[PRINT_DURATION_BYTES];
     print_time(c->at_wall_ms);
     printf("%-9s ", ev_change_word(c->kind));
-    put_clean(c->state.provider, 0);
+    print_clean(c->state.provider, 0);
     putchar('/');
-    put_clean(c->state.model, 0);
+    print_clean(c->state.model, 0);
     if (c->kind == EVCH_COOLDOWN) {
-        printf(" for %s: ", duration_text(text, c->duration_ms));
-        put_clean(c->state.reason, 0);
+        printf(" for %s: ", print_duration(text, c->duration_ms));
+        print_clean(c->state.reason, 0);
     } else if (c->kind == EVCH_FAILURE) {
         printf(" %s %" PRIu32, cooldown_cause_word(c->cause), c->failures);
         if (c->threshold != 0)

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <json-c/json.h>
+
 #include "common/evwire.h"
 #include "common/ratelimits.h"
 
@@ -16,6 +18,18 @@ struct print_tracker {
     uint64_t silent_ms;   /* since its last sign of life */
     bool is_unresponsive; /* its process is there but shows no life */
 };
+
+/* Names and reasons come from a file, a table or a provider: control characters, which must not
+ * reach the terminal, become question marks. Filled up with blanks to that width. */
+void print_clean(const char *text, int width);
+/* 850ms, 12.3s, 3m20s, 2h05m, 3d04h; returns out. */
+#define PRINT_DURATION_BYTES 32
+const char *print_duration(char out[PRINT_DURATION_BYTES], uint64_t ms);
+/* On one line; puts the object. */
+void print_json(json_object *o);
+
+void print_tracker_text(const struct print_tracker *tracker);
+json_object *print_tracker_json(const struct print_tracker *tracker);
 
 void print_status_text(const struct print_tracker *tracker, const struct ratelimit_row *rows,
                        size_t n);

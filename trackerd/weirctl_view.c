@@ -11,7 +11,6 @@
 #include "common/clock.h"
 #include "common/wpages.h"
 #include "trackerd/weirctl.h"
-#include "trackerd/weirctl_print.h"
 
 #define TOP_INTERVAL_S   1.0
 #define TOP_INTERVAL_MIN 0.1
@@ -61,9 +60,9 @@ static void view_read(struct view *view, const struct conf *conf, const char *pa
             view->rows[view->n++] = view->rows[i];
 }
 
-static struct print_tracker look_at_tracker(const struct view *view, const struct conf *conf)
+struct print_tracker weirctl_look_at_tracker(const struct shmtab *tab, const struct conf *conf)
 {
-    struct shmtab_tracker seen = shmtab_tracker(view->tab);
+    struct shmtab_tracker seen = shmtab_tracker(tab);
     uint64_t now_at = clock_boot_ns();
     struct print_tracker out = {.pid = seen.pid};
     out.silent_ms = now_at > seen.heartbeat_at ? (now_at - seen.heartbeat_at) / CLOCK_NS_PER_MS : 0;
@@ -79,7 +78,7 @@ static struct print_tracker look_at_tracker(const struct view *view, const struc
 
 static void print_view(const struct weirctl *ctl, const struct view *view)
 {
-    struct print_tracker tracker = look_at_tracker(view, ctl->conf);
+    struct print_tracker tracker = weirctl_look_at_tracker(view->tab, ctl->conf);
     if (ctl->as_json)
         print_status_json(&tracker, view->rows, view->n);
     else

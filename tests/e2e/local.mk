@@ -23,8 +23,10 @@ EXTRA_DIST += \
 	tests/e2e/test_framing.py \
 	tests/e2e/test_hostile.py \
 	tests/e2e/test_lifecycle.py \
+	tests/e2e/test_limits.py \
 	tests/e2e/test_logs.py \
 	tests/e2e/test_relay.py \
+	tests/e2e/test_route.py \
 	tests/e2e/test_routing.py \
 	tests/e2e/test_status.py \
 	tests/e2e/test_statuspage.py \

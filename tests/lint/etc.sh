@@ -107,6 +107,12 @@ $(cat "$tmp/out")"
         _weirctl
         echo "${COMPREPLY[*]}"' - "$top")
     [ "$pairs" = 'first second' ] || fault "the completion of weirctl clear sim gives '$pairs'"
+    chains=$(PATH=$(pwd):$PATH bash -c '
+        . "$1/etc/weirctl.bash-completion"
+        COMP_WORDS=(weirctl -c "$1/etc/weir.yaml" route "") COMP_CWORD=4
+        _weirctl
+        echo "${COMPREPLY[*]}"' - "$top")
+    [ "$chains" = default ] || fault "the completion of weirctl route gives '$chains'"
 fi
 
 # ---- monitoring --------------------------------------------------------------------------------

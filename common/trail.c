@@ -9,7 +9,7 @@
 void trail_free(struct trail *trail)
 {
     free(trail->steps);
-    *trail = (struct trail){NULL, 0, 0};
+    *trail = (struct trail)TRAIL_INIT;
 }
 
 struct trail_step *trail_add(struct trail *trail, uint32_t pair, enum outcome outcome)
@@ -21,6 +21,15 @@ struct trail_step *trail_add(struct trail *trail, uint32_t pair, enum outcome ou
     struct trail_step *step = &trail->steps[trail->n++];
     *step = (struct trail_step){.pair = pair, .outcome = outcome};
     return step;
+}
+
+void trail_begin_pass(struct trail *trail)
+{
+    uint32_t n = trail->pass;
+    for (uint32_t i = trail->pass; i < trail->n; i++)
+        if (outcome_was_attempted(trail->steps[i].outcome))
+            trail->steps[n++] = trail->steps[i];
+    trail->pass = trail->n = n;
 }
 
 static void describe_step(const struct trail_step *step, const struct conf *conf, struct buf *out)
@@ -36,8 +45,8 @@ static void describe_step(const struct trail_step *step, const struct conf *conf
 
 void trail_describe(const struct trail *trail, const struct conf *conf, struct buf *out)
 {
-    for (uint32_t i = 0; i < trail->n; i++) {
-        if (i > 0)
+    for (uint32_t i = trail->pass; i < trail->n; i++) {
+        if (i > trail->pass)
             buf_puts(out, "; ");
         describe_step(&trail->steps[i], conf, out);
     }

@@ -21,15 +21,23 @@ struct trail_step {
 struct trail {
     struct trail_step *steps;
     uint32_t n, cap;
+    uint32_t pass; /* the first step of the pass along the chain that is under way */
 };
+#define TRAIL_INIT    \
+    {                 \
+        NULL, 0, 0, 0 \
+    }
 
 void trail_free(struct trail *trail);
 /* A new last step; valid until the next call. */
 struct trail_step *trail_add(struct trail *trail, uint32_t pair, enum outcome outcome);
+/* The chain is gone along anew, after a wait: what was tried so far stays for the log, what was
+ * only passed by is forgotten. */
+void trail_begin_pass(struct trail *trail);
 /* "fake/m1=in_cooldown, fake/m2=rate_limited;12ms": for X-Weir-Trail and the access log. Words of
  * weir's own only, never a provider's. */
 void trail_put(const struct trail *trail, const struct conf *conf, struct buf *out);
-/* "fake/m1: in cooldown (12 s left); fake/m2: rate limited (429)" */
+/* The pass under way: "fake/m1: in cooldown (12 s left); fake/m2: rate limited (HTTP 429)" */
 void trail_describe(const struct trail *trail, const struct conf *conf, struct buf *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* See answer.h. */
 #include "server/answer.h"
 
+#include <json-c/json.h>
 #include <string.h>
 
 static const struct {
@@ -52,6 +53,22 @@ void answer_put_error(struct buf *out, enum answer_error error, const char *mess
 void answer_put_stream_error(struct buf *out, const char *code, const char *message, size_t len)
 {
     put_error(out, message, len, "server_error", code);
+}
+
+void answer_put_with_trail(struct buf *out, const char *json, size_t len, const char *trail)
+{
+    struct json_tokener *tokener = json_tokener_new();
+    json_object *root = json_tokener_parse_ex(tokener, json, (int)len), *error = NULL;
+    json_tokener_free(tokener);
+    json_object_object_get_ex(root, "error", &error);
+    json_object *place = json_object_is_type(error, json_type_object) ? error : root;
+    if (json_object_is_type(place, json_type_object)) {
+        json_object_object_add(place, "trail", json_object_new_string(trail));
+        json = json_object_to_json_string_length(
+            root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+    }
+    buf_put(out, json, len);
+    json_object_put(root);
 }
 
 const char *answer_reason_phrase(int status)

@@ -34,6 +34,10 @@ void answer_put_error(struct buf *out, enum answer_error error, const char *mess
 /* Appends the same object for a failure of a stream, type server_error. */
 void answer_put_stream_error(struct buf *out, const char *code, const char *message, size_t len);
 
+/* Appends an error's JSON document, weir's or a provider's, with a member "trail" more in its
+ * `error`; in its root where `error` is no object; as it is where neither is one. */
+void answer_put_with_trail(struct buf *out, const char *json, size_t len, const char *trail);
+
 /* "OK" for 200, ...; "Unknown" where the list has none. */
 const char *answer_reason_phrase(int status);
 

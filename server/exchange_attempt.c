@@ -157,11 +157,6 @@ static void describe_broken(struct exchange *x)
                outcome_info(r->outcome)->text);
     if (r->message[0] != '\0')
         buf_printf(&x->message, ": %s", r->message);
-    if (x->request.explain) {
-        buf_puts(&x->message, " [");
-        exchange_put_trail(x, &x->message);
-        buf_putc(&x->message, ']');
-    }
 }
 
 /* May the same entry be tried once more, and after how long? Never after a timeout: a silent route

@@ -79,17 +79,32 @@ static void send_whole(struct exchange *x, int status, const char *content_type,
     buf_free(&headers);
 }
 
+/* An error as the closing event of a stream. No header can tell the trail any more: when it was
+ * asked for, it stands in the error. */
+static void send_error_event(struct exchange *x, const char *json, size_t len)
+{
+    struct buf trail = BUF_INIT, with_trail = BUF_INIT;
+    x->status = 200;
+    if (!x->request.explain) {
+        relay_error(&x->relay, json, len);
+        return;
+    }
+    exchange_put_trail(x, &trail);
+    answer_put_with_trail(&with_trail, json, len, buf_cstr(&trail));
+    relay_error(&x->relay, with_trail.data, with_trail.len);
+    buf_free(&trail);
+    buf_free(&with_trail);
+}
+
 /* An error as a JSON document: as the answer's body, or, when a heartbeat has sent a 200 head
  * already, as the closing event. SDKs raise on an `error` member, and crash on what is no JSON. */
 static void send_error(struct exchange *x, int status, const char *content_type,
                        const struct buf *extra_headers, const char *body, size_t len)
 {
-    if (x->relay.is_head_sent) {
-        relay_error_json(&x->relay, body, len);
-        x->status = 200;
-    } else {
+    if (x->relay.is_head_sent)
+        send_error_event(x, body, len);
+    else
         send_whole(x, status, content_type, extra_headers, body, len);
-    }
 }
 
 static void send_own_error(struct exchange *x, enum answer_error error, const struct buf *headers)
@@ -168,8 +183,11 @@ static void finish_streamed(struct exchange *x)
 
 static void finish_broken(struct exchange *x)
 {
-    relay_error(&x->relay, outcome_info(x->outcome)->error_code, x->message.data, x->message.len);
-    x->status = 200;
+    struct buf json = BUF_INIT;
+    answer_put_stream_error(&json, outcome_info(x->outcome)->error_code, x->message.data,
+                            x->message.len);
+    send_error_event(x, json.data, json.len);
+    buf_free(&json);
 }
 
 static void (*const endings[])(struct exchange *x) = {

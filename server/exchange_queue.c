@@ -6,7 +6,7 @@
 uint64_t exchange_soonest_ms(struct exchange *x)
 {
     uint64_t soonest = 0, now_at = clock_boot_ns();
-    for (uint32_t i = 0; i < x->trail.n; i++) {
+    for (uint32_t i = x->trail.pass; i < x->trail.n; i++) {
         const struct trail_step *step = &x->trail.steps[i];
         struct tableview_pick pick;
         uint64_t rest_ms = 0;
@@ -42,7 +42,7 @@ static void on_turn(void *arg)
     struct exchange *x = arg;
     note_depth(x);
     x->next_entry = 0;
-    x->trail.n = 0;
+    trail_begin_pass(&x->trail);
     exchange_set_state(x, EX_CHOOSE);
     exchange_run(x);
 }
@@ -83,7 +83,7 @@ enum step exchange_queue_timed_out(struct exchange *x)
 /* Did anything fail that waiting would not change? */
 static bool can_waiting_help(const struct exchange *x)
 {
-    for (uint32_t i = 0; i < x->trail.n; i++) {
+    for (uint32_t i = x->trail.pass; i < x->trail.n; i++) {
         enum outcome o = x->trail.steps[i].outcome;
         if (o == OUTCOME_IN_COOLDOWN || o == OUTCOME_IN_RECOVERY || o == OUTCOME_NO_QUOTA ||
             x->trail.steps[i].rest_ms != 0)
@@ -99,7 +99,7 @@ static bool agree(const struct exchange *x)
 
 static bool was_tried(const struct exchange *x)
 {
-    for (uint32_t i = 0; i < x->trail.n; i++)
+    for (uint32_t i = x->trail.pass; i < x->trail.n; i++)
         if (outcome_was_attempted(x->trail.steps[i].outcome))
             return true;
     return false;

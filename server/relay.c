@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "server/answer.h"
-
 void relay_init(struct relay *r, const struct exchange_client *ops, void *client)
 {
     *r = (struct relay){.ops = ops, .client = client, .held = BUF_INIT};
@@ -101,17 +99,9 @@ void relay_event(struct relay *r, const struct sse_event *event)
     send_pieces(r, pieces, 3);
 }
 
-void relay_error_json(struct relay *r, const char *json, size_t len)
+void relay_error(struct relay *r, const char *json, size_t len)
 {
     relay_event(r, &(struct sse_event){.data = json, .data_len = len});
-}
-
-void relay_error(struct relay *r, const char *code, const char *message, size_t len)
-{
-    struct buf json = BUF_INIT;
-    answer_put_stream_error(&json, code, message, len);
-    relay_error_json(r, json.data, json.len);
-    buf_free(&json);
 }
 
 void relay_done(struct relay *r)

@@ -37,10 +37,8 @@ void relay_event(struct relay *relay, const struct sse_event *event);
 /* Writes all events since the last flush at once. Called at the end of each read that came from the
  * provider: what arrived together is written together, and nothing is ever delayed. */
 void relay_flush(struct relay *relay);
-/* The closing event after a failure, without [DONE]; the head must be out. */
-void relay_error(struct relay *relay, const char *code, const char *message, size_t len);
-/* The same event with a JSON document that is given. */
-void relay_error_json(struct relay *relay, const char *json, size_t len);
+/* The closing event after a failure, a JSON document, without [DONE]; the head must be out. */
+void relay_error(struct relay *relay, const char *json, size_t len);
 void relay_done(struct relay *relay); /* data: [DONE] */
 
 #endif

@@ -79,7 +79,7 @@ static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
 /* Goes on behind the entry that would be taken, so that each has its verdict. */
 static void find_route(struct route *route)
 {
-    struct trail trail = {NULL, 0, 0};
+    struct trail trail = TRAIL_INIT;
     int entry = -1;
     route->taken = -1;
     do {

@@ -61,8 +61,8 @@ function start(model, more = {}, options = {}) {
 }
 
 // Reads a stream to its end: { text, chunks, provider, error }.
-async function drain(model, more = {}) {
-  const { data, response } = await start(model, more);
+async function drain(model, more = {}, options = {}) {
+  const { data, response } = await start(model, more, options);
   const seen = { text: '', chunks: [], provider: response.headers.get('x-weir-provider'), error: null };
   try {
     for await (const chunk of data) {
@@ -110,6 +110,14 @@ const checks = {
     assert.strictEqual(seen.error.code, 'stream_error');
     assert.strictEqual(seen.error.type, 'server_error');
     assert.match(seen.error.message, /alpha\/late/);
+  },
+
+  async 'an explained late failure raises APIError, with the trail'() {
+    await script('late', ['cut=3']);
+    const seen = await drain('late', {}, { headers: { 'X-Weir-Explain': '1' } });
+    assert.ok(seen.error instanceof OpenAI.APIError, `raised ${seen.error}`);
+    assert.strictEqual(seen.error.code, 'stream_error');
+    assert.match(seen.error.error.trail, /^alpha\/late=stream_lost;\d+ms$/);
   },
 
   async 'silence and truncation raise APIError too'() {

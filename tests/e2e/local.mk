@@ -20,6 +20,7 @@ EXTRA_DIST += \
 	tests/e2e/test_dialects.py \
 	tests/e2e/test_endpoints.py \
 	tests/e2e/test_errors.py \
+	tests/e2e/test_explain.py \
 	tests/e2e/test_framing.py \
 	tests/e2e/test_hostile.py \
 	tests/e2e/test_lifecycle.py \

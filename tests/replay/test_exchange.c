@@ -910,7 +910,97 @@ START_TEST(the_trail_is_in_the_error_event_after_commit)
     replay_pass_ms(40);
     replay_done(TRANSFER_CUT);
     assert_has(replay_headers(), "X-Weir-Trail: a/m0=none;0ms\r\n");
-    assert_has(replay_body(), "[a/m0=stream_lost;40ms]");
+    assert_has(replay_body(), "\"code\":\"stream_error\",\"trail\":\"a/m0=stream_lost;40ms\"}}");
+}
+END_TEST
+
+static void stream_with_a_heartbeat(void)
+{
+    replay_explain();
+    replay_chat_stream();
+    replay_pass_ms(20000);
+    assert_has(replay_body(), ": weir\n\n");
+    assert_has_not(replay_headers(), "X-Weir-Trail");
+}
+
+START_TEST(the_trail_is_in_the_error_event_after_a_heartbeat)
+{
+    stream_with_a_heartbeat();
+    for (int i = 0; i < REPLAY_PAIRS; i++)
+        replay_done(TRANSFER_CONNECT);
+    assert_has(replay_body(), "\"code\":\"all_providers_exhausted\",\"trail\":\"a/m0=connect_error;"
+                              "20000ms, b/m1=connect_error;0ms, c/m2=connect_error;0ms\"}}\n\n");
+}
+END_TEST
+
+START_TEST(the_trail_is_in_the_providers_error_after_a_heartbeat)
+{
+    stream_with_a_heartbeat();
+    for (int i = 0; i < REPLAY_PAIRS; i++)
+        answer_error(404, ERROR_OF("unknown"));
+    assert_has(replay_body(), "\"message\":\"unknown\"");
+    assert_has(replay_body(), "\"trail\":\"a/m0=client_error;20000ms, b/m1=client_error;0ms, "
+                              "c/m2=client_error;0ms\"}}\n\n");
+}
+END_TEST
+
+START_TEST(the_trail_is_in_the_error_event_after_the_deadline)
+{
+    replay_conf()->deadline_ms = 25000;
+    stream_with_a_heartbeat();
+    replay_pass_ms(5000);
+    assert_has(replay_body(), "\"code\":\"deadline_exceeded\",\"trail\":\"a/m0=deadline_exceeded;"
+                              "25000ms\"}}\n\n");
+}
+END_TEST
+
+START_TEST(the_trail_of_a_held_answer_is_whole)
+{
+    replay_explain();
+    begin_complete();
+    replay_data(TOKEN);
+    replay_pass_ms(7);
+    replay_done(TRANSFER_CUT);
+    replay_head(200, SSE);
+    replay_pass_ms(3);
+    replay_data(TOKEN FINISH DONE);
+    assert_has(replay_headers(),
+               "X-Weir-Trail: a/m0=stream_lost;7ms, b/m1=stream_completed;3ms\r\n");
+}
+END_TEST
+
+START_TEST(the_trail_has_each_try_of_an_entry)
+{
+    replay_explain();
+    replay_conf()->retry_attempts = 1;
+    replay_chat_plain();
+    answer_error(500, ERROR_OF("once"));
+    answer_error(500, ERROR_OF("twice"));
+    replay_head(200, JSON);
+    replay_data(ANSWER);
+    replay_done(TRANSFER_COMPLETE);
+    assert_has(replay_headers(), "X-Weir-Attempts: 2\r\n");
+    assert_has(replay_headers(), "X-Weir-Trail: a/m0=server_error;0ms, a/m0=server_error;0ms, "
+                                 "b/m1=answer_completed;0ms\r\n");
+}
+END_TEST
+
+START_TEST(the_trail_has_what_was_tried_before_a_wait_in_the_queue)
+{
+    replay_explain();
+    rest_all_pairs(3000);
+    replay_cooldown_ms(0, 0);
+    replay_chat_plain();
+    replay_pass_ms(4);
+    replay_cooldown_ms(0, 60000);
+    replay_done(TRANSFER_CONNECT);
+    replay_pass_ms(4000);
+    ck_assert_uint_eq(replay_pair(), 1);
+    replay_head(200, JSON);
+    replay_data(ANSWER);
+    replay_done(TRANSFER_COMPLETE);
+    assert_has(replay_headers(), "X-Weir-Trail: a/m0=connect_error;4ms, a/m0=in_cooldown, "
+                                 "b/m1=answer_completed;0ms\r\n");
 }
 END_TEST
 
@@ -921,6 +1011,7 @@ START_TEST(nobody_is_told_the_trail_unasked)
     replay_done(TRANSFER_CUT);
     assert_has_not(replay_headers(), "X-Weir-Trail");
     assert_has_not(replay_body(), "stream_lost");
+    assert_has_not(replay_body(), "trail");
 }
 END_TEST
 
@@ -1079,6 +1170,12 @@ int main(void)
     tcase_add_test(tc, a_queued_stream_gets_heartbeats);
     tcase_add_test(tc, the_trail_is_a_header_before_commit);
     tcase_add_test(tc, the_trail_is_in_the_error_event_after_commit);
+    tcase_add_test(tc, the_trail_is_in_the_error_event_after_a_heartbeat);
+    tcase_add_test(tc, the_trail_is_in_the_providers_error_after_a_heartbeat);
+    tcase_add_test(tc, the_trail_is_in_the_error_event_after_the_deadline);
+    tcase_add_test(tc, the_trail_of_a_held_answer_is_whole);
+    tcase_add_test(tc, the_trail_has_each_try_of_an_entry);
+    tcase_add_test(tc, the_trail_has_what_was_tried_before_a_wait_in_the_queue);
     tcase_add_test(tc, nobody_is_told_the_trail_unasked);
     tcase_add_test(tc, a_pair_can_be_named);
     tcase_add_loop_test(tc, what_names_no_chain_and_no_pair_takes_the_default, 0, 5);

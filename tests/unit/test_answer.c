@@ -59,4 +59,28 @@ START_TEST(any_message_gives_good_json)
 }
 END_TEST
 
-UNIT_MAIN("answer", errors_of_the_contract, any_message_gives_good_json)
+START_TEST(a_trail_goes_into_any_error)
+{
+    static const struct {
+        const char *json, *expected;
+    } rows[] = {
+        {"{\"error\":{\"message\":\"m/n\",\"code\":1}}",
+         "{\"error\":{\"message\":\"m/n\",\"code\":1,\"trail\":\"a/b=x;1ms\"}}"},
+        {"{\"error\":{\"trail\":\"the provider's\"}}", "{\"error\":{\"trail\":\"a/b=x;1ms\"}}"},
+        {"{\"error\":\"text\"}", "{\"error\":\"text\",\"trail\":\"a/b=x;1ms\"}"},
+        {"{\"object\":\"error\"}", "{\"object\":\"error\",\"trail\":\"a/b=x;1ms\"}"},
+        {"[{\"error\":{}}]", "[{\"error\":{}}]"},
+        {"no JSON", "no JSON"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
+        struct buf text = BUF_INIT;
+        answer_put_with_trail(&text, rows[i].json, strlen(rows[i].json), "a/b=x;1ms");
+        ck_assert_str_eq(buf_cstr(&text), rows[i].expected);
+        buf_free(&text);
+    }
+}
+END_TEST
+
+UNIT_MAIN("answer", errors_of_the_contract, any_message_gives_good_json,
+          a_trail_goes_into_any_error)

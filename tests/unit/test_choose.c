@@ -34,7 +34,7 @@ START_TEST(the_first_usable_entry_from_a_position_on)
          3},
     };
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
-        struct trail trail = {NULL, 0, 0};
+        struct trail trail = TRAIL_INIT;
         memcpy(verdicts, rows[i].verdicts, sizeof(verdicts));
         ck_assert_int_eq(choose_next(&chain, rows[i].from, verdict, NULL, &trail), rows[i].entry);
         ck_assert_uint_eq(trail.n, rows[i].passed_by);
@@ -54,7 +54,7 @@ static const struct conf conf = {.pairs = pairs, .n_pairs = 2};
 
 START_TEST(a_trail_reads_for_people_and_for_headers)
 {
-    struct trail trail = {NULL, 0, 0};
+    struct trail trail = TRAIL_INIT;
     struct buf text = BUF_INIT;
     trail_add(&trail, 0, OUTCOME_IN_COOLDOWN)->rest_ms = 1001;
     struct trail_step *step = trail_add(&trail, 1, OUTCOME_RATE_LIMITED);
@@ -73,5 +73,26 @@ START_TEST(a_trail_reads_for_people_and_for_headers)
 }
 END_TEST
 
+START_TEST(a_new_pass_keeps_what_was_tried)
+{
+    struct trail trail = TRAIL_INIT;
+    struct buf text = BUF_INIT;
+    trail_add(&trail, 0, OUTCOME_IN_COOLDOWN);
+    trail_add(&trail, 1, OUTCOME_SERVER_ERROR)->elapsed_ms = 5;
+    trail_begin_pass(&trail);
+    trail_add(&trail, 0, OUTCOME_IN_RECOVERY);
+    trail_add(&trail, 1, OUTCOME_NO_QUOTA);
+    trail_begin_pass(&trail);
+    trail_add(&trail, 0, OUTCOME_CONNECT_ERROR)->elapsed_ms = 7;
+    trail_put(&trail, &conf, &text);
+    ck_assert_str_eq(buf_cstr(&text), "p/b=server_error;5ms, p/a=connect_error;7ms");
+    buf_clear(&text);
+    trail_describe(&trail, &conf, &text);
+    ck_assert_str_eq(buf_cstr(&text), "p/a: no connection");
+    buf_free(&text);
+    trail_free(&trail);
+}
+END_TEST
+
 UNIT_MAIN("choose", the_first_usable_entry_from_a_position_on,
-          a_trail_reads_for_people_and_for_headers)
+          a_trail_reads_for_people_and_for_headers, a_new_pass_keeps_what_was_tried)

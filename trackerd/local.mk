@@ -1,10 +1,13 @@
-# The pure part: rows, state machine, senders, state file text. Unit tests and fuzzers link this.
+# The pure part: rows, state machine, senders, state file text, columns for people. Unit tests and
+# fuzzers link this.
 noinst_LIBRARIES += libtracker.a
 libtracker_a_SOURCES = \
 	trackerd/cooldown.c trackerd/cooldown.h \
 	trackerd/senders.c trackerd/senders.h \
 	trackerd/statefile.c trackerd/statefile.h \
-	trackerd/table.c trackerd/table.h
+	trackerd/table.c trackerd/table.h \
+	trackerd/weirctl_columns.c trackerd/weirctl_columns.h \
+	trackerd/weirctl_text.c trackerd/weirctl_text.h
 
 sbin_PROGRAMS += weir-trackerd
 weir_trackerd_SOURCES = \
@@ -29,6 +32,7 @@ weirctl_SOURCES = \
 	trackerd/weirctl_link.c \
 	trackerd/weirctl_print.c trackerd/weirctl_print.h \
 	trackerd/weirctl_route.c \
+	trackerd/weirctl_screen.c trackerd/weirctl_screen.h \
 	trackerd/weirctl_view.c \
 	trackerd/weirctl_weir.c
-weirctl_LDADD = $(COMMON_LIBS) -lm
+weirctl_LDADD = libtracker.a $(COMMON_LIBS) -lm

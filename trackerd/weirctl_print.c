@@ -7,89 +7,120 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "trackerd/weirctl_columns.h"
+#include "trackerd/weirctl_screen.h"
+#include "trackerd/weirctl_text.h"
 
 #define JSON_STYLE (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 /* ---- small texts ----------------------------------------------------------------------------- */
 
+static void print_text(struct buf *text)
+{
+    fwrite(text->data, 1, text->len, stdout);
+    buf_free(text);
+}
+
 const char *print_duration(char out[PRINT_DURATION_BYTES], uint64_t ms)
 {
-    uint64_t s = ms / 1000;
-    if (ms < 1000)
-        snprintf(out, PRINT_DURATION_BYTES, "%" PRIu64 "ms", ms);
-    else if (s < 60)
-        snprintf(out, PRINT_DURATION_BYTES, "%" PRIu64 ".%" PRIu64 "s", s, ms % 1000 / 100);
-    else if (s < 3600)
-        snprintf(out, PRINT_DURATION_BYTES, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
-    else if (s < 86400)
-        snprintf(out, PRINT_DURATION_BYTES, "%" PRIu64 "h%02" PRIu64 "m", s / 3600, s % 3600 / 60);
-    else
-        snprintf(out, PRINT_DURATION_BYTES, "%" PRIu64 "d%02" PRIu64 "h", s / 86400,
-                 s % 86400 / 3600);
+    struct buf text = BUF_INIT;
+    text_put_duration(&text, ms);
+    snprintf(out, PRINT_DURATION_BYTES, "%s", buf_cstr(&text));
+    buf_free(&text);
     return out;
 }
 
 void print_clean(const char *text, int width)
 {
-    int n = 0;
-    for (; *text != '\0'; text++, n++)
-        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
-    for (; n < width; n++)
-        putchar(' ');
-}
-
-static int longest(const struct ratelimit_row *rows, size_t n, bool is_model, int at_least)
-{
-    for (size_t i = 0; i < n; i++) {
-        int len = (int)strlen(is_model ? rows[i].model : rows[i].provider);
-        at_least = len > at_least ? len : at_least;
-    }
-    return at_least;
+    struct buf out = BUF_INIT;
+    text_put_clean(&out, text);
+    for (int n = (int)text_width(out.data, out.len); n < width; n++)
+        buf_putc(&out, ' ');
+    print_text(&out);
 }
 
 /* ---- status ---------------------------------------------------------------------------------- */
 
-void print_tracker_text(const struct print_tracker *t)
+static void put_tracker(struct buf *out, const struct print_tracker *t, const struct screen *screen)
 {
-    char text[PRINT_DURATION_BYTES];
-    if (t->is_running)
-        printf("weir-trackerd: running, pid %" PRId32 ", up %s\n", t->pid,
-               print_duration(text, t->uptime_ms));
-    else if (t->is_unresponsive)
-        printf("weir-trackerd: not responding, pid %" PRId32 ", last sign of life %s ago\n", t->pid,
-               print_duration(text, t->silent_ms));
-    else
-        printf("weir-trackerd: not running, last sign of life %s ago\n",
-               print_duration(text, t->silent_ms));
+    buf_printf(out, "weir-trackerd: %s%s%s",
+               screen_color(screen, t->is_running ? COLOR_GOOD : COLOR_BAD),
+               t->is_running        ? "running"
+               : t->is_unresponsive ? "not responding"
+                                    : "not running",
+               screen_color(screen, COLOR_PLAIN));
+    if (t->is_running || t->is_unresponsive)
+        buf_printf(out, ", pid %" PRId32, t->pid);
+    buf_puts(out, t->is_running ? ", up " : ", last sign of life ");
+    text_put_duration(out, t->is_running ? t->uptime_ms : t->silent_ms);
+    buf_puts(out, t->is_running ? "\n" : " ago\n");
 }
 
-static void print_row_text(const struct ratelimit_row *row, int provider_width, int model_width)
+void print_tracker_text(const struct print_tracker *tracker)
 {
-    char rest[PRINT_DURATION_BYTES] = "-";
-    if (row->cooldown_remaining_ms > 0)
-        print_duration(rest, row->cooldown_remaining_ms);
-    print_clean(row->provider, provider_width + 2);
-    print_clean(row->model, model_width + 2);
-    printf("%-11s %8s %6" PRIu32 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "  ",
-           pair_status_word(row->status), rest, row->mid_failures, row->cooldowns, row->requests,
-           row->successes, row->failures);
-    print_clean(row->reason, 0);
-    putchar('\n');
+    struct buf out = BUF_INIT;
+    struct screen screen = screen_look();
+    put_tracker(&out, tracker, &screen);
+    print_text(&out);
 }
 
 void print_status_text(const struct print_tracker *tracker, const struct ratelimit_row *rows,
                        size_t n)
 {
-    int provider_width = longest(rows, n, false, (int)strlen("PROVIDER"));
-    int model_width = longest(rows, n, true, (int)strlen("MODEL"));
-    print_tracker_text(tracker);
-    print_clean("PROVIDER", provider_width + 2);
-    print_clean("MODEL", model_width + 2);
-    printf("%-11s %8s %6s %9s %9s %9s %9s  %s\n", "STATUS", "REST", "FAILS", "COOLDOWNS",
-           "REQUESTS", "SUCCEEDED", "FAILED", "REASON");
-    for (size_t i = 0; i < n; i++)
-        print_row_text(&rows[i], provider_width, model_width);
+    struct buf out = BUF_INIT;
+    struct screen screen = screen_look();
+    screen.width = screen.height = 0; /* what does not fit is better wrapped than lost */
+    put_tracker(&out, tracker, &screen);
+    columns_put(&out, rows, n, &screen);
+    print_text(&out);
 }
+
+/* ---- top ------------------------------------------------------------------------------------- */
+
+#define HEAD_LINES 3 /* of top, above the columns */
+#define FOOT_LINES 1 /* where the cursor rests */
+
+/* Meanwhile nothing wraps and no cursor is seen; afterwards the terminal is as it was, so that top
+ * may be killed or suspended at any time. */
+#define FRAME_BEGIN "\033[?25l\033[?7l\033[H"
+#define FRAME_END   "\033[J\033[?7h\033[?25h"
+#define LINE_END    "\033[K\n" /* of what an older frame had there, nothing stays */
+
+static void put_head(struct buf *out, const struct print_tracker *tracker,
+                     const struct ratelimit_row *rows, size_t n, const struct screen *screen)
+{
+    struct buf totals = BUF_INIT;
+    put_tracker(out, tracker, screen);
+    columns_put_totals(&totals, rows, n);
+    text_put_cut(out, totals.data, totals.len, (size_t)screen->width);
+    buf_puts(out, "\n\n");
+    buf_free(&totals);
+}
+
+void print_top_text(const struct print_tracker *tracker, const struct ratelimit_row *rows, size_t n)
+{
+    struct buf lines = BUF_INIT, frame = BUF_INIT;
+    struct screen screen = screen_look();
+    if (!screen.is_live) {
+        print_status_text(tracker, rows, n);
+        return;
+    }
+    put_head(&lines, tracker, rows, n, &screen);
+    if (screen.height > 0)
+        screen.height =
+            screen.height > HEAD_LINES + FOOT_LINES ? screen.height - HEAD_LINES - FOOT_LINES : 1;
+    columns_put(&lines, rows, n, &screen);
+    buf_puts(&frame, FRAME_BEGIN);
+    for (const char *at = buf_cstr(&lines), *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+        buf_put(&frame, at, (size_t)(end - at));
+        buf_puts(&frame, LINE_END);
+    }
+    buf_puts(&frame, FRAME_END);
+    print_text(&frame);
+    buf_free(&lines);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 void print_json(json_object *o)
 {
@@ -119,33 +150,47 @@ void print_status_json(const struct print_tracker *t, const struct ratelimit_row
 
 /* ---- changes --------------------------------------------------------------------------------- */
 
-static void print_time(uint64_t wall_ms)
+static void put_time(struct buf *out, uint64_t wall_ms)
 {
     char text[32];
     time_t s = (time_t)(wall_ms / 1000);
     struct tm tm;
     localtime_r(&s, &tm);
     strftime(text, sizeof(text), "%H:%M:%S", &tm);
-    printf("%s.%03u ", text, (unsigned)(wall_ms % 1000));
+    buf_printf(out, "%s.%03u ", text, (unsigned)(wall_ms % 1000));
+}
+
+static enum color color_of_change(uint32_t kind)
+{
+    if (kind == EVCH_COOLDOWN)
+        return COLOR_BAD;
+    if (kind == EVCH_FAILURE)
+        return COLOR_WARNING;
+    return kind == EVCH_QUOTA ? COLOR_PLAIN : COLOR_GOOD;
 }
 
 void print_change_text(const struct evwire_change *c)
 {
-    char text[PRINT_DURATION_BYTES];
-    print_time(c->at_wall_ms);
-    printf("%-9s ", ev_change_word(c->kind));
-    print_clean(c->state.provider, 0);
-    putchar('/');
-    print_clean(c->state.model, 0);
+    struct buf out = BUF_INIT;
+    struct screen screen = screen_look();
+    put_time(&out, c->at_wall_ms);
+    buf_printf(&out, "%s%-9s%s ", screen_color(&screen, color_of_change(c->kind)),
+               ev_change_word(c->kind), screen_color(&screen, COLOR_PLAIN));
+    text_put_clean(&out, c->state.provider);
+    buf_putc(&out, '/');
+    text_put_clean(&out, c->state.model);
     if (c->kind == EVCH_COOLDOWN) {
-        printf(" for %s: ", print_duration(text, c->duration_ms));
-        print_clean(c->state.reason, 0);
+        buf_puts(&out, " for ");
+        text_put_duration(&out, c->duration_ms);
+        buf_puts(&out, ": ");
+        text_put_clean(&out, c->state.reason);
     } else if (c->kind == EVCH_FAILURE) {
-        printf(" %s %" PRIu32, cooldown_cause_word(c->cause), c->failures);
+        buf_printf(&out, " %s %" PRIu32, cooldown_cause_word(c->cause), c->failures);
         if (c->threshold != 0)
-            printf("/%" PRIu32, c->threshold);
+            buf_printf(&out, "/%" PRIu32, c->threshold);
     }
-    putchar('\n');
+    buf_putc(&out, '\n');
+    print_text(&out);
 }
 
 void print_change_json(const struct evwire_change *c)

@@ -33,6 +33,10 @@ json_object *print_tracker_json(const struct print_tracker *tracker);
 
 void print_status_text(const struct print_tracker *tracker, const struct ratelimit_row *rows,
                        size_t n);
+/* The same as a picture that stays in its place, with totals, for as much screen as there is; where
+ * there is none, as print_status_text. */
+void print_top_text(const struct print_tracker *tracker, const struct ratelimit_row *rows,
+                    size_t n);
 /* {"tracker":{...},"ratelimits":[...]} on one line */
 void print_status_json(const struct print_tracker *tracker, const struct ratelimit_row *rows,
                        size_t n);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/clock.h"
@@ -76,13 +75,15 @@ struct print_tracker weirctl_look_at_tracker(const struct shmtab *tab, const str
     return out;
 }
 
-static void print_view(const struct weirctl *ctl, const struct view *view)
+static void print_view(const struct weirctl *ctl, const struct view *view,
+                       void (*print_text)(const struct print_tracker *tracker,
+                                          const struct ratelimit_row *rows, size_t n))
 {
     struct print_tracker tracker = weirctl_look_at_tracker(view->tab, ctl->conf);
     if (ctl->as_json)
         print_status_json(&tracker, view->rows, view->n);
     else
-        print_status_text(&tracker, view->rows, view->n);
+        print_text(&tracker, view->rows, view->n);
 }
 
 static int fail_pattern(const struct conf *conf, const char *pattern)
@@ -104,7 +105,7 @@ int weirctl_run_status(struct weirctl *ctl)
         return code;
     view_read(&view, ctl->conf, pattern);
     if (view.n > 0 || pattern == NULL)
-        print_view(ctl, &view);
+        print_view(ctl, &view, print_status_text);
     else
         code = fail_pattern(ctl->conf, pattern);
     view_close(&view);
@@ -128,6 +129,11 @@ static void view_refresh(struct view *view, const struct conf *conf)
     }
 }
 
+/* That it interrupts the wait is all: the next picture has the new size. */
+static void on_resize(int signal)
+{
+}
+
 int weirctl_run_top(struct weirctl *ctl)
 {
     struct view view = {0};
@@ -138,12 +144,11 @@ int weirctl_run_top(struct weirctl *ctl)
                             ctl->argv[0], TOP_INTERVAL_MIN);
     int code = view_open(&view, ctl->conf);
     weirctl_catch_interrupt();
+    signal(SIGWINCH, on_resize);
     while (code == 0 && !weirctl_is_interrupted) {
         view_refresh(&view, ctl->conf);
         view_read(&view, ctl->conf, NULL);
-        if (!ctl->as_json && isatty(STDOUT_FILENO))
-            fputs("\033[H\033[J", stdout);
-        print_view(ctl, &view);
+        print_view(ctl, &view, print_top_text);
         if (fflush(stdout) != 0)
             break; /* nobody reads any more */
         weirctl_wait(interval);

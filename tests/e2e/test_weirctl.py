@@ -1,13 +1,17 @@
 """The admin tool (CONTRACT 6)."""
 
 import json
+import os
 import re
+import shlex
+import shutil
+import socket
 import subprocess
 import time
 
 import daemons
 from daemons import SLOW, wait_until
-from weirtest import between, case, eq
+from weirtest import Skipped, between, case, eq
 
 
 @case()
@@ -198,3 +202,118 @@ def test_odd_names_do_not_break_columns_or_json(t):
     eq(rows[1]["model"], "m\u00fcnchen", "model")
     assert 'a "quoted" \u00fcber-reason' in rows[1]["reason"], rows[1]["reason"]
     eq(t.ctl("status")[0], 0, "exit code")
+
+
+# ---- on a terminal ---------------------------------------------------------------------------
+
+
+class Terminal:
+    """tmux, with a server of the case's own, showing one command."""
+
+    def __init__(self, t, width, height, *args, env=None):
+        if not shutil.which("tmux"):
+            raise Skipped("there is no tmux")
+        self.t, self.socket = t, os.path.join(t.dir, "tmux")
+        command = [daemons.program("weirctl"), "-c", t.conf_path, *args]
+        words = [f"{k}={v}" for k, v in (env or {}).items()] + command
+        self.call("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height),
+                  "trap : INT; env " + " ".join(map(shlex.quote, words)) + "; echo ended $?; read -r x")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.call("kill-server")
+        wait_until(lambda: not os.path.exists(self.socket) or not self.is_there(), what="tmux has gone")
+        if os.path.exists(self.socket):
+            os.unlink(self.socket)
+
+    def is_there(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(self.socket) == 0
+
+    def call(self, *args):
+        done = subprocess.run(["tmux", "-S", self.socket, *args], capture_output=True, text=True,
+                              env={**self.t.environment(), "TERM": "xterm-256color", "SHELL": "/bin/sh"},
+                              stdin=subprocess.DEVNULL, timeout=20 * SLOW)
+        eq((done.returncode, done.stderr), (0, ""), f"tmux {args[0]}")
+        return done.stdout
+
+    def lines(self, *args):
+        return self.call("capture-pane", "-p", *args).rstrip("\n").split("\n")
+
+    def wait(self, pattern, *args):
+        def find():
+            lines = self.lines(*args)
+            return lines if any(re.search(pattern, line) for line in lines) else None
+        return wait_until(find, 10, f"{pattern} on the terminal")
+
+
+def start_with_many_pairs(t, n=40):
+    t.start({"default": [f"alpha/some-long-model-name-{i:02}" for i in range(n)]})
+    t.ctl("cooldown", "alpha", "some-long-model-name-30", "500", "a reason that is rather long")
+
+
+@case()
+def test_top_on_80x24(t):
+    start_with_many_pairs(t)
+    with Terminal(t, 80, 24, "top", "0.1") as terminal:
+        lines = terminal.wait("and 22 more")
+        assert len(lines) <= 24, lines
+        assert lines[0].startswith("weir-trackerd: running, pid "), lines[0]
+        eq(lines[1], "40 pairs: 39 available, 1 exhausted; 0 requests, 0 failed", "totals")
+        assert re.match(r"PROVIDER +MODEL +STATUS +REST FAILS .*REASON$", lines[3]), lines[3]
+        assert re.match(r"alpha +some-long-model-name-30 +exhausted +8m\d\ds +0 .*a rea", lines[4]), lines
+        eq([line.split()[1] for line in lines[5:22]],
+           [f"some-long-model-name-{i:02}" for i in range(17)], "the other rows that fit")
+        # It goes on, and all comes back to the state it describes.
+        assert t.stream(model="default").is_done
+        terminal.wait(r"; 1 requests, 0 failed$")
+        t.ctl("clear", "--all")
+        terminal.wait(r"^40 pairs: 40 available;")
+        terminal.call("send-keys", "C-c")
+        terminal.wait(r"ended 0$")
+        eq(terminal.call("display-message", "-p", "#{cursor_flag} #{wrap_flag}").split(), ["1", "1"],
+           "the terminal's cursor and wrapping")
+
+
+@case()
+def test_top_survives_a_resize(t):
+    start_with_many_pairs(t)
+    with Terminal(t, 150, 50, "top", "600") as terminal:
+        lines = terminal.wait("some-long-model-name-39")
+        assert re.search(r"FAILS COOLDOWNS REQUESTS SUCCEEDED FAILED  REASON$", lines[3]), lines[3]
+        eq(lines[4].split()[1], "some-long-model-name-00", "the first row, where all have room")
+        terminal.call("resize-window", "-x", "70", "-y", "12")
+        lines = terminal.wait("and 34 more")
+        assert len(lines) <= 12 and lines[0].startswith("weir-trackerd: running"), lines
+        assert "exhausted" in lines[4], lines[4]
+
+
+@case()
+def test_colors_on_a_terminal_only(t):
+    t.start()
+    t.ctl("cooldown", "alpha", "one", "500")
+    for args in (("status",), ("top",)):
+        for env, has_colors in (({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True),
+                                ({"TERM": "dumb"}, False)):
+            with Terminal(t, 120, 24, *args, env=env) as terminal:
+                text = "\n".join(terminal.wait("exhausted", "-e"))
+                eq("\033[31mexhausted" in text and "\033[32mavailable" in text, has_colors,
+                   f"colours of {args} with {env}")
+                eq("\033[" in text, has_colors, f"any escape of {args} with {env}")
+    eq([c for c in "".join(t.ctl("status")[1]) if ord(c) < 32 and c != "\n"], [], "escapes in a pipe")
+
+
+@case()
+def test_events_on_a_terminal(t):
+    t.start()
+    with Terminal(t, 100, 24, "events") as terminal:
+        def both():
+            t.ctl("cooldown", "alpha", "one", "500", "planned")
+            t.ctl("clear", "alpha", "one")
+            return {"cooldown", "cleared"} <= set("".join(terminal.lines()).split())
+        wait_until(both, what="a change on the terminal")  # it may subscribe late
+        text = "\n".join(terminal.wait("cleared", "-e"))
+        assert "\033[31mcooldown" in text and "\033[32mcleared" in text, repr(text)
+        assert re.search(r"alpha/one for 8m20s: planned", text), repr(text)

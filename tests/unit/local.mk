@@ -186,6 +186,12 @@ tests_unit_test_shmtab_SOURCES = tests/unit/test_shmtab.c \
 tests_unit_test_shmtab_LDADD = libtracker.a $(UNIT_LIBS)
 tests_unit_test_shmtab_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_columns
+tests_unit_test_columns_SOURCES = tests/unit/test_columns.c \
+	trackerd/weirctl_screen.c
+tests_unit_test_columns_LDADD = libtracker.a $(UNIT_LIBS)
+tests_unit_test_columns_CFLAGS = $(UNIT_CFLAGS)
+
 UNIT_TESTS += tests/unit/test_publish
 tests_unit_test_publish_SOURCES = tests/unit/test_publish.c \
 	trackerd/killpoint.c trackerd/publish.c trackerd/segment.c

@@ -19,6 +19,7 @@ struct told_quota {
 
 struct account {
     const struct conf *conf;
+    const struct wpages *pages; /* may be NULL */
     struct tableview *view;
     struct report *report;
     struct wpages_slot *page;
@@ -43,6 +44,7 @@ struct account *account_new(const struct conf *conf, struct wpages *pages, uint3
 {
     struct account *a = xcalloc(1, sizeof(*a));
     a->conf = conf;
+    a->pages = pages;
     a->page = page;
     find_chains(a, pages);
     a->view = view;
@@ -285,4 +287,10 @@ void account_request_ended(struct account *a, const struct account_request *r)
 wcounter *account_queue_gauge(struct account *a, const struct conf_chain *chain)
 {
     return &a->page->queued[a->chains[chain - a->conf->chains]];
+}
+
+uint64_t account_queued(const struct account *a, const struct conf_chain *chain)
+{
+    bool has_place = a->chains[chain - a->conf->chains] != WPAGES_CHAINS_MAX - 1;
+    return a->pages != NULL && has_place ? wpages_queued(a->pages, chain->name) : 0;
 }

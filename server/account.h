@@ -58,6 +58,9 @@ struct account_request {
 };
 /* Where this worker shows how many requests wait for a chain (one of the configuration's). */
 wcounter *account_queue_gauge(struct account *account, const struct conf_chain *chain);
+/* How many wait for it at all workers. Two workers that ask in the same instant may count the same.
+ * 0 without pages, and for a chain that shares its place in them. */
+uint64_t account_queued(const struct account *account, const struct conf_chain *chain);
 void account_request_ended(struct account *account, const struct account_request *request);
 
 #endif

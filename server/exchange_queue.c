@@ -47,6 +47,12 @@ static void on_turn(void *arg)
     exchange_run(x);
 }
 
+/* Each worker has its own line; the bound is for all of them together. */
+static bool is_full_elsewhere(const struct exchange *x)
+{
+    return account_queued(x->env.account, x->chain) >= x->env.conf->queue_max_size;
+}
+
 enum step exchange_join_queue(struct exchange *x, bool at_head)
 {
     uint64_t now_at = clock_boot_ns();
@@ -57,7 +63,8 @@ enum step exchange_join_queue(struct exchange *x, bool at_head)
         x->queued_until_at = now_at + x->env.conf->queue_max_wait_ms * CLOCK_NS_PER_MS;
     if (now_at >= x->queued_until_at)
         return exchange_queue_timed_out(x);
-    if (!queue_join(x->env.queue, &x->waiter_in_queue, at_head))
+    if ((!at_head && is_full_elsewhere(x)) ||
+        !queue_join(x->env.queue, &x->waiter_in_queue, at_head))
         return exchange_refuse(x, ERROR_QUEUE_FULL,
                                "All pairs of the chain are at rest, and its queue is full.");
     note_depth(x);

@@ -137,12 +137,17 @@ def test_the_queue_is_bounded_in_time(t):
 
 @case()
 def test_the_queue_is_bounded_in_length(t):
+    """Over all workers: each has a line of its own."""
     t.start(chains={"default": ["alpha/one"]}, queueMode=True, queueMaxWaitMs=2000, queueMaxSize=2,
-            server={"workers": 1})
+            server={"workers": 3})
     t.ctl("cooldown", "alpha", "one", "60")
     t.wait_row("alpha/one", status="exhausted")
-    codes = sorted(many(t, 5, lambda: t.chat(False).json()["error"]["code"]))
-    eq(codes, ["queue_full"] * 3 + ["queue_timeout"] * 2, "codes")
+    waiting = [t.send_chat(False) for _ in range(2)]
+    wait_until(lambda: queue_depth(t) == 2, what="the queue is full")
+    codes = many(t, 12, lambda: t.chat(False).json()["error"]["code"])
+    eq(codes, ["queue_full"] * 12, "codes of those who find no room, at whichever worker")
+    for conn in waiting:
+        t.error_of(conn.response(), 503, "queue_timeout")
 
 
 @case()

@@ -237,6 +237,7 @@ static struct conf *make_conf(void)
     conf->stream_heartbeat_ms = 15000;
     conf->cooldown_default_ms = 60000;
     conf->max_held_bytes = 1 << 20;
+    conf->queue_max_size = REPLAY_QUEUE_MAX;
     conf->n_providers = conf->n_pairs = REPLAY_PAIRS;
     conf->providers = xcalloc(REPLAY_PAIRS, sizeof(*conf->providers));
     conf->pairs = xcalloc(REPLAY_PAIRS, sizeof(*conf->pairs));

@@ -19,18 +19,13 @@
 #define CONF_SOCKET_MAX 107  /* sun_path without its NUL */
 #define CONF_SHM_MAX    200  /* leaves room in NAME_MAX for what is appended for sister segments */
 /* Most elements and greatest numbers. */
-#define CONF_INT_MAX         2147483647
-#define CONF_LISTEN_MAX      64
-#define CONF_ENTRIES_MAX     65536 /* of all chains together */
-#define CONF_WORKERS_MAX     256
-#define CONF_CONNECTIONS_MAX 1000000
-#define CONF_CAPACITY_MAX    65536
-/* Smallest sizes that can work at all: a request head of one line and a key, a body with a model
- * and an empty list of messages, and at least one byte held. */
-#define CONF_HEADER_BYTES_MIN 256
+#define CONF_INT_MAX          2147483647
+#define CONF_LISTEN_MAX       64
+#define CONF_ENTRIES_MAX      65536 /* of all chains together */
+#define CONF_WORKERS_MAX      256
+#define CONF_CONNECTIONS_MAX  1000000
+#define CONF_CAPACITY_MAX     65536
 #define CONF_HEADER_BYTES_MAX 16777216
-#define CONF_BODY_BYTES_MIN   64
-#define CONF_HELD_BYTES_MIN   1
 
 enum conf_kind {
     CONF_INT,       /* uint32_t, or uint16_t (see size) */

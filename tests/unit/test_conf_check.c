@@ -208,8 +208,8 @@ static const struct row rest_rows[] = {
     {"server: {pidFile: \"\"}\n", "L:19: server.pidFile must not be empty"},
     {"server: {streamHeartbeatMs: 99}\n",
      "L:29: server.streamHeartbeatMs must be 0 or an integer of at least 100 (ms), not 99"},
-    {"server: {maxHeaderBytes: 255}\n",
-     "L:26: server.maxHeaderBytes must be an integer from 256 to 16777216 (bytes), not 255"},
+    {"server: {maxHeaderBytes: 0}\n",
+     "L:26: server.maxHeaderBytes must be an integer from 1 to 16777216 (bytes), not 0"},
     {"tracker: {shm: weir}\n",
      "L:16: tracker.shm must be a slash and a name without further slashes, not the string "
      "\"weir\""},

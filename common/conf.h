@@ -70,6 +70,7 @@ struct conf {
     bool normalize_responses;
     uint32_t cooldown_default_ms, request_timeout_ms, stream_idle_timeout_ms;
     uint32_t first_token_timeout_ms, deadline_ms;
+    bool has_first_token_timeout; /* the file's own; else it is a sum, of each provider's timeout */
     uint32_t retry_attempts, retry_max_wait_ms;
     uint32_t mid_stream_failure_threshold, mid_stream_cooldown_ms, mid_stream_cooldown_max_ms;
     uint32_t recovery_concurrency, pre_stream_failure_threshold;

@@ -45,7 +45,8 @@ static struct conf_place item_place(const struct conf_reader *reader, const char
 static void link_times(struct conf_reader *reader)
 {
     struct conf *conf = reader->conf;
-    if (conf->first_token_timeout_ms == 0) {
+    conf->has_first_token_timeout = conf->first_token_timeout_ms != 0;
+    if (!conf->has_first_token_timeout) {
         uint32_t sum = conf->request_timeout_ms + conf->stream_idle_timeout_ms;
         conf->first_token_timeout_ms = sum < CONF_INT_MAX ? sum : CONF_INT_MAX;
     }

@@ -36,7 +36,7 @@ struct attempt {
     uint64_t choices_seen, choices_finished; /* bit sets, see chunk.h */
     uint64_t header_timeout_ms;
     uint64_t last_sign_at; /* the latest event, or piece of a body */
-    bool is_paused, has_retry_after;
+    bool is_paused, has_retry_after, has_event;
     struct attempt_result result;
 };
 
@@ -156,11 +156,22 @@ static void hand_on(struct attempt *a, const struct sse_event *event, const stru
     free(data);
 }
 
+/* From the first event on, the next one is due before the first token may be. */
+static void begin_idle_clock(struct attempt *a)
+{
+    uint64_t was_due_at = attempt_due_at(a);
+    a->has_event = true;
+    if (attempt_due_at(a) < was_due_at)
+        a->events->due_sooner(a->arg);
+}
+
 static bool on_event(void *arg, const struct sse_event *event)
 {
     struct attempt *a = arg;
     struct chunk chunk;
     a->last_sign_at = clock_boot_ns();
+    if (!a->has_event)
+        begin_idle_clock(a);
     chunk_read(event->data, event->data_len, &chunk);
     if (chunk.has_error || is_error_typed(event))
         return fail_with_error(a, event, &chunk);
@@ -361,13 +372,19 @@ static uint64_t first_token_due_at(const struct attempt *a)
 {
     if (!a->spec.is_stream || a->result.first_content_at != 0)
         return UINT64_MAX;
-    return after_ms(a->result.started_at, a->spec.conf->first_token_timeout_ms);
+    const struct conf *conf = a->spec.conf;
+    uint64_t ms = a->header_timeout_ms + conf->stream_idle_timeout_ms;
+    if (conf->has_first_token_timeout)
+        ms = conf->first_token_timeout_ms;
+    return after_ms(a->result.started_at, ms);
 }
 
 static uint64_t phase_due_at(const struct attempt *a)
 {
     if (a->phase == PHASE_WAITING || a->phase == PHASE_ERROR)
         return after_ms(a->result.started_at, a->header_timeout_ms);
+    if (a->phase == PHASE_STREAM && !a->has_event && a->spec.conf->has_first_token_timeout)
+        return UINT64_MAX; /* the operator says how long the first content may take */
     return after_ms(a->last_sign_at, a->spec.conf->stream_idle_timeout_ms);
 }
 

@@ -257,6 +257,20 @@ START_TEST(a_providers_own_timeout_comes_first)
 }
 END_TEST
 
+START_TEST(a_providers_own_longer_timeout_puts_off_the_first_token_too)
+{
+    replay_conf()->providers[0].timeout_ms = 90000;
+    replay_chat_stream();
+    replay_pass_ms(89000);
+    ck_assert_uint_eq(replay_pair(), 0);
+    replay_head(200, SSE);
+    replay_pass_ms(19000);
+    ck_assert_uint_eq(replay_pair(), 0);
+    replay_data(ROLE TOKEN);
+    assert_has(replay_body(), TOKEN);
+}
+END_TEST
+
 START_TEST(comments_do_not_keep_a_stream_alive)
 {
     begin_stream();
@@ -272,8 +286,32 @@ START_TEST(comments_do_not_keep_a_stream_alive)
 }
 END_TEST
 
+/* Idle is what falls silent between two events; comments are none. */
+START_TEST(before_the_first_event_a_first_token_timeout_of_the_operator_rules)
+{
+    replay_conf()->has_first_token_timeout = true;
+    replay_conf()->stream_idle_timeout_ms = 1000;
+    begin_stream();
+    replay_pass_ms(20000);
+    replay_data(": queued\n\n");
+    replay_pass_ms(19999);
+    ck_assert_uint_eq(replay_pair(), 0);
+    replay_pass_ms(1);
+    ck_assert_uint_eq(replay_pair(), 1);
+    ck_assert_uint_eq(replay_last_event()->outcome, OUTCOME_STREAM_NO_TOKEN);
+    replay_head(200, SSE);
+    replay_pass_ms(30000);
+    replay_data(ROLE);
+    replay_pass_ms(999);
+    ck_assert(!replay_is_over());
+    replay_pass_ms(1);
+    ck_assert_uint_eq(replay_last_event()->outcome, OUTCOME_STREAM_IDLE);
+}
+END_TEST
+
 START_TEST(events_without_content_do_not_put_off_the_first_token)
 {
+    replay_conf()->has_first_token_timeout = true;
     begin_stream();
     for (int i = 0; i < 39; i++) {
         replay_pass_ms(1000);
@@ -1127,7 +1165,9 @@ int main(void)
     tcase_add_test(tc, a_providers_own_timeout_comes_first);
     tcase_add_test(tc, an_idle_timeout_shorter_than_the_header_timeout_is_kept);
     tcase_add_test(tc, a_stream_needs_its_content_type);
+    tcase_add_test(tc, a_providers_own_longer_timeout_puts_off_the_first_token_too);
     tcase_add_test(tc, comments_do_not_keep_a_stream_alive);
+    tcase_add_test(tc, before_the_first_event_a_first_token_timeout_of_the_operator_rules);
     tcase_add_test(tc, events_without_content_do_not_put_off_the_first_token);
     tcase_add_loop_test(tc, a_failure_after_content_is_told_and_counted_once, 0, N(late_failures));
     tcase_add_test(tc, silence_after_content_is_an_idle_timeout);

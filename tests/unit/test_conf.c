@@ -207,6 +207,7 @@ START_TEST(settings_depend_on_each_other)
                                                                    "  midStreamCooldownMs: 4000\n"
                                                                    "  delivery: complete\n"});
     ck_assert_uint_eq(conf->first_token_timeout_ms, 5000);
+    ck_assert(!conf->has_first_token_timeout);
     ck_assert_uint_eq(conf->mid_stream_cooldown_max_ms, 4000);
     ck_assert_int_eq(conf->chains[0].delivery, DELIVERY_COMPLETE);
     conf_free(&conf);

@@ -252,12 +252,17 @@ static void error_ended(struct attempt *a, bool is_whole)
 {
     struct answer_facts facts;
     answer_read(a->body.data != NULL ? a->body.data : "", a->body.len, &facts);
-    set_message_json(a, facts.error_message);
+    enum outcome outcome = classify_status(a->result.status, a->has_retry_after, &facts);
+    /* What is said of a request may quote it, and goes into the log: its code will do. */
+    if (outcome == OUTCOME_CLIENT_ERROR || outcome == OUTCOME_CONTENT_FILTERED)
+        set_message_json(a, facts.error_code.len > 0 ? facts.error_code : facts.error_type);
+    else
+        set_message_json(a, facts.error_message);
     if (is_whole) {
         keep_body(a);
         mask_key(a, a->body.data, a->body.len);
     }
-    settle(a, classify_status(a->result.status, a->has_retry_after, &facts));
+    settle(a, outcome);
 }
 
 /* ---- what the transfer tells --------------------------------------------------------------- */

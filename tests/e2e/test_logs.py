@@ -84,6 +84,18 @@ def test_a_refused_key_is_logged_at_error(t):
 
 
 @case()
+def test_a_refusal_that_quotes_the_prompt_is_not_logged(t):
+    """Servers that validate a request answer with what they could not read."""
+    t.start(logLevel="debug")
+    t.sim.script("one", [f"status=422,error-code=bad_field,error-message=input: {PROMPT_MARK}"])
+    eq(t.stream().headers["x-weir-provider"], "beta/two", "provider")
+    (line,) = wait_until(lambda: messages_matching(t.weir.log(), "Provider alpha/one failed"),
+                         what="the refusal's line")
+    assert PROMPT_MARK not in t.weir.log(), "the prompt in the log"
+    assert "bad_field" in t.weir.log(), line
+
+
+@case()
 def test_the_access_log(t):
     path = os.path.join(t.dir, "access.log")
     t.start(server={"accessLog": path})

@@ -276,7 +276,7 @@ static void read_limits(struct attempt *a, const struct transfer_headers *header
                          transfer_header(headers, "retry-after-ms") != NULL;
     if (a->result.status >= 200 && a->result.status < 300) {
         limits_read_quota(a->provider->type, transfer_header, headers, now_wall_ms,
-                          &a->result.quota);
+                          a->spec.conf->cooldown_default_ms, &a->result.quota);
         return;
     }
     uint64_t named_ms;

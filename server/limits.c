@@ -177,22 +177,29 @@ static int64_t read_remaining(limits_header_fn header, const void *arg, const ch
     return number.whole < INT64_MAX ? (int64_t)number.whole : INT64_MAX;
 }
 
+/* A limit that is at 0 and names no reset rests for default_ms; a reset that is past or makes no
+ * sense is none. */
 static uint64_t read_reset(const struct dialect *dialect, limits_header_fn header, const void *arg,
-                           const char *name, uint64_t now_wall_ms)
+                           const char *name, int64_t remaining, uint64_t now_wall_ms,
+                           uint64_t default_ms)
 {
     const char *text = name != NULL ? header(arg, name) : NULL;
-    return text != NULL ? dialect->read_reset(text, now_wall_ms) : 0;
+    if (text != NULL)
+        return dialect->read_reset(text, now_wall_ms);
+    return remaining == 0 ? default_ms : 0;
 }
 
 /* The quota with its resets as told, not yet clamped. */
 static void read_quota(enum provider_type type, limits_header_fn header, const void *arg,
-                       uint64_t now_wall_ms, struct limits_quota *out)
+                       uint64_t now_wall_ms, uint64_t default_ms, struct limits_quota *out)
 {
     const struct dialect *d = dialect_of(type);
     out->remaining_requests = read_remaining(header, arg, d->remaining_requests);
     out->remaining_tokens = read_remaining(header, arg, d->remaining_tokens);
-    out->reset_requests_ms = read_reset(d, header, arg, d->reset_requests, now_wall_ms);
-    out->reset_tokens_ms = read_reset(d, header, arg, d->reset_tokens, now_wall_ms);
+    out->reset_requests_ms = read_reset(d, header, arg, d->reset_requests, out->remaining_requests,
+                                        now_wall_ms, default_ms);
+    out->reset_tokens_ms = read_reset(d, header, arg, d->reset_tokens, out->remaining_tokens,
+                                      now_wall_ms, default_ms);
     out->is_known = out->remaining_requests != SHMTAB_QUOTA_UNKNOWN ||
                     out->remaining_tokens != SHMTAB_QUOTA_UNKNOWN;
 }
@@ -204,10 +211,10 @@ static uint64_t clamp(uint64_t ms, bool *was_clamped)
 }
 
 void limits_read_quota(enum provider_type type, limits_header_fn header, const void *arg,
-                       uint64_t now_wall_ms, struct limits_quota *out)
+                       uint64_t now_wall_ms, uint64_t default_ms, struct limits_quota *out)
 {
     bool ignored;
-    read_quota(type, header, arg, now_wall_ms, out);
+    read_quota(type, header, arg, now_wall_ms, default_ms, out);
     out->reset_requests_ms = clamp(out->reset_requests_ms, &ignored);
     out->reset_tokens_ms = clamp(out->reset_tokens_ms, &ignored);
 }
@@ -251,7 +258,7 @@ uint64_t limits_rest_ms(enum provider_type type, limits_header_fn header, const 
     struct limits_quota quota;
     if (limits_retry_after_ms(header, arg, now_wall_ms, &ms, was_clamped))
         return ms;
-    read_quota(type, header, arg, now_wall_ms, &quota);
+    read_quota(type, header, arg, now_wall_ms, 0, &quota);
     ms = quota.remaining_requests == 0 ? quota.reset_requests_ms : 0;
     if (quota.remaining_tokens == 0 && quota.reset_tokens_ms > ms)
         ms = quota.reset_tokens_ms;

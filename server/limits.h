@@ -21,9 +21,10 @@ struct limits_quota {
     uint64_t reset_requests_ms, reset_tokens_ms;  /* from now, clamped as above; 0 = unknown */
 };
 
-/* The quota that a response's limit headers tell, in the dialect of the provider's type. */
+/* The quota that a response's limit headers tell, in the dialect of the provider's type. A limit
+ * that is at 0 without telling its reset gets default_ms. */
 void limits_read_quota(enum provider_type type, limits_header_fn header, const void *arg,
-                       uint64_t now_wall_ms, struct limits_quota *out);
+                       uint64_t now_wall_ms, uint64_t default_ms, struct limits_quota *out);
 
 /* What the response asks to wait: retry-after-ms (decimal ms), else Retry-After (integer or decimal
  * seconds, HTTP-date; a date that is past is a wait of 0). False when neither is there or neither

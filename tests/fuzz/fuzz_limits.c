@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum provider_type type = (enum provider_type)(data[0] % PROVIDER_TYPES_COUNT);
     split(data + 1, size - 1, &headers);
     check_parts(&headers);
-    limits_read_quota(type, lookup, &headers, NOW_MS, &quota);
+    limits_read_quota(type, lookup, &headers, NOW_MS, DEFAULT_MS, &quota);
     check_quota(&quota);
     bool is_told = limits_retry_after_ms(lookup, &headers, NOW_MS, &ms, &was_clamped);
     uint64_t rest = limits_rest_ms(type, lookup, &headers, NOW_MS, DEFAULT_MS, &rest_was_clamped);

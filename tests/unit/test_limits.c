@@ -7,8 +7,9 @@
 #include "common/shmtab.h"
 #include "tests/unit/unit.h"
 
-#define NOW_MS  UINT64_C(1764000000000) /* Mon, 24 Nov 2025 16:00:00 GMT */
-#define UNKNOWN SHMTAB_QUOTA_UNKNOWN
+#define NOW_MS     UINT64_C(1764000000000) /* Mon, 24 Nov 2025 16:00:00 GMT */
+#define DEFAULT_MS UINT64_C(60000)
+#define UNKNOWN    SHMTAB_QUOTA_UNKNOWN
 
 /* Headers as a list of name, value, ..., NULL. */
 #define HEADERS_MAX 16
@@ -132,6 +133,17 @@ static const struct {
        "99999999999999999999999", "x-ratelimit-reset-tokens", "99999999h",
        "x-ratelimit-reset-requests", "-4s"}},
      {true, 12, INT64_MAX, 0, LIMITS_REST_MAX_MS}},
+    /* at 0 without a reset: the default; with one that is past or makes no sense: none */
+    {PROVIDER_GENERIC_OPENAI,
+     {{"x-ratelimit-remaining-requests", "0", "x-ratelimit-remaining-tokens", "5"}},
+     {true, 0, 5, DEFAULT_MS, 0}},
+    {PROVIDER_GROQ,
+     {{"x-ratelimit-remaining-tokens", "0", "x-ratelimit-reset-requests", "9s"}},
+     {true, UNKNOWN, 0, 9000, DEFAULT_MS}},
+    {PROVIDER_OPENAI,
+     {{"x-ratelimit-remaining-requests", "0", "x-ratelimit-reset-requests", "0s",
+       "x-ratelimit-remaining-tokens", "0", "x-ratelimit-reset-tokens", "soon"}},
+     {true, 0, 0, 0, 0}},
     {PROVIDER_OPENROUTER,
      {{"x-ratelimit-remaining", "0", "x-ratelimit-reset", "99999999999999999999999"}},
      {true, 0, UNKNOWN, LIMITS_REST_MAX_MS, 0}},
@@ -142,7 +154,7 @@ START_TEST(reads_quotas_in_every_dialect)
     for (size_t i = 0; i < UNIT_ROWS(quotas); i++) {
         struct limits_quota quota;
         const struct limits_quota *expected = &quotas[i].quota;
-        limits_read_quota(quotas[i].type, lookup, &quotas[i].headers, NOW_MS, &quota);
+        limits_read_quota(quotas[i].type, lookup, &quotas[i].headers, NOW_MS, DEFAULT_MS, &quota);
         ck_assert_msg(quota.is_known == expected->is_known, "row %zu", i);
         ck_assert_msg(quota.remaining_requests == expected->remaining_requests, "row %zu", i);
         ck_assert_msg(quota.remaining_tokens == expected->remaining_tokens, "row %zu", i);
@@ -202,8 +214,6 @@ START_TEST(reads_what_is_to_wait)
     }
 }
 END_TEST
-
-#define DEFAULT_MS UINT64_C(60000)
 
 static const struct {
     enum provider_type type;

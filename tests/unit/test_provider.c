@@ -152,7 +152,7 @@ START_TEST(every_type_tells_its_limits)
         const struct row *row = &rows[type];
         struct limits_quota quota;
         bool was_clamped;
-        limits_read_quota((enum provider_type)type, lookup, row->limits, NOW_MS, &quota);
+        limits_read_quota((enum provider_type)type, lookup, row->limits, NOW_MS, 0, &quota);
         ck_assert_msg(quota.is_known == row->quota.is_known, "%s", row->name);
         ck_assert_int_eq(quota.remaining_requests, row->quota.remaining_requests);
         ck_assert_int_eq(quota.remaining_tokens, row->quota.remaining_tokens);

@@ -307,12 +307,12 @@ static void init(struct reader *r, const char *text, size_t len)
     jsonscan_init(&r->scan, text, len);
 }
 
-/* {"object":"error","message":...} says it in its root. */
+/* {"object":"error","message":...} says it in its root; so do the data of some error events, and
+ * the bodies of some error answers. */
 static void settle_error(struct facts *facts)
 {
-    if (!facts->is_error_object)
-        return;
-    facts->has_error = true;
+    if (facts->is_error_object)
+        facts->has_error = true;
     if (facts->error_message.len == 0)
         facts->error_message = facts->root_message;
 }

@@ -24,8 +24,8 @@ struct chunk {
     bool has_error;   /* an `error` at the root, in a choice or in x_groq (null, false and "" count
                          as none), {"object":"error"}, or finish_reason "error" */
     uint64_t choices_seen, choices_finished; /* bit i = choice index i (0..63) appears / finished */
-    struct jsonscan_span error_message; /* the provider's words, as written, inside the data; len 0
-                                           = none */
+    struct jsonscan_span error_message; /* what an error says, as written, inside the data: its own
+                                           `message`, else the root's; len 0 = none */
     int64_t prompt_tokens, completion_tokens, total_tokens; /* from usage; -1 = not there */
 };
 

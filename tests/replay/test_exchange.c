@@ -338,6 +338,8 @@ static const struct late late_failures[] = {
      "stream_error", "overloaded \\\"now\\\""},
     {"data: {\"error\":\"plain words\"}\n\n", TRANSFER_COMPLETE, "stream_error", "plain words"},
     {"event: error\ndata: not json\n\n", TRANSFER_COMPLETE, "stream_error", "not json"},
+    {"event: error\ndata: {\"message\":\"worn out\"}\n\n", TRANSFER_COMPLETE, "stream_error",
+     "worn out"},
     {"data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"error\"}]}\n\n",
      TRANSFER_COMPLETE, "stream_error", "a/m0"},
     {"data: x\n\ndata: x\n\ndata: x\n\ndata: x\n\n", TRANSFER_COMPLETE, "stream_error", "a/m0"},

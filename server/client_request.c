@@ -71,6 +71,8 @@ static bool has_valid_key(const struct conf *conf, const struct http1_request *r
     if (header == NULL || header->len < 7 || strncasecmp(header->at, "Bearer ", 7) != 0)
         return false;
     struct http1_text key = {header->at + 7, header->len - 7};
+    for (; key.len > 0 && key.at[0] == ' '; key.at++)
+        key.len--;
     for (uint32_t i = 0; i < conf->n_api_keys; i++)
         is_valid |= equals_constant_time(key, conf->api_keys[i]);
     return is_valid;

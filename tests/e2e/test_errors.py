@@ -122,7 +122,7 @@ def test_keys(t):
             conn.close()
     eq(t.sim.stats()["requests"], 0, "requests that reached the provider")
     conn = t.connect()
-    conn.request("GET", "/v1/models", {"authorization": f"bearer {KEY}"})
+    conn.request("GET", "/v1/models", {"authorization": f"bearer   {KEY}"})
     eq(conn.response("GET").status, 200, "the scheme's name is case-insensitive")
     _still_serves(t)
 

@@ -174,7 +174,8 @@ static void status_document(void *worker, struct client *client, struct client_r
     answer_json(client, STATUS_HEADERS,
                 status_json(&(struct status_view){
                     .conf = inherit->conf,
-                    .tab = tableview_table(worker_env(worker)->view),
+                    .table = worker_env(worker)->view,
+                    .claims = worker_env(worker)->claims,
                     .pages = inherit->pages,
                     .has_tracker = worker_has_tracker(worker),
                     .started_at = inherit->started_at,

@@ -39,6 +39,11 @@ static void add_ms(json_object *o, const char *key, double us)
     json_object_object_add(o, key, json_object_new_double_s(us / US_PER_MS, text));
 }
 
+static const struct shmtab *table_of(const struct status_view *view)
+{
+    return view->table != NULL ? tableview_table(view->table) : NULL;
+}
+
 static uint64_t ms_since(uint64_t at)
 {
     uint64_t now_at = clock_boot_ns();
@@ -63,9 +68,8 @@ static void add_health(json_object *o, const struct status_view *view,
 
 static json_object *tracker_json(const struct status_view *view)
 {
-    struct shmtab_tracker seen = {0};
-    if (view->tab != NULL)
-        seen = shmtab_tracker(view->tab);
+    const struct shmtab *table = table_of(view);
+    struct shmtab_tracker seen = table != NULL ? shmtab_tracker(table) : (struct shmtab_tracker){0};
     json_object *o = json_object_new_object();
     add_text(o, "state", view->has_tracker ? "up" : "down");
     add_known(o, "pid", seen.pid != 0, (uint64_t)seen.pid);
@@ -165,6 +169,16 @@ static json_object *last_cooldown_json(const struct ratelimit_cooldown *last)
     return o;
 }
 
+/* What a request would be told that came to the pair now; NULL: it may try it. */
+static json_object *passed_by_json(const struct status_view *view, uint32_t index)
+{
+    if (view->table == NULL || view->claims == NULL)
+        return NULL;
+    struct claims_look look = claims_look(view->claims, view->table, index, clock_boot_ns());
+    return look.outcome != OUTCOME_NONE ? json_object_new_string(outcome_info(look.outcome)->word)
+                                        : NULL;
+}
+
 static json_object *pair_json(const struct status_view *view, uint32_t index,
                               const struct ratelimit_row *row)
 {
@@ -176,6 +190,7 @@ static json_object *pair_json(const struct status_view *view, uint32_t index,
     for (unsigned outcome = 1; outcome < OUTCOME_COUNT; outcome++)
         if (sum.outcomes[outcome] > 0)
             add_number(attempts, outcome_info((enum outcome)outcome)->word, sum.outcomes[outcome]);
+    json_object_object_add(o, "passedBy", passed_by_json(view, index));
     json_object_object_add(o, "attempts", attempts);
     add_number(o, "midStreamFailuresTotal", sum.mid_failures);
     json_object_object_add(o, "lastCooldown", last_cooldown_json(&row->last));
@@ -187,7 +202,7 @@ json_object *status_json(const struct status_view *view)
     const struct conf *conf = view->conf;
     struct ratelimit_row *rows = xcalloc(conf->n_pairs, sizeof(*rows));
     json_object *o = json_object_new_object(), *pairs = json_object_new_array();
-    ratelimits_all(conf, view->tab, view->pages, rows);
+    ratelimits_all(conf, table_of(view), view->pages, rows);
     add_health(o, view, rows);
     add_text(o, "version", PACKAGE_VERSION);
     add_number(o, "time", clock_wall_ms());

@@ -8,16 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/claims.h"
 #include "common/conf.h"
-#include "common/shmtab.h"
+#include "common/tableview.h"
 #include "common/wpages.h"
 
 struct status_view {
     const struct conf *conf;
-    const struct shmtab *tab;   /* may be NULL */
-    const struct wpages *pages; /* may be NULL */
-    bool has_tracker;           /* this worker is connected to trackerd */
-    uint64_t started_at;        /* of the master, boot clock ns */
+    struct tableview *table;     /* may be NULL, and so may the next two */
+    const struct claims *claims; /* tell what passes a pair by */
+    const struct wpages *pages;
+    bool has_tracker;    /* this worker is connected to trackerd */
+    uint64_t started_at; /* of the master, boot clock ns */
 };
 
 /* The caller puts it. */

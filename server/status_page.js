@@ -255,8 +255,8 @@ function drawState(state, word, why) {
 
 /* A chain that is not the default one may rest whole while weir is ok. */
 function whyOk(found) {
-  const dry = found.chains.filter((c) => c.entries.every((i) => found.pairs[i].status === 'exhausted'));
-  if (dry.length > 0) return `But every entry rests of: ${dry.map((c) => c.name).join(', ')}.`;
+  const dry = found.chains.filter((c) => c.entries.every((i) => found.pairs[i].passedBy !== null));
+  if (dry.length > 0) return `But nothing takes the requests of: ${dry.map((c) => c.name).join(', ')}.`;
   const resting = found.pairs.filter((p) => p.status === 'exhausted').length;
   if (resting === 0) return 'Every pair can serve.';
   return `${plural(resting, 'pair')} of ${found.pairs.length} ${resting === 1 ? 'rests' : 'rest'}; every chain can serve.`;
@@ -331,19 +331,25 @@ let drawnShape = ''; // names of chains and entries as they stand in the page
 let entryViews = []; // of all chains
 const unfolded = new Set(); // names of chains
 
-/* Which entries a request would be tried at now: places in the chain -> what of it they take. */
+/* Which entries take the requests that come now: places in the chain -> what of them. A recovering one takes
+   some of them, and the next one the others. */
 function takersOf(chain, found) {
   const takers = new Map();
   for (const [place, index] of chain.entries.entries()) {
-    const { status } = found.pairs[index];
-    if (status === 'exhausted') continue;
+    const { passedBy, status } = found.pairs[index];
+    if (passedBy !== null) continue;
     if (status !== 'recovering' || found.recoveryConcurrency === 0) {
-      takers.set(place, takers.size > 0 ? 'the other requests go here' : 'requests go here');
+      takers.set(place, takers.size > 0 ? '← the other requests go here' : '← requests go here');
       break;
     }
-    takers.set(place, `on trial, ${plural(found.recoveryConcurrency, 'request')} at a time`);
+    takers.set(place, `← on trial, ${plural(found.recoveryConcurrency, 'request')} at a time`);
   }
   return takers;
+}
+
+/* That it is in cooldown, its state says already. */
+function passedByText(pair) {
+  return pair.passedBy === null || pair.passedBy === 'in_cooldown' ? '' : `passed by: ${pair.passedBy}`;
 }
 
 function makeEntry(place, index, pair) {
@@ -441,7 +447,7 @@ function drawEntry(view, found, takers, isPast) {
   view.item.classList.toggle('is-past', isPast);
   setShape(view.shape, pair.status);
   setText(view.word, pair.status);
-  setText(view.takes, takers.has(view.place) ? `← ${takers.get(view.place)}` : '');
+  setText(view.takes, takers.get(view.place) ?? passedByText(pair));
   setText(view.reason, pair.reason ?? '');
   const rests = pair.cooldownRemainingMs > 0;
   view.until = rests ? found.receivedAt + pair.cooldownRemainingMs : null;
@@ -453,7 +459,7 @@ function drawEntry(view, found, takers, isPast) {
   drawQuota(view, pair);
 }
 
-const isOfInterest = (pair) => (pair.status !== 'available' && pair.status !== 'tracking') || pair.midStreamFailures > 0;
+const isOfInterest = (pair) => pair.passedBy !== null || pair.status === 'recovering' || pair.midStreamFailures > 0;
 
 /* A long chain shows its first entries and those of interest; true for an entry that is folded away. */
 function isFolded(chain, view, found, takers) {
@@ -491,7 +497,7 @@ function tick() {
     if (left === 0 && !isLost) pollSoon();
     if (left === 0) view.until = null; // shown once as 0 s; the next answer says what the pair is now
   }
-  if (isLost && receivedAt !== null) drawStale();
+  if (isLost) drawAge();
 }
 
 /* ---- incidents ---- */
@@ -558,10 +564,8 @@ function draw() {
   tick();
 }
 
-function drawStale() {
-  const age = receivedAt === null ? 'Nothing is known yet.' :
-    `What is below is ${durationText(performance.now() - receivedAt)} old.`;
-  setText(byId('state-why'), `${age} This page goes on asking.`);
+function drawAge() {
+  setText(byId('stale-age'), receivedAt === null ? '' : `What is below is ${durationText(performance.now() - receivedAt)} old.`);
 }
 
 function setLost(why) {
@@ -569,9 +573,9 @@ function setLost(why) {
   byId('stale').hidden = !isLost;
   document.body.classList.toggle('is-stale', isLost);
   if (!isLost) return;
-  setText(byId('stale'), why);
-  drawState('lost', 'not answering', byId('state-why').textContent);
-  drawStale();
+  setText(byId('stale-why'), why);
+  drawState('lost', 'not answering', 'This page goes on asking.');
+  drawAge();
 }
 
 function askForKey() {
@@ -582,7 +586,7 @@ function askForKey() {
 async function ask() {
   const headers = key === '' ? {} : { Authorization: `Bearer ${key}` };
   const answer = await fetch('status.json', {
-    headers, cache: 'no-store', credentials: 'omit', redirect: 'error', signal: AbortSignal.timeout(ANSWER_MS),
+    headers, cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(ANSWER_MS),
   });
   if (answer.status === 401) {
     askForKey();

@@ -77,8 +77,9 @@ def test_a_fresh_document(t):
     eq([(p["provider"], p["model"]) for p in found["pairs"]],
        [("alpha", "one"), ("beta", "two"), ("gamma", "x/y:free")], "pairs")
     for pair in found["pairs"]:
-        eq(set(pair), ROW | {"attempts", "midStreamFailuresTotal", "lastCooldown"}, "members of a pair")
-        eq((pair["status"], pair["attempts"], pair["lastCooldown"]), ("available", {}, None), "a fresh one")
+        eq(set(pair), ROW | {"passedBy", "attempts", "midStreamFailuresTotal", "lastCooldown"}, "members of a pair")
+        eq((pair["status"], pair["passedBy"], pair["attempts"], pair["lastCooldown"]),
+           ("available", None, {}, None), "a fresh one")
 
 
 @case()
@@ -130,6 +131,26 @@ def test_a_cooldown_and_its_end(t):
     pair = pair_of(document(t))
     eq((pair["status"], pair["reason"], pair["cooldownRemainingMs"]), ("available", None, 0), "cleared")
     eq((pair["lastCooldown"]["number"], pair["lastCooldown"]["endsAt"]), (1, None), "last")
+
+
+@case()
+def test_what_passes_a_pair_by(t):
+    t.start(providers={"beta": {"rateLimits": {"concurrentRequests": 1}}})
+    t.sim.script("one", ["status=429,header=retry-after-ms/3000", "stall=1", "ok"])
+    t.sim.script("two", ["stall=1", "ok"])
+
+    def passed_by():
+        return [p["passedBy"] for p in document(t)["pairs"]]
+
+    eq(passed_by(), [None, None], "of fresh ones")
+    on_two = t.chat()
+    eq(passed_by(), ["in_cooldown", "no_quota"], "with a rest, and its only place taken")
+    wait_until(lambda: passed_by() == [None, "no_quota"], what="the end of the rest")
+    on_one = t.chat()
+    eq(passed_by(), ["in_recovery", "no_quota"], "with its only trial under way")
+    for response in (on_one, on_two):
+        response.conn.close()
+    wait_until(lambda: passed_by() == [None, None], what="places given back")
 
 
 @case()

@@ -59,9 +59,21 @@ static void sync_folder(const char *path)
     close(fd);
 }
 
+/* A folder or a device named by mistake is not ours to move or to replace. */
+static bool may_replace(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) != 0 || S_ISREG(st.st_mode);
+}
+
 /* The old file stays whole until the new one is. 0, or -1 with errno. */
+
 static int write_file(const char *path, const struct buf *text)
 {
+    if (!may_replace(path)) {
+        errno = ENOTSUP;
+        return -1;
+    }
     char *temporary = xasprintf("%s" TEMPORARY_MARK "%d", path, (int)getpid());
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     int rc = -1;
@@ -253,7 +265,7 @@ static int read_file(const char *path, struct buf *text)
 static void set_aside(const char *path, const char *why)
 {
     char *aside = xasprintf("%s.broken", path);
-    bool was_moved = rename(path, aside) == 0;
+    bool was_moved = may_replace(path) && rename(path, aside) == 0;
     log_warn("the state file %s cannot be used: %s; %s %s", path, why,
              was_moved ? "it is now" : "it could not be moved to", aside);
     free(aside);

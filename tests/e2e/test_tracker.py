@@ -765,6 +765,20 @@ def test_a_broken_state_file(t, content):
 
 
 @case()
+def test_a_folder_named_as_the_state_file_stays_where_it_is(t):
+    folder = os.path.join(t.dir, "folder")
+    os.mkdir(folder)
+    t.configure([t.provider("alpha", "http://127.0.0.1:9/v1"), t.provider("beta", "http://127.0.0.1:9/v1")],
+                {"default": list(PAIRS)}, tracker={"stateFile": folder})
+    start(t)
+    assert messages_matching(t.trackerd.log(), "state file .* cannot be used"), t.trackerd.log()
+    before = _prepare_rows(t)
+    t.trackerd.wait_log("cannot write the state file")
+    _same_state(t, before)
+    assert os.path.isdir(folder) and not os.path.exists(folder + ".broken"), os.listdir(t.dir)
+
+
+@case()
 def test_a_state_file_that_cannot_be_written(t):
     t.configure([t.provider("alpha", "http://127.0.0.1:9/v1"), t.provider("beta", "http://127.0.0.1:9/v1")],
                 {"default": list(PAIRS)}, tracker={"stateFile": os.path.join(t.dir, "no", "such", "folder")})

@@ -10,6 +10,7 @@
 struct facts {
     bool has_content, has_finish, has_error;
     bool has_result; /* an array `choices` or `data` at the root */
+    bool has_root_error;
     bool is_error_object;
     uint64_t choices_seen, choices_finished;
     struct jsonscan_span error_message, error_code, error_type, root_message;
@@ -144,6 +145,12 @@ static void read_error(struct reader *r)
     r->facts.has_error = true;
     if (type == JSONSCAN_STRING)
         r->facts.error_message = text;
+}
+
+static void read_root_error(struct reader *r)
+{
+    read_error(r);
+    r->facts.has_root_error = r->facts.has_error;
 }
 
 static void read_root_message(struct reader *r)
@@ -292,7 +299,7 @@ static void read_data(struct reader *r)
 
 static const struct member root_members[] = {
     MEMBER("choices", read_choices),
-    MEMBER("error", read_error),
+    MEMBER("error", read_root_error),
     MEMBER("object", read_object_kind),
     MEMBER("usage", read_usage),
     MEMBER("message", read_root_message),
@@ -384,6 +391,7 @@ void answer_read(const char *body, size_t len, struct answer_facts *out)
         out->kind = ANSWER_ERROR;
     else if (r.facts.has_result)
         out->kind = ANSWER_GOOD;
+    out->has_error_member = !is_list && r.facts.has_root_error;
     out->error_message = r.facts.error_message;
     out->error_code = r.facts.error_code;
     out->error_type = r.facts.error_type;

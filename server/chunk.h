@@ -39,6 +39,7 @@ enum answer_kind {
 };
 struct answer_facts {
     enum answer_kind kind;
+    bool has_error_member; /* {"error":...}: what SDKs raise on, in an event too */
     struct jsonscan_span error_message, error_code, error_type; /* as written; len 0 = none */
     int64_t prompt_tokens, completion_tokens, total_tokens;
 };

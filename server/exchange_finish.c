@@ -96,22 +96,15 @@ static void send_error_event(struct exchange *x, const char *json, size_t len)
     buf_free(&with_trail);
 }
 
-/* An error as a JSON document: as the answer's body, or, when a heartbeat has sent a 200 head
- * already, as the closing event. SDKs raise on an `error` member, and crash on what is no JSON. */
-static void send_error(struct exchange *x, int status, const char *content_type,
-                       const struct buf *extra_headers, const char *body, size_t len)
-{
-    if (x->relay.is_head_sent)
-        send_error_event(x, body, len);
-    else
-        send_whole(x, status, content_type, extra_headers, body, len);
-}
-
+/* As the answer's body, or, when a heartbeat has sent a 200 head already, as the closing event. */
 static void send_own_error(struct exchange *x, enum answer_error error, const struct buf *headers)
 {
     struct buf body = BUF_INIT;
     answer_put_error(&body, error, x->message.data != NULL ? x->message.data : "", x->message.len);
-    send_error(x, answer_error_status(error), "application/json", headers, body.data, body.len);
+    if (x->relay.is_head_sent)
+        send_error_event(x, body.data, body.len);
+    else
+        send_whole(x, answer_error_status(error), "application/json", headers, body.data, body.len);
     buf_free(&body);
 }
 
@@ -142,11 +135,22 @@ static void finish_answer(struct exchange *x)
     buf_free(&headers);
 }
 
-static bool is_error_json(const char *body, size_t len)
+/* A provider's refusal behind a heartbeat's head. SDKs raise on an `error` member, and crash on
+ * what is no chunk. */
+static void finish_provider_as_event(struct exchange *x)
 {
     struct answer_facts facts;
-    answer_read(body, len, &facts);
-    return facts.kind == ANSWER_ERROR;
+    answer_read(x->kept.body, x->kept.len, &facts);
+    if (facts.has_error_member) {
+        send_error_event(x, x->kept.body, x->kept.len);
+    } else if (facts.error_message.len > 0) {
+        char *words = buf_reserve(&x->message, facts.error_message.len + 1);
+        x->message.len +=
+            jsonscan_unescape(facts.error_message, words, facts.error_message.len + 1);
+        send_own_error(x, ERROR_INVALID_REQUEST, NULL);
+    } else {
+        finish_exhausted(x);
+    }
 }
 
 static void finish_provider(struct exchange *x)
@@ -154,12 +158,12 @@ static void finish_provider(struct exchange *x)
     struct buf headers = BUF_INIT;
     if (x->attempt != NULL) /* a content filter's, relayed at once */
         exchange_keep_error(x, attempt_result(x->attempt));
-    if (x->relay.is_head_sent && !is_error_json(x->kept.body, x->kept.len)) {
-        finish_exhausted(x);
+    if (x->relay.is_head_sent) {
+        finish_provider_as_event(x);
         return;
     }
     exchange_put_provider_header(x, x->kept.pair, &headers);
-    send_error(x, x->kept.status, x->kept.content_type, &headers, x->kept.body, x->kept.len);
+    send_whole(x, x->kept.status, x->kept.content_type, &headers, x->kept.body, x->kept.len);
     buf_free(&headers);
 }
 

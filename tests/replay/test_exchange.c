@@ -34,6 +34,13 @@ static void begin_stream(void)
     replay_head(200, SSE);
 }
 
+static void answer_error(int status, const char *body)
+{
+    replay_head(status, JSON);
+    replay_data(body);
+    replay_done(TRANSFER_COMPLETE);
+}
+
 /* ---- streams that end well ----------------------------------------------------------------- */
 
 START_TEST(a_stream_is_relayed_byte_for_byte)
@@ -455,6 +462,34 @@ START_TEST(after_a_heartbeat_exhaustion_is_an_error_event)
 }
 END_TEST
 
+struct refusal {
+    const char *body, *event;
+};
+
+static const struct refusal refusals[] = {
+    {"{\"error\":\n{\"message\":\"no\"}}", "data: {\"error\":\ndata: {\"message\":\"no\"}}\n\n"},
+    {"{\"object\":\"error\",\"message\":\"too \\\"long\\\"\",\"code\":400}",
+     "data: {\"error\":{\"message\":\"too \\\"long\\\"\",\"type\":\"invalid_request_error\","
+     "\"param\":null,\"code\":\"invalid_request\"}}\n\n"},
+    {"[{\"error\":{\"message\":\"no\",\"code\":400}}]",
+     "data: {\"error\":{\"message\":\"no\",\"type\":\"invalid_request_error\",\"param\":null,"
+     "\"code\":\"invalid_request\"}}\n\n"},
+    {"<html>", "data: {\"error\":{\"message\":\"All providers exhausted: "},
+    {"", "data: {\"error\":{\"message\":\"All providers exhausted: "},
+};
+
+START_TEST(after_a_heartbeat_a_refusal_is_an_event_that_sdks_raise_on)
+{
+    replay_chat_stream();
+    replay_pass_ms(15000);
+    for (int i = 0; i < REPLAY_PAIRS; i++)
+        answer_error(400, refusals[_i].body);
+    ck_assert(replay_is_over());
+    assert_has(replay_body(), ": weir\n\n");
+    assert_has(replay_body(), refusals[_i].event);
+}
+END_TEST
+
 /* ---- answers without streaming ------------------------------------------------------------- */
 
 START_TEST(an_answer_is_relayed_whole)
@@ -559,13 +594,6 @@ START_TEST(exhaustion_without_cooldown_promises_nothing)
     assert_has_not(replay_headers(), "Retry-After");
 }
 END_TEST
-
-static void answer_error(int status, const char *body)
-{
-    replay_head(status, JSON);
-    replay_data(body);
-    replay_done(TRANSFER_COMPLETE);
-}
 
 START_TEST(an_error_all_agree_on_is_the_first_ones)
 {
@@ -1178,6 +1206,8 @@ int main(void)
     tcase_add_test(tc, heartbeats_begin_after_a_while_and_end_with_content);
     tcase_add_test(tc, after_a_heartbeat_moving_on_is_still_possible);
     tcase_add_test(tc, after_a_heartbeat_exhaustion_is_an_error_event);
+    tcase_add_loop_test(tc, after_a_heartbeat_a_refusal_is_an_event_that_sdks_raise_on, 0,
+                        sizeof(refusals) / sizeof(refusals[0]));
     tcase_add_test(tc, an_answer_is_relayed_whole);
     tcase_add_loop_test(tc, a_bad_answer_moves_on_as_a_pre_stream_failure, 0, N(bad_answers));
     tcase_add_test(tc, json_to_a_streaming_request_moves_on);

@@ -15,6 +15,9 @@ struct daemon_options {
     char *program;         /* what to execute for another of us; absolute, follows an upgrade */
     bool foreground, check_only;
     bool without_secrets; /* set by a program that uses no keys: see conf_load_without_secrets */
+    /* Set by a program that needs more than a good configuration: brings it in, or tells in `why`,
+     * to be freed, what is missing. NULL = nothing more. */
+    bool (*load_needs)(const struct conf *conf, char **why);
 };
 
 /* Parses -c -f -t -V -h and their long forms. Prints and exits itself for -V, -h (0) and for a
@@ -22,8 +25,9 @@ struct daemon_options {
 void daemon_parse_options(int argc, char **argv, const char *prog, const char *about,
                           struct daemon_options *out);
 
-/* Loads the configuration for a start: prints its messages to standard error and exits 78 when it
- * is bad; with -t says on standard output that it is valid and exits 0. */
+/* Loads the configuration for a start, and what it needs: prints messages to standard error and
+ * exits 78 when it is bad, 69 when something it needs is missing; with -t says on standard output
+ * that it is valid and exits 0. */
 struct conf *daemon_load_conf(const struct daemon_options *options);
 
 /* Opens the log as configured: standard error in the foreground, else server.errorLog, else syslog.

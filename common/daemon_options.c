@@ -116,6 +116,15 @@ void daemon_parse_options(int argc, char **argv, const char *prog, const char *a
     out->program = program_path(prog, argv[0]);
 }
 
+static void load_needs(const struct daemon_options *options, const struct conf *conf)
+{
+    char *why = NULL;
+    if (options->load_needs == NULL || options->load_needs(conf, &why))
+        return;
+    fprintf(stderr, "%s: %s\n", options->conf_path, why);
+    exit(EX_UNAVAILABLE);
+}
+
 struct conf *daemon_load_conf(const struct daemon_options *options)
 {
     struct conf *conf = NULL;
@@ -127,6 +136,7 @@ struct conf *daemon_load_conf(const struct daemon_options *options)
     buf_free(&messages);
     if (rc != 0)
         exit(EX_CONFIG);
+    load_needs(options, conf);
     if (options->check_only) {
         printf("configuration %s is valid\n", options->conf_path);
         conf_free(&conf);

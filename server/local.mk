@@ -59,10 +59,8 @@ libserver_a_SOURCES = \
 	server/status.c server/status.h \
 	server/status_page.c server/status_page.h \
 	server/transfer.c server/transfer.h server/transfer_client.h \
-	server/transfer_curl.c \
-	server/transfer_multi.c server/transfer_multi.h \
+	server/transfer_module.c server/transfer_module.h \
 	server/transfer_plain.c \
-	server/transfer_trust.h \
 	server/turn.c server/turn.h \
 	server/worker.c server/worker.h
 
@@ -80,12 +78,26 @@ server/status_page_html.c: $(status_page_sources)
 	LC_ALL=C $(AWK) -f $(srcdir)/server/status_page.awk $(srcdir)/server/status_page.html >$@.tmp && \
 	mv $@.tmp $@
 
-if HAVE_OPENSSL
-libserver_a_SOURCES += server/transfer_trust.c
-else
-libserver_a_SOURCES += server/transfer_trust_none.c
-endif
-
 sbin_PROGRAMS += weir
 weir_SOURCES = server/main.c
-weir_LDADD = libserver.a libpure.a $(COMMON_LIBS) $(LIBEVENT_LIBS) $(LIBCURL_LIBS) $(OPENSSL_LIBS)
+weir_LDADD = libserver.a libpure.a $(COMMON_LIBS) $(LIBEVENT_LIBS)
+weir_LDFLAGS = $(AM_LDFLAGS) -Wl,--dynamic-list=$(srcdir)/server/transfer_module.symbols
+EXTRA_weir_DEPENDENCIES = server/transfer_module.symbols
+EXTRA_DIST += server/transfer_module.symbols
+
+# Loaded when a provider needs libcurl: transfer_module.h. What it calls in weir is found at loading.
+moduledir = $(pkglibdir)
+module_PROGRAMS = transfer_curl.so
+transfer_curl_so_SOURCES = \
+	server/transfer_curl.c \
+	server/transfer_module_table.c \
+	server/transfer_multi.c server/transfer_multi.h \
+	server/transfer_trust.h
+if HAVE_OPENSSL
+transfer_curl_so_SOURCES += server/transfer_trust.c
+else
+transfer_curl_so_SOURCES += server/transfer_trust_none.c
+endif
+transfer_curl_so_CFLAGS = $(AM_CFLAGS) $(LIBCURL_CFLAGS) $(OPENSSL_CFLAGS) -fPIC -fvisibility=hidden
+transfer_curl_so_LDFLAGS = $(AM_LDFLAGS) -shared
+transfer_curl_so_LDADD = $(LIBEVENT_LIBS) $(LIBCURL_LIBS) $(OPENSSL_LIBS)

@@ -5,6 +5,7 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "server/master.h"
+#include "server/transfer_module.h"
 
 static void become_daemon(const struct daemon_options *options, const struct conf *conf)
 {
@@ -23,6 +24,7 @@ int main(int argc, char **argv)
     daemon_parse_options(argc, argv, "weir",
                          "LLM gateway that fails over between providers, also mid-stream",
                          &options);
+    options.load_needs = transfer_module_load;
     struct conf *conf = daemon_load_conf(&options);
     daemon_open_log(&options, conf);
     if (!is_heir) /* an heir is in the background already, and gets the pid file later */

@@ -2,7 +2,6 @@
  * signal handler. */
 #include "server/master.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -278,7 +277,6 @@ static void start(struct master *m, const struct bequest *bequest)
     open_listeners(m, bequest);
     leave_root(m);
     open_pipes(m);
-    curl_global_init(CURL_GLOBAL_DEFAULT);
     make_pages(m);
     master_children_spawn_missing(m);
 }
@@ -299,7 +297,6 @@ static void finish(struct master *m)
     free(m->children);
     conf_free(&m->conf);
     access_log_close();
-    curl_global_cleanup();
 }
 
 int master_run(struct conf *conf, const struct daemon_options *options,

@@ -7,6 +7,7 @@
 #include "common/buf.h"
 #include "common/log.h"
 #include "server/master_children.h"
+#include "server/transfer_module.h"
 
 static void log_messages(struct buf *messages, enum log_level level)
 {
@@ -68,12 +69,24 @@ static bool adopt(struct master *m, struct conf *fresh)
     return true;
 }
 
+static void load_module(struct conf **fresh)
+{
+    char *why = NULL;
+    if (transfer_module_load(*fresh, &why))
+        return;
+    log_error("reload refused: %s", why);
+    free(why);
+    conf_free(fresh);
+}
+
+/* The configuration, and what its providers need; NULL when it is refused. */
 static struct conf *load(const struct master *m)
 {
     struct conf *fresh = NULL;
     struct buf messages = BUF_INIT;
     if (conf_load(m->options->conf_path, &fresh, &messages) == 0) {
         log_messages(&messages, LOGLV_WARN);
+        load_module(&fresh);
     } else {
         log_messages(&messages, LOGLV_ERROR);
         log_error("reload refused: the configuration is bad, the old one stays in force");

@@ -7,21 +7,23 @@
 
 #include "common/alloc.h"
 #include "server/transfer_client.h"
+#include "server/transfer_module.h"
 
 enum {
     PLAIN,
     CURL,
     CLIENTS,
 };
-static const struct transfer_client *const clients[CLIENTS] = {
-    [PLAIN] = &transfer_plain,
-    [CURL] = &transfer_curl,
-};
 
 struct transfers {
     struct event_base *base;
     void *pools[CLIENTS]; /* NULL until it is needed */
 };
+
+static const struct transfer_client *client(size_t i)
+{
+    return i == PLAIN ? &transfer_plain : transfer_module_curl();
+}
 
 struct transfers *transfers_new(struct event_base *base)
 {
@@ -34,7 +36,7 @@ void transfers_free(struct transfers **transfers)
 {
     for (size_t i = 0; i < CLIENTS; i++)
         if ((*transfers)->pools[i] != NULL)
-            clients[i]->pool_free((*transfers)->pools[i]);
+            client(i)->pool_free((*transfers)->pools[i]);
     free(*transfers);
     *transfers = NULL;
 }
@@ -42,9 +44,9 @@ void transfers_free(struct transfers **transfers)
 /* The client for this URL; its pool is there afterwards. */
 static size_t pick(struct transfers *ts, const char *url, bool http2)
 {
-    size_t i = !http2 && transfer_plain_can(url) ? PLAIN : CURL;
+    size_t i = transfer_plain_can(url, http2) ? PLAIN : CURL;
     if (ts->pools[i] == NULL)
-        ts->pools[i] = clients[i]->pool_new(ts->base);
+        ts->pools[i] = client(i)->pool_new(ts->base);
     return i;
 }
 
@@ -53,15 +55,15 @@ void transfers_prepare(struct transfers *ts, const char *url, bool http2, const 
     if (strncasecmp(url, "https:", strlen("https:")) != 0)
         return;
     size_t i = pick(ts, url, http2);
-    if (clients[i]->prepare != NULL)
-        clients[i]->prepare(ts->pools[i], ca_file);
+    if (client(i)->prepare != NULL)
+        client(i)->prepare(ts->pools[i], ca_file);
 }
 
 struct transfer *transfer_start(struct transfers *ts, struct transfer_request *request,
                                 const struct transfer_events *events, void *arg)
 {
     size_t i = pick(ts, request->url, request->http2);
-    return clients[i]->start(ts->pools[i], request, events, arg);
+    return client(i)->start(ts->pools[i], request, events, arg);
 }
 
 void transfer_pause(struct transfer *t, bool paused)

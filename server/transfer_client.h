@@ -22,10 +22,20 @@ struct transfer_client {
     void (*finish)(struct transfer *transfer);
 };
 
-extern const struct transfer_client transfer_curl;  /* libcurl: TLS, HTTP/2, names to resolve */
 extern const struct transfer_client transfer_plain; /* our own: HTTP/1.1 to numeric addresses */
+extern const struct transfer_client transfer_curl; /* libcurl: TLS, HTTP/2, names to resolve; in the
+                                                      module of transfer_module.h only */
 
 /* Can transfer_plain serve this URL? */
-bool transfer_plain_can(const char *url);
+bool transfer_plain_can(const char *url, bool http2);
+
+/* What that module gives to the program, under this name. */
+#define TRANSFER_MODULE_SYMBOL "transfer_module"
+struct transfer_module {
+    const char *version; /* of the weir it belongs to. Stays first: when it is another's, the rest
+                            may be anything */
+    bool (*init)(void);  /* once, before all else here and before any thread; false: it failed */
+    const struct transfer_client *curl;
+};
 
 #endif

@@ -408,11 +408,11 @@ static void pool_free(void *pool)
     free(ts);
 }
 
-bool transfer_plain_can(const char *url)
+bool transfer_plain_can(const char *url, bool http2)
 {
     struct plain_url parts;
     struct plain_addresses addresses;
-    return plain_url_parse(url, &parts) && plain_addresses_find(&parts, &addresses);
+    return !http2 && plain_url_parse(url, &parts) && plain_addresses_find(&parts, &addresses);
 }
 
 const struct transfer_client transfer_plain = {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What is installed around the daemons holds together:
-# - an installation into a folder of its own has every file, and taking it away leaves none;
+# - an installation into a folder of its own has every file, works there, and taking it away leaves none;
 # - init scripts are good shell with an LSB head, and know what they must;
 # - systemd units are good, and weir's is hardened (exposure below 3.0), where systemd-analyze is;
 # - the completion knows each of weirctl's commands, where bash is;
@@ -27,9 +27,17 @@ if "$make" install DESTDIR="$tmp/root" > "$tmp/out" 2>&1; then
         system/weir.service system/weir-trackerd.service sysusers.d/weir.conf tmpfiles.d/weir.conf \
         logrotate.d/weir weir/weir.yaml weir/environment bash-completion/completions/weirctl \
         man8/weir.8 man8/weirctl.8 man8/weir-trackerd.8 man1/weir-sim.1 man5/weir.yaml.5 man7/weir-table.7 \
-        weir/grafana-dashboard.json weir/prometheus-alerts.yml; do
+        weir/grafana-dashboard.json weir/prometheus-alerts.yml weir/transfer_curl.so; do
         grep -q "/$name\$" "$tmp/installed" || fault "make install does not install $name"
     done
+    # An installation finds its module wherever it is moved to.
+    found=$(find "$tmp/root" -path '*/sbin/weir')
+    cat > "$tmp/https.yaml" << 'EOF'
+settings: {apiKeys: [k], defaultChain: c}
+providers: [{id: p, name: P, type: openai, apiKey: k}]
+chains: [{name: c, entries: [{provider: p, model: m}]}]
+EOF
+    "$found" -t -c "$tmp/https.yaml" > "$tmp/out" 2>&1 || fault "moved, weir does not find its module: $(cat "$tmp/out")"
     for name in weir.yaml environment; do
         found=$(find "$tmp/root" -path "*/weir/$name" -perm 0640)
         [ -n "$found" ] || fault "weir/$name is not installed with mode 0640"

@@ -192,6 +192,30 @@ START_TEST(a_configuration_is_loaded_or_refused)
 }
 END_TEST
 
+static bool lacks(const struct conf *conf, char **why)
+{
+    *why = xasprintf("no luck for %s", conf->chains[0].name);
+    return false;
+}
+
+START_TEST(what_a_configuration_needs_may_be_missing)
+{
+    char *path = make_path("weir.yaml"), *output = NULL;
+    char *wanted = xasprintf("%s: no luck for c\n", path);
+    struct daemon_options options = {
+        .conf_path = path, .without_secrets = true, .load_needs = lacks};
+    write_conf(path, conf_text);
+    for (int check_only = 0; check_only <= 1; check_only++) {
+        options.check_only = check_only;
+        ck_assert_int_eq(run_child(load, &options, &output), 69);
+        ck_assert_str_eq(output, wanted);
+        free(output);
+    }
+    free(wanted);
+    remove_path(path);
+}
+END_TEST
+
 /* ---- background ---------------------------------------------------------------------------- */
 
 static const struct daemon_options background = {.foreground = false};
@@ -491,8 +515,9 @@ END_TEST
 
 UNIT_MAIN("daemon", options_are_taken, a_daemons_path_is_absolute, calls_that_end_the_program,
           help_names_every_option, a_configuration_is_loaded_or_refused,
-          the_parent_leaves_when_the_child_is_ready, the_parent_has_the_childs_exit_code,
-          the_parent_notices_a_crash, in_the_foreground_nothing_happens, states_go_to_a_socket_file,
+          what_a_configuration_needs_may_be_missing, the_parent_leaves_when_the_child_is_ready,
+          the_parent_has_the_childs_exit_code, the_parent_notices_a_crash,
+          in_the_foreground_nothing_happens, states_go_to_a_socket_file,
           states_go_to_an_abstract_socket, other_addresses_are_ignored, a_pid_file_keeps_others_out,
           a_stale_pid_file_is_no_hindrance, a_child_does_not_remove_it,
           a_pid_file_may_be_impossible_or_absent, users_are_looked_up, unknown_users_are_refused,

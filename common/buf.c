@@ -82,11 +82,25 @@ static void put_json_escape(struct buf *b, unsigned char c)
     }
 }
 
+/* Printable ASCII that a JSON string takes as it is: how much of it comes first. */
+static size_t plain_run(const unsigned char *p, size_t len)
+{
+    size_t n = 0;
+    while (n < len && p[n] >= 0x20 && p[n] < 0x7f && p[n] != '"' && p[n] != '\\')
+        n++;
+    return n;
+}
+
 void buf_put_json(struct buf *b, const char *s, size_t len)
 {
     const unsigned char *p = (const unsigned char *)s;
     buf_putc(b, '"');
     for (size_t i = 0; i < len;) {
+        size_t run = plain_run(p + i, len - i);
+        buf_put(b, p + i, run);
+        i += run;
+        if (i == len)
+            break;
         if (p[i] < 0x20 || p[i] == '"' || p[i] == '\\' || p[i] == 0x7f) {
             put_json_escape(b, p[i]);
             i++;

@@ -34,15 +34,27 @@ uint64_t clock_wall_ms_of(uint64_t boot_at)
     return clock_wall_ms() - (now - boot_at) / CLOCK_NS_PER_MS;
 }
 
+/* Many lines are of the same second. */
+static const char *second_text(time_t second)
+{
+    static char text[32];
+    static time_t of = -1;
+    if (second != of) {
+        struct tm tm;
+        gmtime_r(&second, &tm);
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+        of = second;
+    }
+    return text;
+}
+
 void clock_put_iso8601(struct buf *out, uint64_t wall_ms)
 {
-    time_t sec = (time_t)(wall_ms / 1000);
-    struct tm tm;
-    gmtime_r(&sec, &tm);
-    char text[32];
-    size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-    buf_put(out, text, n);
-    buf_printf(out, ".%03uZ", (unsigned)(wall_ms % 1000));
+    unsigned ms = (unsigned)(wall_ms % 1000);
+    const char rest[] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
+                         (char)('0' + ms % 10), 'Z'};
+    buf_puts(out, second_text((time_t)(wall_ms / 1000)));
+    buf_put(out, rest, sizeof(rest));
 }
 
 void clock_fake_set(uint64_t boot_at, uint64_t wall_ms)

@@ -57,9 +57,16 @@ void trail_put(const struct trail *trail, const struct conf *conf, struct buf *o
     for (uint32_t i = 0; i < trail->n; i++) {
         const struct trail_step *step = &trail->steps[i];
         const struct conf_pair *pair = &conf->pairs[step->pair];
-        buf_printf(out, "%s%s/%s=%s", i > 0 ? ", " : "", pair->provider->id, pair->model,
-                   outcome_info(step->outcome)->word);
-        if (outcome_was_attempted(step->outcome))
-            buf_printf(out, ";%" PRIu64 "ms", step->elapsed_ms);
+        buf_puts(out, i > 0 ? ", " : "");
+        buf_puts(out, pair->provider->id);
+        buf_putc(out, '/');
+        buf_puts(out, pair->model);
+        buf_putc(out, '=');
+        buf_puts(out, outcome_info(step->outcome)->word);
+        if (!outcome_was_attempted(step->outcome))
+            continue;
+        buf_putc(out, ';');
+        buf_put_u64(out, step->elapsed_ms);
+        buf_puts(out, "ms");
     }
 }

@@ -1,5 +1,7 @@
-/* The access log (CONTRACT 8): a JSON line a request, written by the worker that served it. Off
- * unless server.accessLog names a file ("-": standard error). Never holds prompts or answers. */
+/* The access log (CONTRACT 8): a JSON line a request, by the worker that served it. Lines that
+ * belong to one turn of the event loop reach the file together, at its end: formatting costs a line
+ * little, the system call would cost it much. Off unless server.accessLog names a file ("-":
+ * standard error). Never holds prompts or answers. */
 #ifndef WEIR_SERVER_ACCESS_LOG_H
 #define WEIR_SERVER_ACCESS_LOG_H
 
@@ -26,6 +28,7 @@ struct access_record {
     const char *trail;                        /* each attempt with outcome and ms; NULL = none */
 };
 bool access_log_is_on(void);
+/* Only between turn_init and turn_deinit. */
 void access_log_write(const struct access_record *record);
 
 #endif

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import threading
 import time
 
 from daemons import wait_until
@@ -129,3 +131,37 @@ def test_the_request_id_is_in_the_log(t):
     response = t.post(t.body(), headers={"X-Request-Id": "follow-me-123"})
     response.read()
     wait_until(lambda: "follow-me-123" in t.weir.log(), what="the request's id in weir's log")
+
+
+@case()
+def test_lines_of_several_workers_stay_whole(t):
+    """Under load and rotations: a line for each request, none torn, none lost."""
+    path = os.path.join(t.dir, "access.log")
+    t.start(server={"accessLog": path, "workers": 3})
+    t.sim.script("one", ["tokens=2"])
+    ids = []
+
+    def client():
+        for _ in range(60):
+            ids.append(t.stream().headers["x-request-id"])
+    threads = [threading.Thread(target=client) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    rotated = []
+    while any(thread.is_alive() for thread in threads) and len(rotated) < 50:
+        rotated.append(f"{path}.{len(rotated)}")
+        os.rename(path, rotated[-1])
+        t.weir.send_signal(signal.SIGUSR1)
+        wait_until(lambda: os.path.exists(path), what="the new file")
+    for thread in threads:
+        thread.join()
+    assert len(rotated) > 3, "no rotation under load"
+
+    def found():
+        lines = []
+        for name in rotated + [path]:
+            with open(name) as f:
+                lines += f.read().splitlines()
+        return sorted(r["requestId"] for r in map(json.loads, lines) if r["path"] != "/health")
+    wait_until(lambda: len(found()) >= len(ids), what="a line for each request")
+    eq(found(), sorted(ids), "requests in the access log")

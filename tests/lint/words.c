@@ -1,6 +1,7 @@
 /* Prints `PAGE<tab>WORD` for every word of an interface that a man page must explain, from the
  * tables and functions of the programs themselves: for words.sh. The argument is a configuration
  * to make documents from, any that loads. */
+#include <event2/event.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "server/endpoints.h"
 #include "server/metrics.h"
 #include "server/status.h"
+#include "server/turn.h"
 #include "trackerd/weirctl.h"
 
 static void print(const char *page, const char *word)
@@ -108,7 +110,9 @@ static void print_metrics(const struct conf *conf)
 static void print_access_log(void)
 {
     char path[] = "words-XXXXXX", line[1024] = "";
+    struct event_base *base = event_base_new();
     int fd = mkstemp(path);
+    turn_init(base);
     if (fd < 0 || access_log_open(path, -1, -1) != 0)
         exit(EX_CANTCREAT);
     access_log_write(&(struct access_record){.request_id = "",
@@ -120,9 +124,11 @@ static void print_access_log(void)
                                              .first_token_us = 1,
                                              .outcome = "",
                                              .trail = ""});
+    turn_deinit();
     if (read(fd, line, sizeof(line) - 1) > 0)
         print_members("weir.8", json_tokener_parse(line));
     access_log_close();
+    event_base_free(base);
     close(fd);
     unlink(path);
 }

@@ -45,7 +45,8 @@ struct conf_pair {
 
 struct conf_chain {
     char *name;
-    uint32_t *pairs; /* indexes into conf.pairs, in the order to try */
+    uint64_t name_hash; /* chain_name_hash(name); 0 where a pair was named in its place */
+    uint32_t *pairs;    /* indexes into conf.pairs, in the order to try */
     uint32_t n_pairs;
     enum delivery delivery; /* settings.delivery unless the chain has its own */
 };
@@ -125,6 +126,9 @@ int conf_chain_lookup(const struct conf *conf, const char *name, size_t len);
 /* FNV-1a (64 bit) of provider id, a NUL, model: how events and worker pages name a pair. Never 0.
  */
 uint64_t pair_key_hash(const char *provider_id, const char *model);
+
+/* FNV-1a (64 bit) of the name: how the recent requests name a chain. Never 0. */
+uint64_t chain_name_hash(const char *name);
 
 const char *provider_type_name(enum provider_type type);
 

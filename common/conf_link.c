@@ -23,6 +23,12 @@ uint64_t pair_key_hash(const char *provider_id, const char *model)
     return hash != 0 ? hash : 1;
 }
 
+uint64_t chain_name_hash(const char *name)
+{
+    uint64_t hash = fnv1a(FNV1A_BASIS, name, strlen(name));
+    return hash != 0 ? hash : 1;
+}
+
 /* The place of a value; where the file does not have it, of the nearest thing around it. */
 static struct conf_place value_place(const struct conf_reader *reader, const char *section,
                                      const char *key)
@@ -78,8 +84,11 @@ static void index_providers(struct conf_reader *reader, struct conf_index *index
 
 static void index_chains(struct conf_reader *reader, struct conf_index *index)
 {
-    for (uint32_t i = 0; i < reader->conf->n_chains; i++)
-        index_name(reader, index, "chains", "name", reader->conf->chains[i].name, i);
+    for (uint32_t i = 0; i < reader->conf->n_chains; i++) {
+        struct conf_chain *chain = &reader->conf->chains[i];
+        index_name(reader, index, "chains", "name", chain->name, i);
+        chain->name_hash = chain->name != NULL ? chain_name_hash(chain->name) : 0;
+    }
 }
 
 /* How many names may be compared to suggest some: a second or two of work, if somebody sends us a

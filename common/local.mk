@@ -37,6 +37,8 @@ libcommon_a_SOURCES = \
 	common/pidfile.c \
 	common/provider_types.h \
 	common/ratelimits.c common/ratelimits.h \
+	common/recent.c common/recent.h \
+	common/recent_ring.c common/recent_ring.h \
 	common/shmlayout.h \
 	common/shmlock.c common/shmlock.h \
 	common/shmobj.c common/shmobj.h \

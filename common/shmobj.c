@@ -84,7 +84,18 @@ static int map(struct shmobj *obj, bool writable)
     return 0;
 }
 
-int shmobj_create(const char *name, size_t size, struct shmobj *out)
+static int reserve(int fd, off_t size)
+{
+    return posix_fallocate(fd, 0, size);
+}
+
+static int reserve_nothing(int fd, off_t size)
+{
+    return ftruncate(fd, size) == 0 ? 0 : errno;
+}
+
+static int create(const char *name, size_t size, int (*give_size)(int fd, off_t size),
+                  struct shmobj *out)
 {
     char temporary[SHMOBJ_NAME_MAX];
     *out = SHMOBJ_NONE;
@@ -96,7 +107,7 @@ int shmobj_create(const char *name, size_t size, struct shmobj *out)
     out->fd = shm_open(temporary, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (out->fd < 0)
         return -1;
-    int error = posix_fallocate(out->fd, 0, (off_t)size);
+    int error = give_size(out->fd, (off_t)size);
     struct stat st;
     if (error == 0 && fstat(out->fd, &st) != 0)
         error = errno;
@@ -111,6 +122,16 @@ int shmobj_create(const char *name, size_t size, struct shmobj *out)
         return fail(out, error);
     }
     return 0;
+}
+
+int shmobj_create(const char *name, size_t size, struct shmobj *out)
+{
+    return create(name, size, reserve, out);
+}
+
+int shmobj_create_sparse(const char *name, size_t size, struct shmobj *out)
+{
+    return create(name, size, reserve_nothing, out);
 }
 
 int shmobj_publish(struct shmobj *obj, const char *name, mode_t mode, int gid)

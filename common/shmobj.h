@@ -1,6 +1,6 @@
-/* POSIX shared memory objects, as the makers of weir's four segments need them: filled before
- * anybody may open them, memory reserved up front, names removed only while they are ours.
- * Used by trackerd (table, lock, guard), the weir master (worker pages, ledger) and all readers.
+/* POSIX shared memory objects, as the makers of weir's segments need them: filled before
+ * anybody may open them, names removed only while they are ours. Used by trackerd (table, lock,
+ * guard), the weir master (worker pages, ledger, recent requests) and all readers.
  *
  * Mapping the first object sets a handler for SIGBUS. When somebody cuts a mapped object short, its
  * mapping turns into private zeroed memory at the first touch of what is gone, instead of killing
@@ -31,6 +31,9 @@ bool shmobj_name(char out[SHMOBJ_NAME_MAX], const char *name, const char *suffix
  * reserved (a full tmpfs is ENOSPC here, never SIGBUS later), mapped read-write. The caller fills
  * it, then publishes it. 0, or -1 with errno. */
 int shmobj_create(const char *name, size_t size, struct shmobj *out);
+/* The same without reserving anything: a page is taken when it is first touched. When there is none
+ * left then, the mapping becomes private memory, as for an object that is cut short. */
+int shmobj_create_sparse(const char *name, size_t size, struct shmobj *out);
 /* Gives a created object its group (or -1), its final mode, and its name, in place of whatever
  * bears the name now, in one step. 0, or -1 with errno and the object closed. */
 int shmobj_publish(struct shmobj *obj, const char *name, mode_t mode, int gid);

@@ -107,6 +107,14 @@ enum outcome tableview_verdict(struct tableview *view, uint32_t pair, uint64_t n
     return OUTCOME_IN_COOLDOWN;
 }
 
+uint64_t tableview_rest_since(struct tableview *view, uint32_t pair, uint64_t since_at)
+{
+    struct shmtab_hot hot;
+    if (!read_hot(view, pair, &hot) || hot.cooldown_began_at < since_at)
+        return 0;
+    return shmtab_rest_ns(&hot, hot.cooldown_began_at) / CLOCK_NS_PER_MS;
+}
+
 bool tableview_wants_reset(struct tableview *view, uint32_t pair)
 {
     struct shmtab_hot hot;

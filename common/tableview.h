@@ -36,6 +36,8 @@ struct tableview_pick {
 /* OUTCOME_NONE: use it. OUTCOME_IN_COOLDOWN: *rest_ms is what is left of it. */
 enum outcome tableview_verdict(struct tableview *view, uint32_t pair, uint64_t now_at,
                                struct tableview_pick *pick, uint64_t *rest_ms);
+/* How long the pair's latest cooldown lasts in all, in ms; 0 when it began before that instant. */
+uint64_t tableview_rest_since(struct tableview *view, uint32_t pair, uint64_t since_at);
 /* Has the row anything that a success would reset? False when nothing is known. */
 bool tableview_wants_reset(struct tableview *view, uint32_t pair);
 

@@ -16,6 +16,7 @@ struct trail_step {
     int status;          /* HTTP status of the provider; 0 = none */
     uint64_t rest_ms;    /* how long the pair rests from then on; 0 = not */
     uint64_t elapsed_ms; /* of the attempt */
+    uint64_t ended_at;   /* of the attempt, boot clock ns; 0 = passed by */
 };
 
 struct trail {

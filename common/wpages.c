@@ -213,6 +213,11 @@ struct wpages *wpages_take_over(const char *table_name, uint32_t slots, uint32_t
     return make(name, slots, pairs_max, group_gid);
 }
 
+bool wpages_is_taken_over(const struct wpages *pages)
+{
+    return !pages->is_unnamed;
+}
+
 void wpages_release(struct wpages *pages)
 {
     struct flock lock = whole_file(F_UNLCK);
@@ -311,6 +316,13 @@ int wpages_pair_find(const struct wpages *pages, uint64_t key_hash)
         if (pages->keys[i].key_hash == key_hash)
             return (int)i;
     return -1;
+}
+
+void wpages_pair_names(const struct wpages *pages, int pair, const char **provider,
+                       const char **model)
+{
+    *provider = pages->keys[pair].provider;
+    *model = pages->keys[pair].model;
 }
 
 /* The place of the name, or the first free one, or the last. */

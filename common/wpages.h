@@ -80,6 +80,8 @@ struct wpages *wpages_create(const char *table_name, uint32_t slots, uint32_t pa
  * wanted. Else new ones with what was counted so far, still without their name. NULL with errno. */
 struct wpages *wpages_take_over(const char *table_name, uint32_t slots, uint32_t pairs_max,
                                 int group_gid);
+/* After it: are these the living one's own pages? */
+bool wpages_is_taken_over(const struct wpages *pages);
 /* The living master lets go; the one that follows it makes them its own, with their name. 0, or -1
  * with errno. */
 void wpages_release(struct wpages *pages);
@@ -103,6 +105,9 @@ void wpages_unlink(const struct wpages *pages);
 int wpages_pair_add(struct wpages *pages, const char *provider, const char *model);
 /* Index of a pair, or -1. */
 int wpages_pair_find(const struct wpages *pages, uint64_t key_hash);
+/* Names of the pair at an index, valid until close. */
+void wpages_pair_names(const struct wpages *pages, int pair, const char **provider,
+                       const char **model);
 
 /* Master: index of a chain in its directory, adding it when new. Chains beyond WPAGES_CHAINS_MAX
  * share the last place, whose name is "(other)". The name "" stands for requests without a chain.

@@ -21,6 +21,7 @@
 
 #include "common/claims.h"
 #include "common/conf.h"
+#include "common/recent_ring.h"
 #include "common/tableview.h"
 #include "common/wpages.h"
 #include "server/account.h"
@@ -65,7 +66,8 @@ struct exchange_env {
     struct report *report;
     struct queue *queue;
     struct claims *claims;
-    struct wpages_slot *slot; /* gauges and histograms; never NULL */
+    struct wpages_slot *slot;     /* gauges and histograms; never NULL */
+    struct recent_writer *recent; /* NULL: requests are not remembered */
 };
 
 struct exchange_request {

@@ -95,6 +95,7 @@ void exchange_record_attempt(struct exchange *x)
     step->rest_ms = r->rest_ms;
     x->is_recorded = true;
     give_back(x, r);
+    step->ended_at = r->ended_at;
     step->elapsed_ms = (r->ended_at - r->started_at) / CLOCK_NS_PER_MS;
     x->outcome = r->outcome;
     x->prompt_tokens = r->prompt_tokens;

@@ -200,7 +200,7 @@ static void (*const endings[])(struct exchange *x) = {
     [ENDING_STREAMED] = finish_streamed, [ENDING_BROKEN] = finish_broken,
 };
 
-static uint64_t first_token_us(const struct exchange *x)
+uint64_t exchange_first_token_us(const struct exchange *x)
 {
     return x->first_token_at != 0 ? (x->first_token_at - x->request.received_at) / 1000 : 0;
 }
@@ -214,8 +214,17 @@ static void count_request(const struct exchange *x, uint64_t now_at)
                                               .chain = x->chain,
                                               .status = x->status,
                                               .overhead_us = own_ns / 1000,
-                                              .first_token_us = first_token_us(x),
+                                              .first_token_us = exchange_first_token_us(x),
                                           });
+}
+
+const char *exchange_word(const struct exchange *x)
+{
+    if (x->ending == ENDING_REFUSED)
+        return answer_error_code(x->refusal);
+    if (x->ending == ENDING_EXHAUSTED)
+        return answer_error_code(ERROR_ALL_EXHAUSTED);
+    return outcome_info(x->outcome)->word;
 }
 
 static void write_access(const struct exchange *x, uint64_t now_at)
@@ -226,13 +235,8 @@ static void write_access(const struct exchange *x, uint64_t now_at)
     if (x->trail.n > 0 && (x->ending == ENDING_ANSWER || x->ending == ENDING_STREAMED ||
                            x->ending == ENDING_BROKEN || x->outcome == OUTCOME_CLIENT_LEFT))
         pair = &x->env.conf->pairs[x->trail.steps[x->trail.n - 1].pair];
-    const char *word = outcome_info(x->outcome)->word;
     struct buf trail = BUF_INIT;
     exchange_put_trail(x, &trail);
-    if (x->ending == ENDING_REFUSED)
-        word = answer_error_code(x->refusal);
-    else if (x->ending == ENDING_EXHAUSTED)
-        word = answer_error_code(ERROR_ALL_EXHAUSTED);
     access_log_write(&(struct access_record){
         .request_id = x->request_id,
         .method = "POST",
@@ -244,10 +248,10 @@ static void write_access(const struct exchange *x, uint64_t now_at)
         .status = x->status,
         .bytes = x->answer_bytes + x->relay.sent_bytes,
         .duration_us = (now_at - x->request.received_at) / 1000,
-        .first_token_us = first_token_us(x),
+        .first_token_us = exchange_first_token_us(x),
         .prompt_tokens = x->prompt_tokens,
         .completion_tokens = x->completion_tokens,
-        .outcome = word,
+        .outcome = exchange_word(x),
         .trail = buf_cstr(&trail),
     });
     buf_free(&trail);
@@ -273,6 +277,7 @@ void exchange_leave(struct exchange *x)
     uint64_t now_at = clock_boot_ns();
     count_request(x, now_at);
     write_access(x, now_at);
+    exchange_remember(x, now_at);
     exchange_set_state(x, EX_OVER);
     report_unwait(x->env.report, &x->waiter);
     exchange_leave_queue(x);

@@ -1,6 +1,7 @@
 /* The inside of an exchange, for the files that make it up and for nobody else: exchange.c (states,
  * clock, what comes from outside), exchange_route.c (from the body to an attempt),
- * exchange_attempt.c (what an attempt tells), exchange_finish.c (how it ends). */
+ * exchange_attempt.c (what an attempt tells), exchange_finish.c (how it ends), exchange_remember.c
+ * (what is kept of it). */
 #ifndef WEIR_SERVER_EXCHANGE_STATE_H
 #define WEIR_SERVER_EXCHANGE_STATE_H
 
@@ -138,10 +139,19 @@ void exchange_keep_error(struct exchange *x, const struct attempt_result *result
 enum step exchange_step_finish(struct exchange *x);
 /* The one exit. */
 void exchange_leave(struct exchange *x);
+/* How it ended, for those who look later: an outcome's word, or the code of an error of weir's own.
+ */
+const char *exchange_word(const struct exchange *x);
+/* Of the first content; 0 = there was none. */
+uint64_t exchange_first_token_us(const struct exchange *x);
 void exchange_put_trail(const struct exchange *x, struct buf *out);
 void exchange_put_request_id(const struct exchange *x, struct buf *out);
 void exchange_put_common_headers(const struct exchange *x, struct buf *out);
 void exchange_put_provider_header(const struct exchange *x, uint32_t pair, struct buf *out);
 void exchange_put_stream_headers(struct buf *out);
+
+/* exchange_remember.c */
+/* Leaves a record of the request, which is over, in the worker's ring. */
+void exchange_remember(struct exchange *x, uint64_t now_at);
 
 #endif

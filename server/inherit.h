@@ -9,12 +9,14 @@
 
 #include "common/conf.h"
 #include "common/ledger.h"
+#include "common/recent.h"
 #include "common/wpages.h"
 
 struct inherit {
     const struct conf *conf;
     struct wpages *pages;  /* NULL when they could not be made: no statistics then */
     struct ledger *ledger; /* NULL when it could not be made: no limits over all workers then */
+    struct recent *recent; /* NULL when it could not be made: no request is remembered then */
     uint32_t index;        /* which worker; number 0 speaks for all in the log */
     uint32_t slot;         /* of the pages; ours alone */
     uint64_t incarnation;  /* of this process in that slot: its start, boot clock ns */

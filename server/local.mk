@@ -43,6 +43,7 @@ libserver_a_SOURCES = \
 	server/exchange_attempt.c \
 	server/exchange_finish.c \
 	server/exchange_queue.c \
+	server/exchange_remember.c \
 	server/exchange_route.c \
 	server/inherit.h \
 	server/listen.c server/listen.h \

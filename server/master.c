@@ -212,6 +212,23 @@ static void warn_without(const char *what, const char *consequence)
     log_warn("no shared memory for %s (%s): %s", what, strerror(errno), consequence);
 }
 
+/* A record of each request goes by the slot of its worker: where an heir has pages of its own, the
+ * slots are others. Without pages another weir may be alive that has this table's names. */
+static void make_recent(struct master *m, uint32_t slots)
+{
+    const char *name = m->conf->tracker_shm;
+    if (m->pages == NULL)
+        return;
+    if (!m->owns_names && wpages_is_taken_over(m->pages))
+        m->recent = recent_take_over(name, slots);
+    if (m->recent == NULL)
+        m->recent = recent_create(name, slots, m->conf->workers, m->gid);
+    if (m->recent != NULL && m->owns_names && recent_publish(m->recent) != 0)
+        recent_close(&m->recent);
+    if (m->recent == NULL)
+        warn_without("the recent requests", "weirctl explain will find none");
+}
+
 /* For an heir the pages of its elder's workers, where they fit, so that both count into the same;
  * else new ones, which get their names when it takes over. */
 static void make_pages(struct master *m)
@@ -233,6 +250,7 @@ static void make_pages(struct master *m)
         m->owns_names ? ledger_create(name, pairs, m->gid) : ledger_take_over(name, pairs, m->gid);
     if (m->ledger == NULL)
         warn_without("the ledger", "limits do not hold over all workers");
+    make_recent(m, slots);
     m->n_slots = slots;
     m->children = xcalloc(m->n_slots, sizeof(*m->children));
     master_reload_add_to_pages(m, m->conf);
@@ -266,6 +284,7 @@ static void leave_root(struct master *m)
         log_fatal(EX_UNAVAILABLE, "cannot open %s: %s", m->conf->access_log, strerror(errno));
     wpages_give(m->conf->tracker_shm, m->uid);
     ledger_give(m->conf->tracker_shm, m->uid);
+    recent_give(m->conf->tracker_shm, m->uid);
     daemon_drop_root_but_ports(m->uid, m->gid);
 }
 
@@ -287,8 +306,11 @@ static void drop_pages(struct master *m)
         wpages_unlink(m->pages);
     if (m->ledger != NULL && m->owns_names)
         ledger_unlink(m->ledger);
+    if (m->recent != NULL && m->owns_names)
+        recent_unlink(m->recent);
     wpages_close(&m->pages);
     ledger_close(&m->ledger);
+    recent_close(&m->recent);
 }
 
 static void finish(struct master *m)

@@ -28,6 +28,7 @@ static struct inherit make_inheritance(struct master *m, uint32_t index, uint32_
         .conf = m->conf,
         .pages = m->pages,
         .ledger = m->ledger,
+        .recent = m->recent,
         .index = index,
         .slot = slot,
         .incarnation = m->children[slot].started_at,

@@ -11,6 +11,7 @@
 #include "common/conf.h"
 #include "common/daemon.h"
 #include "common/ledger.h"
+#include "common/recent.h"
 #include "common/wpages.h"
 #include "server/master_listen.h"
 
@@ -50,7 +51,8 @@ struct master {
     struct master_listen *listen; /* NULL once we stop or are replaced */
     struct wpages *pages;         /* NULL: serving without statistics */
     struct ledger *ledger;
-    bool owns_names; /* of pages and ledger: ours to remove at the end */
+    struct recent *recent;
+    bool owns_names; /* of pages, ledger and recent requests: ours to remove at the end */
     uint64_t started_at;
     enum master_phase phase;
     int exit_code;

@@ -359,7 +359,7 @@ void master_upgrade_ready(struct master *m)
         master_upgrade_hear_elder(m); /* it has gone: its end of file says so */
 }
 
-/* Pid file, pages and ledger are ours from now on. */
+/* Pid file and shared memory are ours from now on. */
 static void take_over(struct master *m)
 {
     m->owns_names = true;
@@ -370,6 +370,10 @@ static void take_over(struct master *m)
     if (m->ledger != NULL && ledger_claim_name(m->ledger) != 0) {
         log_warn("the ledger cannot be published: %s", strerror(errno));
         ledger_close(&m->ledger);
+    }
+    if (m->recent != NULL && recent_publish(m->recent) != 0) {
+        log_warn("the recent requests cannot be published: %s", strerror(errno));
+        recent_close(&m->recent);
     }
     if (daemon_pid_file_take_over(m->conf->pid_file, m->pid_file) != 0)
         log_error("pid file %s: %s", m->conf->pid_file, strerror(errno));

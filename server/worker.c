@@ -29,6 +29,7 @@ struct worker {
     struct listeners *listeners;
     struct clients *clients;
     struct exchange_env env;
+    struct recent_writer recent;
     struct wpages_slot own_slot; /* when there are no pages */
     bool is_draining, is_ending;
 };
@@ -194,6 +195,10 @@ static void init_env(struct worker *w)
     const struct inherit *in = &w->in;
     w->env.conf = in->conf;
     w->env.slot = in->pages != NULL ? wpages_slot(in->pages, in->slot) : &w->own_slot;
+    if (in->recent != NULL) {
+        w->recent = recent_writer(in->recent, in->slot);
+        w->env.recent = &w->recent;
+    }
     w->env.transfers = transfers_new(w->base);
     prepare_transfers(w);
     w->env.view = tableview_new(in->conf);
@@ -280,6 +285,8 @@ int worker_run(const struct inherit *inherit)
     w->in = *inherit;
     if (inherit->pages != NULL && wpages_restrict(inherit->pages, inherit->slot) != 0)
         log_warn("the other workers' pages stay writable: %s", strerror(errno));
+    if (inherit->recent != NULL && recent_restrict(inherit->recent, inherit->slot) != 0)
+        log_warn("the other workers' requests stay writable: %s", strerror(errno));
     init(w);
     begin(w);
     int failed = event_base_dispatch(w->base);

@@ -29,6 +29,7 @@ weirctl_SOURCES = \
 	trackerd/weirctl.c trackerd/weirctl.h \
 	trackerd/weirctl_cmds.c \
 	trackerd/weirctl_events.c \
+	trackerd/weirctl_explain.c \
 	trackerd/weirctl_link.c \
 	trackerd/weirctl_print.c trackerd/weirctl_print.h \
 	trackerd/weirctl_route.c \

@@ -159,6 +159,8 @@ const struct weirctl_command weirctl_commands[] = {
     {"events", "", "follow what happens to pairs", 0, 0, true, false, false, weirctl_run_events},
     {"route", "[CHAIN]", "which entry a request would take now, and why", 0, 1, true, false, false,
      weirctl_run_route},
+    {"explain", "[REQUEST-ID]", "what became of a request, or of the latest ones", 0, 1, true,
+     false, false, weirctl_run_explain},
     {"cooldown", "PROVIDER MODEL SECONDS [REASON]", "let a pair rest", 3, -1, true, false, false,
      run_cooldown},
     {"clear", "PROVIDER MODEL | --all", "end a rest and forget failures", 2, 2, true, true, false,

@@ -137,6 +137,21 @@ json_object *print_tracker_json(const struct print_tracker *t)
     return o;
 }
 
+void print_add_text(json_object *o, const char *key, const char *text)
+{
+    json_object_object_add(o, key, text != NULL ? json_object_new_string(text) : NULL);
+}
+
+void print_add_number(json_object *o, const char *key, uint64_t number)
+{
+    json_object_object_add(o, key, json_object_new_int64((int64_t)number));
+}
+
+void print_add_known(json_object *o, const char *key, uint64_t number)
+{
+    json_object_object_add(o, key, number != 0 ? json_object_new_int64((int64_t)number) : NULL);
+}
+
 void print_status_json(const struct print_tracker *t, const struct ratelimit_row *rows, size_t n)
 {
     json_object *list = json_object_new_array();

@@ -28,6 +28,11 @@ const char *print_duration(char out[PRINT_DURATION_BYTES], uint64_t ms);
 /* On one line; puts the object. */
 void print_json(json_object *o);
 
+/* A member that is text (NULL becomes null), a number, or a number of which 0 becomes null. */
+void print_add_text(json_object *o, const char *key, const char *text);
+void print_add_number(json_object *o, const char *key, uint64_t number);
+void print_add_known(json_object *o, const char *key, uint64_t number);
+
 void print_tracker_text(const struct print_tracker *tracker);
 json_object *print_tracker_json(const struct print_tracker *tracker);
 

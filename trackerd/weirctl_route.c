@@ -193,35 +193,19 @@ static void print_text(const struct route *route, const struct sources *s)
 
 /* ---- for programs ---------------------------------------------------------------------------- */
 
-static void add_text(json_object *o, const char *key, const char *text)
-{
-    json_object_object_add(o, key, text != NULL ? json_object_new_string(text) : NULL);
-}
-
-static void add_number(json_object *o, const char *key, uint64_t number)
-{
-    json_object_object_add(o, key, json_object_new_int64((int64_t)number));
-}
-
-/* 0 = unknown */
-static void add_known(json_object *o, const char *key, uint64_t number)
-{
-    json_object_object_add(o, key, number != 0 ? json_object_new_int64((int64_t)number) : NULL);
-}
-
 static json_object *entry_json(const struct route *route, uint32_t i)
 {
     const struct entry *entry = &route->entries[i];
     const struct ratelimit_cooldown *cooldown = cooldown_of(entry);
     json_object *o = json_object_new_object();
-    add_number(o, "position", i + 1);
-    add_text(o, "provider", entry->row.provider);
-    add_text(o, "model", entry->row.model);
-    add_text(o, "verdict", verdict_word(route, i));
-    add_known(o, "remainingMs", entry->look.rest_ms);
-    add_text(o, "setting", entry->look.setting);
-    add_text(o, "cause", cooldown != NULL ? cooldown_cause_word(cooldown->cause) : NULL);
-    add_text(o, "reason", cooldown != NULL ? cooldown->reason : NULL);
+    print_add_number(o, "position", i + 1);
+    print_add_text(o, "provider", entry->row.provider);
+    print_add_text(o, "model", entry->row.model);
+    print_add_text(o, "verdict", verdict_word(route, i));
+    print_add_known(o, "remainingMs", entry->look.rest_ms);
+    print_add_text(o, "setting", entry->look.setting);
+    print_add_text(o, "cause", cooldown != NULL ? cooldown_cause_word(cooldown->cause) : NULL);
+    print_add_text(o, "reason", cooldown != NULL ? cooldown->reason : NULL);
     return o;
 }
 
@@ -233,9 +217,9 @@ static json_object *answer_json(const struct route *route, const struct conf *co
         json_object_put(o);
         return NULL;
     }
-    add_number(o, "status", 503);
-    add_text(o, "code", "all_providers_exhausted");
-    add_known(o, "retryAfterMs", route->soonest_ms);
+    print_add_number(o, "status", 503);
+    print_add_text(o, "code", "all_providers_exhausted");
+    print_add_known(o, "retryAfterMs", route->soonest_ms);
     return o;
 }
 
@@ -244,8 +228,8 @@ static json_object *queue_json(const struct route *route, const struct conf *con
     if (!conf->queue_mode)
         return NULL;
     json_object *o = json_object_new_object();
-    add_number(o, "depth", route->n_queued);
-    add_number(o, "maxWaitMs", conf->queue_max_wait_ms);
+    print_add_number(o, "depth", route->n_queued);
+    print_add_number(o, "maxWaitMs", conf->queue_max_wait_ms);
     return o;
 }
 
@@ -261,8 +245,8 @@ static void print_as_json(const struct route *route, const struct sources *s)
     json_object_object_add(o, "tracker", print_tracker_json(&tracker));
     json_object_object_add(o, "table", json_object_new_boolean(tab != NULL));
     json_object_object_add(o, "weir", json_object_new_boolean(s->weir_pid != 0));
-    add_text(o, "chain", route->chain->name);
-    add_known(o, "taken", (uint64_t)(route->taken + 1));
+    print_add_text(o, "chain", route->chain->name);
+    print_add_known(o, "taken", (uint64_t)(route->taken + 1));
     json_object_object_add(o, "answer", answer_json(route, s->conf));
     json_object_object_add(o, "queue", queue_json(route, s->conf));
     json_object_object_add(o, "entries", list);

@@ -199,6 +199,7 @@ def test_an_upgrade_loses_nothing(t):
     eq(_pid(t), t.weir.pid, "pid in the pid file")
     old = t.weir.pid
     counted = _requests_counted(t)
+    assert t.post(t.body(), headers={"X-Request-Id": "before-the-upgrade"}).read()
     with Load(t) as load:
         t.weir.send_signal(signal.SIGUSR2)
         first = _upgraded(t, old)
@@ -214,6 +215,7 @@ def test_an_upgrade_loses_nothing(t):
     wait_until(lambda: not _is_running(first.pid), 10, "the one between has gone")
     _children_are(t, t.workers, second)
     assert _requests_counted(t) >= counted + load.done, "requests were forgotten"
+    eq(t.ctl("explain", "before-the-upgrade")[0], 0, "exit code of weirctl explain")
     t.wait_tracker_everywhere()
     row = t.row()
     eq((row["failures"], row["midStreamFailures"]), (0, 0), "row")
@@ -519,7 +521,7 @@ def test_root_is_left(t):
     shutil.chown(t.conf_path, "root", group)
     os.chmod(t.conf_path, 0o640)
     # What an earlier start as root has left in shared memory is no obstacle.
-    for suffix in (".workers", ".ledger"):
+    for suffix in (".workers", ".ledger", ".recent"):
         open("/dev/shm" + t.shm + suffix, "w").close()
     t.spawn("weir-trackerd", [daemons.program("weir-trackerd"), "-c", t.conf_path]).wait_exit()
     t.daemons[-1].was_stopped = True
@@ -553,6 +555,7 @@ def test_root_is_left(t):
     eq(_owner(shm + ".lock"), (TRACKER, group, "0o660"), "the table's lock")
     eq(_owner(shm + ".workers"), (WEIR, group, "0o640"), "the workers' pages")
     eq(_owner(shm + ".ledger"), (WEIR, group, "0o640"), "the ledger")
+    eq(_owner(shm + ".recent"), (WEIR, group, "0o640"), "the recent requests")
     eq(_owner(t.conf["tracker"]["stateFile"])[0], TRACKER, "the state file")
     eq(os.stat(t.conf["tracker"]["stateFile"]).st_mode & 0o7, 0, "others' rights to the state file")
     eq(_owner(files["accessLog"]), (WEIR, group, "0o640"), "the access log")

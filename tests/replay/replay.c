@@ -19,6 +19,7 @@
 #define EVENTS_MAX    64
 #define DEFERRED_MAX  64
 #define QUEUE_LOOK_MS 20
+#define RECENT_MAX    8
 
 struct transfer {
     const struct transfer_events *events;
@@ -33,6 +34,7 @@ static struct {
     struct wpages_slot slot;
     struct queue *queue;
     struct claims *claims;
+    struct recent_writer recent;
     struct exchange_env env;
     struct exchange *exchange;
     uint64_t timer_at;
@@ -50,7 +52,7 @@ static struct {
     bool has_unflushed; /* output that neither flush nor end has let go */
     size_t queued;
     /* table */
-    uint64_t cooldown_until_at[REPLAY_PAIRS];
+    uint64_t cooldown_began_at[REPLAY_PAIRS], cooldown_until_at[REPLAY_PAIRS];
     bool wants_reset[REPLAY_PAIRS];
     struct evwire_event events[EVENTS_MAX];
     unsigned n_events;
@@ -149,6 +151,12 @@ enum outcome tableview_verdict(struct tableview *view, uint32_t pair, uint64_t n
     return OUTCOME_IN_COOLDOWN;
 }
 
+uint64_t tableview_rest_since(struct tableview *view, uint32_t pair, uint64_t since_at)
+{
+    uint64_t began_at = r.cooldown_began_at[pair];
+    return began_at >= since_at ? (r.cooldown_until_at[pair] - began_at) / CLOCK_NS_PER_MS : 0;
+}
+
 bool tableview_wants_reset(struct tableview *view, uint32_t pair)
 {
     return r.wants_reset[pair];
@@ -244,6 +252,7 @@ static struct conf *make_conf(void)
     conf->n_chains = 1;
     conf->chains = xcalloc(1, sizeof(*conf->chains));
     conf->chains[0].name = xstrdup("main");
+    conf->chains[0].name_hash = chain_name_hash("main");
     conf->chains[0].n_pairs = REPLAY_PAIRS;
     conf->chains[0].pairs = xcalloc(REPLAY_PAIRS, sizeof(uint32_t));
     for (uint32_t i = 0; i < REPLAY_PAIRS; i++) {
@@ -290,9 +299,13 @@ void replay_begin(void)
     r.account = account_new(r.conf, NULL, 0, &r.slot, NULL, NULL);
     r.claims = claims_new(r.conf, NULL, NULL, 0);
     r.queue = queue_new(1, REPLAY_QUEUE_MAX);
+    r.recent = recent_writer_on(
+        xcalloc(1, sizeof(struct recent_ring) + RECENT_MAX * sizeof(struct recent_record)),
+        RECENT_MAX);
     r.env = (struct exchange_env){.conf = r.conf,
                                   .account = r.account,
                                   .slot = &r.slot,
+                                  .recent = &r.recent,
                                   .queue = r.queue,
                                   .claims = r.claims};
 }
@@ -306,6 +319,7 @@ void replay_end(void)
     queue_free(&r.queue);
     claims_free(&r.claims);
     account_free(&r.account);
+    free(r.recent.ring);
     free_conf(r.conf);
     buf_free(&r.headers);
     buf_free(&r.body);
@@ -496,6 +510,14 @@ unsigned replay_writes(void)
     return r.writes;
 }
 
+struct recent_request replay_remembered(void)
+{
+    struct recent_request request;
+    uint32_t last = (r.recent.at + RECENT_MAX - 1) % RECENT_MAX;
+    ck_assert(recent_get(&r.recent.ring->records[last], &request));
+    return request;
+}
+
 bool replay_is_over(void)
 {
     return r.is_over;
@@ -523,6 +545,7 @@ void replay_client_reads(void)
 
 void replay_cooldown_ms(uint32_t pair, uint64_t ms)
 {
+    r.cooldown_began_at[pair] = clock_boot_ns();
     r.cooldown_until_at[pair] = clock_boot_ns() + ms * CLOCK_NS_PER_MS;
 }
 

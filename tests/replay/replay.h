@@ -11,6 +11,7 @@
 
 #include "common/conf.h"
 #include "common/evwire.h"
+#include "common/recent_ring.h"
 #include "server/transfer.h"
 
 #define REPLAY_PAIRS 3 /* a/m0, b/m1, c/m2: the chain "main", in this order */
@@ -56,6 +57,8 @@ const char *replay_headers(void);
 const char *replay_body(void); /* all of it so far */
 unsigned replay_writes(void);  /* how often some of it was flushed */
 bool replay_is_over(void);
+/* What is kept of the last request that is over. */
+struct recent_request replay_remembered(void);
 void replay_client_leaves(void);
 void replay_client_queues(size_t bytes); /* pretends that so much waits for the client to read */
 void replay_client_reads(void);          /* it read everything */

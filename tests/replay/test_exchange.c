@@ -1083,6 +1083,127 @@ START_TEST(nobody_is_told_the_trail_unasked)
 }
 END_TEST
 
+/* ---- remembering ------------------------------------------------------------------------------
+ */
+
+static void assert_step(const struct recent_step *step, uint32_t pair, enum outcome outcome,
+                        int status, uint32_t elapsed_ms, uint32_t rest_ms)
+{
+    ck_assert_uint_eq(step->key_hash, replay_conf()->pairs[pair].key_hash);
+    ck_assert_str_eq(outcome_info(step->outcome)->word, outcome_info(outcome)->word);
+    ck_assert_int_eq(step->status, status);
+    ck_assert_uint_eq(step->elapsed_ms, elapsed_ms);
+    ck_assert_uint_eq(step->rest_ms, rest_ms);
+}
+
+START_TEST(a_request_is_remembered_with_its_steps)
+{
+    replay_cooldown_ms(0, 5000);
+    replay_chat_plain();
+    replay_pass_ms(12);
+    replay_head(429, JSON "retry-after: 30\n");
+    replay_done(TRANSFER_COMPLETE);
+    replay_head(200, JSON);
+    replay_pass_ms(3);
+    replay_data(ANSWER);
+    replay_done(TRANSFER_COMPLETE);
+    struct recent_request r = replay_remembered();
+    ck_assert_str_eq(r.id, "req-1");
+    ck_assert_str_eq(r.head.outcome, "answer_completed");
+    ck_assert_uint_eq(r.head.chain_hash, chain_name_hash("main"));
+    ck_assert_uint_eq(r.head.ended_at - r.head.received_at, 15000000);
+    ck_assert_uint_eq(r.head.bytes, strlen(replay_body()));
+    ck_assert_int_eq(r.head.status, 200);
+    ck_assert(!r.head.is_stream);
+    ck_assert_uint_eq(r.head.n_steps, 3);
+    assert_step(&r.steps[0], 0, OUTCOME_IN_COOLDOWN, 0, 0, 5000);
+    assert_step(&r.steps[1], 1, OUTCOME_RATE_LIMITED, 429, 12, 30000);
+    assert_step(&r.steps[2], 2, OUTCOME_ANSWER_COMPLETED, 200, 3, 0);
+}
+END_TEST
+
+START_TEST(a_stream_is_remembered_with_its_tokens_and_first_token)
+{
+    replay_conf()->chains[0].delivery = DELIVERY_COMPLETE;
+    replay_chat_stream();
+    replay_pass_ms(4);
+    replay_head(200, SSE);
+    replay_data(TOKEN FINISH "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,"
+                             "\"completion_tokens\":5,\"total_tokens\":8}}\n\n" DONE);
+    struct recent_request r = replay_remembered();
+    ck_assert(r.head.is_stream);
+    ck_assert_int_eq(r.head.delivery, DELIVERY_COMPLETE);
+    ck_assert_int_eq(r.head.prompt_tokens, 3);
+    ck_assert_int_eq(r.head.completion_tokens, 5);
+    ck_assert_uint_eq(r.head.first_token_us, 4000);
+    ck_assert_uint_eq(r.head.bytes, strlen(replay_body()));
+    ck_assert_str_eq(r.head.outcome, "stream_completed");
+}
+END_TEST
+
+/* trackerd decides on it when the failure is in its table; the attempt that led to it has it. */
+START_TEST(a_cooldown_that_a_failure_led_to_is_its_rest)
+{
+    replay_conf()->retry_attempts = 1;
+    replay_conf()->pre_stream_failure_threshold = 2;
+    replay_chat_plain();
+    answer_error(500, ERROR_OF("once"));
+    replay_pass_ms(1);
+    answer_error(500, ERROR_OF("twice"));
+    replay_cooldown_ms(0, 30000);
+    replay_done(TRANSFER_CONNECT);
+    replay_head(200, JSON);
+    replay_data(ANSWER);
+    replay_done(TRANSFER_COMPLETE);
+    struct recent_request r = replay_remembered();
+    ck_assert_uint_eq(r.head.n_steps, 4);
+    assert_step(&r.steps[0], 0, OUTCOME_SERVER_ERROR, 500, 0, 0);
+    assert_step(&r.steps[1], 0, OUTCOME_SERVER_ERROR, 500, 1, 30000);
+    assert_step(&r.steps[2], 1, OUTCOME_CONNECT_ERROR, 0, 0, 0);
+    assert_step(&r.steps[3], 2, OUTCOME_ANSWER_COMPLETED, 200, 0, 0);
+}
+END_TEST
+
+START_TEST(of_a_long_trail_the_first_and_the_last_are_kept)
+{
+    replay_conf()->retry_attempts = 5;
+    replay_chat_plain();
+    for (int i = 0; i < 17; i++)
+        answer_error(i < 16 ? 500 : 502, ERROR_OF("x"));
+    replay_head(200, JSON);
+    replay_data(ANSWER);
+    replay_done(TRANSFER_COMPLETE);
+    struct recent_request r = replay_remembered();
+    ck_assert_uint_eq(r.head.n_steps, 18);
+    assert_step(&r.steps[RECENT_STEPS - 2], 1, OUTCOME_SERVER_ERROR, 500, 0, 0);
+    assert_step(&r.steps[RECENT_STEPS - 1], 2, OUTCOME_ANSWER_COMPLETED, 200, 0, 0);
+}
+END_TEST
+
+START_TEST(requests_without_an_answer_are_remembered)
+{
+    replay_chat("{");
+    struct recent_request r = replay_remembered();
+    ck_assert_str_eq(r.head.outcome, "invalid_request");
+    ck_assert_int_eq(r.head.status, 400);
+    ck_assert_uint_eq(r.head.chain_hash, 0);
+    ck_assert_uint_eq(r.head.n_steps, 0);
+    replay_chat_plain();
+    for (int i = 0; i < REPLAY_PAIRS; i++)
+        replay_done(TRANSFER_CONNECT);
+    r = replay_remembered();
+    ck_assert_str_eq(r.head.outcome, "all_providers_exhausted");
+    ck_assert_uint_eq(r.head.n_steps, 3);
+    replay_chat_stream();
+    replay_pass_ms(9);
+    replay_client_leaves();
+    r = replay_remembered();
+    ck_assert_str_eq(r.head.outcome, "client_left");
+    ck_assert_int_eq(r.head.status, 499);
+    assert_step(&r.steps[0], 0, OUTCOME_CLIENT_LEFT, 0, 9, 0);
+}
+END_TEST
+
 START_TEST(a_pair_can_be_named)
 {
     replay_chat("{\"model\":\"b/m1\",\"messages\":[]}");
@@ -1249,6 +1370,11 @@ int main(void)
     tcase_add_test(tc, the_trail_has_each_try_of_an_entry);
     tcase_add_test(tc, the_trail_has_what_was_tried_before_a_wait_in_the_queue);
     tcase_add_test(tc, nobody_is_told_the_trail_unasked);
+    tcase_add_test(tc, a_request_is_remembered_with_its_steps);
+    tcase_add_test(tc, a_stream_is_remembered_with_its_tokens_and_first_token);
+    tcase_add_test(tc, a_cooldown_that_a_failure_led_to_is_its_rest);
+    tcase_add_test(tc, of_a_long_trail_the_first_and_the_last_are_kept);
+    tcase_add_test(tc, requests_without_an_answer_are_remembered);
     tcase_add_test(tc, a_pair_can_be_named);
     tcase_add_loop_test(tc, what_names_no_chain_and_no_pair_takes_the_default, 0, 5);
     tcase_add_test(tc, a_client_that_leaves_aborts_and_never_counts);

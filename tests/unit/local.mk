@@ -176,6 +176,14 @@ UNIT_TESTS += tests/unit/test_ledger
 tests_unit_test_ledger_LDADD = $(UNIT_LIBS)
 tests_unit_test_ledger_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_recent
+tests_unit_test_recent_LDADD = $(UNIT_LIBS)
+tests_unit_test_recent_CFLAGS = $(UNIT_CFLAGS)
+
+UNIT_TESTS += tests/unit/test_recent_ring
+tests_unit_test_recent_ring_LDADD = $(UNIT_LIBS)
+tests_unit_test_recent_ring_CFLAGS = $(UNIT_CFLAGS)
+
 UNIT_TESTS += tests/unit/test_wpages
 tests_unit_test_wpages_LDADD = $(UNIT_LIBS)
 tests_unit_test_wpages_CFLAGS = $(UNIT_CFLAGS)

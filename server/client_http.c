@@ -227,14 +227,22 @@ void client_refuse_overload(struct clients *owner, int fd)
 
 void clients_drain(struct clients *owner)
 {
-    struct client *c, *next;
+    struct client *c;
     owner->is_draining = true;
-    for (c = LIST_FIRST(&owner->all); c != NULL; c = next) {
-        next = LIST_NEXT(c, link);
+    LIST_FOREACH(c, &owner->all, link)
+    {
         if (c->state == CLIENT_HEAD && c->in.len == 0)
             client_set_timer_ms(c, DRAIN_GRACE_MS);
-        else if (c->exchange != NULL)
-            exchange_drain(c->exchange);
+    }
+}
+
+void clients_send_queue_away(struct clients *owner)
+{
+    struct client *c, *next;
+    for (c = LIST_FIRST(&owner->all); c != NULL; c = next) {
+        next = LIST_NEXT(c, link);
+        if (c->exchange != NULL)
+            exchange_leave_line(c->exchange);
     }
 }
 

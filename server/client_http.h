@@ -64,6 +64,8 @@ void client_refuse_overload(struct clients *clients, int fd);
 /* The last requests: each connection is closed after its answer, an idle one after a short grace.
  */
 void clients_drain(struct clients *clients);
+/* Ends those exchanges that only wait in the queue. */
+void clients_send_queue_away(struct clients *clients);
 /* Ends the running exchanges with an error. */
 void clients_shutdown(struct clients *clients);
 

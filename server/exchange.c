@@ -179,7 +179,7 @@ void exchange_client_left(struct exchange *x)
     exchange_leave(x);
 }
 
-void exchange_drain(struct exchange *x)
+void exchange_leave_line(struct exchange *x)
 {
     if (x->state != EX_QUEUE)
         return;
@@ -190,7 +190,7 @@ void exchange_drain(struct exchange *x)
 
 void exchange_shutdown(struct exchange *x)
 {
-    exchange_drain(x);
+    exchange_leave_line(x);
     if (x->state != EX_ATTEMPT && x->state != EX_RELAY && x->state != EX_RETRY)
         return;
     bool is_committed = x->relay.is_committed;

@@ -91,8 +91,8 @@ void exchange_client_left(struct exchange *exchange);
 /* The client's queue fell below EXCHANGE_QUEUED_LOW. */
 void exchange_client_drained(struct exchange *exchange);
 void exchange_on_timer(struct exchange *exchange);
-/* The worker takes no more requests: one that only waits in the queue is sent away. */
-void exchange_drain(struct exchange *exchange);
+/* weir stops: a request that only waits in the queue is sent away. */
+void exchange_leave_line(struct exchange *exchange);
 /* The worker's drain time ran out: ends a running answer with an error. */
 void exchange_shutdown(struct exchange *exchange);
 

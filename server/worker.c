@@ -82,7 +82,7 @@ static void retire(struct worker *w)
     leave_when_empty(w);
 }
 
-/* The same, with a limit. */
+/* The same, with a limit, and without those who only wait for a pair. */
 static void drain(struct worker *w)
 {
     uint32_t ms = w->in.conf->drain_timeout_ms;
@@ -90,6 +90,7 @@ static void drain(struct worker *w)
     if (!evtimer_pending(w->drain_end, NULL))
         event_add(w->drain_end, &tv);
     retire(w);
+    clients_send_queue_away(w->clients);
 }
 
 static void on_stop(evutil_socket_t sig, short what, void *arg)

@@ -151,6 +151,29 @@ def test_the_queue_is_bounded_in_length(t):
 
 
 @case()
+def test_a_reload_leaves_the_queue_waiting_and_a_stop_does_not(t):
+    t.start(chains={"default": ["alpha/one"]}, queueMode=True, queueMaxWaitMs=30000)
+    t.ctl("cooldown", "alpha", "one", "60")
+    t.wait_row("alpha/one", status="exhausted")
+    conn = t.send_chat(False)
+    wait_until(lambda: queue_depth(t) == 1, what="the request is in the queue")
+    t.weir.send_signal(signal.SIGHUP)
+    t.weir.wait_log("configuration reloaded")
+    t.ctl("clear", "alpha", "one")
+    answer = conn.response()
+    eq(answer.status, 200, "status over the reload")
+    answer.read()
+    t.ctl("cooldown", "alpha", "one", "60")
+    t.wait_row("alpha/one", status="exhausted")
+    conn = t.send_chat(False)
+    wait_until(lambda: queue_depth(t) == 1, what="the next one is in the queue")
+    t.weir.send_signal(signal.SIGTERM)
+    t.error_of(conn.response(), 503, "queue_shutdown")
+    eq(t.weir.wait_exit(), 0, "exit code")
+    t.weir.was_stopped = True
+
+
+@case()
 def test_a_queued_client_that_leaves_is_forgotten(t):
     t.start(chains={"default": ["alpha/one"]}, queueMode=True, queueMaxWaitMs=30000)
     t.ctl("cooldown", "alpha", "one", "60")

@@ -420,7 +420,7 @@ void replay_queue_others(unsigned count)
 
 void replay_drain(void)
 {
-    exchange_drain(r.exchange);
+    exchange_leave_line(r.exchange);
     end_turn();
 }
 

@@ -919,7 +919,7 @@ START_TEST(a_queued_client_that_leaves_is_forgotten)
 }
 END_TEST
 
-START_TEST(a_draining_worker_sends_its_queue_away)
+START_TEST(a_worker_that_stops_sends_its_queue_away)
 {
     rest_all_pairs(3000);
     replay_chat_plain();
@@ -1358,7 +1358,7 @@ int main(void)
     tcase_add_test(tc, a_full_queue_says_so);
     tcase_add_test(tc, nobody_overtakes_the_queue);
     tcase_add_test(tc, a_queued_client_that_leaves_is_forgotten);
-    tcase_add_test(tc, a_draining_worker_sends_its_queue_away);
+    tcase_add_test(tc, a_worker_that_stops_sends_its_queue_away);
     tcase_add_test(tc, what_waiting_would_not_change_is_not_queued);
     tcase_add_test(tc, a_queued_stream_gets_heartbeats);
     tcase_add_test(tc, the_trail_is_a_header_before_commit);

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import weirtest
-from daemons import SLOW, _die_with_parent
+from daemons import SLOW, _die_with_parent, wait_until
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
@@ -36,6 +36,7 @@ class Browser:
 
     def __init__(self, t, width=1280, height=900):
         path = program()
+        self.dir = t.dir
         self.log = open(os.path.join(t.dir, "chromium.log"), "ab")
         home = os.path.join(t.dir, "chromium")
         # The browser reads its commands from descriptor 3 and answers on 4.
@@ -55,7 +56,7 @@ class Browser:
     def _attach(self):
         def pages():
             return [x for x in self.call("Target.getTargets")["targetInfos"] if x["type"] == "page"]
-        weirtest.wait_until(pages, 60, "a page in chromium", every=0.1)
+        wait_until(pages, 60, "a page in chromium", every=0.1)
         found = self.call("Target.attachToTarget", targetId=pages()[0]["targetId"], flatten=True)
         self.session = found["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -72,13 +73,16 @@ class Browser:
         text, self.buffer = self.buffer.split(b"\0", 1)
         return json.loads(text)
 
-    def call(self, method, **params):
+    def _send(self, method, params):
         self.last_id += 1
         message = {"id": self.last_id, "method": method, "params": params}
         if self.session:
             message["sessionId"] = self.session
         self.process.stdin.write(json.dumps(message).encode() + b"\0")
         self.process.stdin.flush()
+
+    def call(self, method, **params):
+        self._send(method, params)
         deadline = time.monotonic() + ANSWER_S * SLOW
         while True:
             found = self._read_message(deadline)
@@ -103,19 +107,21 @@ class Browser:
         return found["result"].get("value")
 
     def wait(self, expression, within=30.0, what=None):
-        """Until the expression is true in the page; returns its value."""
+        """Until the expression is true in the page."""
         try:
-            return weirtest.wait_until(lambda: self.evaluate(expression), within, what or expression, every=0.05)
+            wait_until(lambda: self.evaluate(expression), within, what or expression, every=0.05)
         except AssertionError as e:
-            text = self.evaluate("document.body.innerText")
-            raise AssertionError(f"{e}; faults: {self.faults()}; the page says:\n{text[:3000]}") from None
+            raise AssertionError(f"{e}; {self.describe()}") from None
+
+    def texts(self, selectors):
+        """What a reader sees of the first element of each; None when there is none, or it is hidden."""
+        return self.evaluate(
+            f"{json.dumps(selectors)}.map(s => document.querySelector(s))"
+            ".map(e => e && e.getClientRects().length ? e.innerText.trim() : null)"
+        )
 
     def text(self, selector):
-        """What a reader sees of the first such element; None when there is none, or it is hidden."""
-        return self.evaluate(
-            f"((e) => e && e.getClientRects().length ? e.innerText.trim() : null)"
-            f"(document.querySelector({json.dumps(selector)}))"
-        )
+        return self.texts([selector])[0]
 
     def resize(self, width, height):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
@@ -124,10 +130,17 @@ class Browser:
         """Goes with every request from now on."""
         self.call("Network.setExtraHTTPHeaders", headers=headers)
 
-    def screenshot(self, path, is_whole=True):
-        found = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=is_whole)
+    def screenshot(self, path):
+        """The whole page, also what is out of view, as a PNG."""
+        found = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         with open(path, "wb") as f:
             f.write(base64.b64decode(found["data"]))
+
+    def describe(self):
+        """For the message of a case that fails; the looks are kept among its files."""
+        self.screenshot(os.path.join(self.dir, "page.png"))
+        text = " | ".join(self.evaluate("document.body.innerText").split("\n"))
+        return f"faults: {self.faults()};\nthe page says: {text}"
 
     def requested(self):
         """URLs of all requests."""
@@ -147,11 +160,12 @@ class Browser:
         if self.log.closed:
             return
         self.log.close()
+        self.session = None
         try:
-            self.session = None
-            self.call("Browser.close")
-        except (AssertionError, OSError):
+            self._send("Browser.close", {})
+            self.process.wait(ANSWER_S)
+        except (OSError, subprocess.TimeoutExpired):
             self.process.kill()
+            self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.wait()

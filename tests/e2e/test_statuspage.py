@@ -28,11 +28,21 @@ def entry(place, part):
     return f"{ROWS}:nth-child({place}) {part}"
 
 
+def wait_texts(browser, wanted, within=30.0):
+    """Until all of these elements' texts, as a reader sees them at one moment, match: {selector: pattern}."""
+    seen = {}
+
+    def all_match():
+        seen.update(zip(wanted, browser.texts(list(wanted))))
+        return all(re.search(pattern, seen[selector] or "") for selector, pattern in wanted.items())
+    try:
+        wait_until(all_match, within, str(wanted), every=0.05)
+    except AssertionError as e:
+        raise AssertionError(f"{e}; found {seen}; {browser.describe()}") from None
+
+
 def wait_text(browser, selector, pattern, within=30.0):
-    """Until the element's text, as a reader sees it, matches; returns the text."""
-    wait_until(lambda: re.search(pattern, browser.text(selector) or ""), within,
-               f"/{pattern}/ in {selector} (now {browser.text(selector)!r}; faults {browser.faults()})", every=0.05)
-    return browser.text(selector)
+    wait_texts(browser, {selector: pattern}, within)
 
 
 def check_clean(t, browser):
@@ -84,10 +94,11 @@ def test_a_fresh_page(t):
        ["1. alpha / one", "2. beta / two", "1. beta / two"], "entries")
     eq((browser.text(entry(1, ".takes-word")), browser.text(entry(2, ".takes-word"))), ("← requests go here", ""), "takes")
     t.stream()
-    wait_text(browser, entry(1, ".numbers"), r"^0\.\d+/s, 100 % good of 1$")
-    wait_text(browser, "#token-more", "^of 1 in a minute$")
-    wait_text(browser, "#p50", r"^\d.* m?s$")
-    wait_text(browser, "#rate", r"^0\.\d+$")
+    wait_texts(browser, {
+        entry(1, ".numbers"): r"^0\.\d+/s, 100 % good of 1$", "#rate": r"^0\.\d+$",
+        "#p50": r"^\d.* m?s$", "#p95": r"^\d.* m?s$", "#token-more": "^of 1 in a minute$",
+        "#errors": "^0 %$", "#errors-more": "^0 streams broke$",
+    })
     check_clean(t, browser)
     refused = "try { document.body.innerHTML = '<b>'; 'taken' } catch { 'refused' }"
     eq(browser.evaluate(refused), "refused", "markup made of text")
@@ -102,15 +113,17 @@ def test_life_of_a_cooldown(t):
     wait_text(browser, entry(1, ".failures"), "^1 of 3 broken$")
     eq(browser.evaluate(f"document.querySelectorAll('{entry(1, '.dots .is-on')}').length"), 1, "dots")
     t.fail_midstream(2)
-    wait_text(browser, entry(1, ".word"), "^exhausted$")
-    eq(browser.text(entry(1, ".reason")), "mid-stream failures exceeded threshold", "reason")
-    eq((browser.text(entry(1, ".takes-word")), browser.text(entry(2, ".takes-word"))), ("", "← requests go here"), "takes")
-    wait_text(browser, "#incidents li", "rests for 10 s\nalpha/one\nmid-stream failures exceeded threshold$")
+    wait_texts(browser, {
+        entry(1, ".word"): "^exhausted$", entry(1, ".reason"): "^mid-stream failures exceeded threshold$",
+        entry(1, ".takes-word"): "^$", entry(2, ".takes-word"): "^← requests go here$", "#errors-more": "^3 streams broke$",
+        "#incidents li": "rests for 10 s\nalpha/one\nmid-stream failures exceeded threshold$",
+    })
     seconds = countdown(browser, entry(1, ".clock"))
     assert len(seconds) >= 3 and seconds == sorted(seconds, reverse=True), f"a countdown: {seconds}"
-    wait_text(browser, entry(1, ".word"), "^recovering$")
-    eq(browser.text(entry(1, ".takes-word")), "← on trial, 1 request at a time", "takes")
-    eq(browser.text(entry(2, ".takes-word")), "← the other requests go here", "takes")
+    wait_texts(browser, {
+        entry(1, ".word"): "^recovering$", entry(1, ".takes-word"): "^← on trial, 1 request at a time$",
+        entry(2, ".takes-word"): "^← the other requests go here$",
+    })
     t.stream()
     wait_text(browser, entry(1, ".word"), "^available$")
     wait_text(browser, "#incidents li", "rested for 10 s")
@@ -136,8 +149,10 @@ def test_passed_by_without_a_rest(t):
     t.sim.script("one", ["stall=1"])
     browser = look(t)
     response = t.chat()
-    wait_text(browser, entry(1, ".takes-word"), "^passed by: no_quota$")
-    eq((browser.text(entry(1, ".word")), browser.text(entry(2, ".takes-word"))), ("available", "← requests go here"), "states")
+    wait_texts(browser, {
+        entry(1, ".word"): "^available$", entry(1, ".takes-word"): "^passed by: no_quota$",
+        entry(2, ".takes-word"): "^← requests go here$",
+    })
     response.conn.close()
     wait_text(browser, entry(1, ".takes-word"), "^← requests go here$")
     check_clean(t, browser)

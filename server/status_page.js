@@ -117,10 +117,11 @@ function sampleOf(found) {
   };
 }
 
-/* A counter that went back is another weir's: what was seen before cannot be compared with it. */
-function forgetWhenRestarted(sample) {
+/* A counter that went back is another weir's, and what was seen before nobody looked for a while is of
+   another minute: nothing can be compared with either. */
+function forgetWhatIsOver(sample) {
   const last = samples.at(-1);
-  if (last && (sample.uptime < last.uptime || sample.requests < last.requests)) {
+  if (last && (sample.uptime < last.uptime || sample.requests < last.requests || sample.at - last.at > MINUTE_MS)) {
     samples = [];
     strips.clear();
   }
@@ -138,7 +139,7 @@ function noteStrips(sample) {
 
 function note(found) {
   const sample = sampleOf(found);
-  forgetWhenRestarted(sample);
+  forgetWhatIsOver(sample);
   noteStrips(sample);
   samples.push(sample);
   samples = samples.slice(-SAMPLES_MAX);
@@ -152,9 +153,9 @@ function sampleBefore(index, ms) {
   return first < index ? samples[first] : null;
 }
 
-function rateAt(index, key = 'requests') {
+function rateAt(index) {
   const before = sampleBefore(index, RATE_MS), now = samples[index];
-  return before ? Math.max(0, now[key] - before[key]) / (now.at - before.at) * 1000 : null;
+  return before ? (now.requests - before.requests) / (now.at - before.at) * 1000 : null;
 }
 
 /* Of one pair; null while only one poll has seen it. */
@@ -353,25 +354,24 @@ function passedByText(pair) {
 }
 
 function makeEntry(place, index, pair) {
-  const part = (tag, className, ...children) => make(tag, className, ...children);
   const view = {
     index, place, name: nameOf(pair), until: null, length: 1,
-    shape: makeShape('available'), word: part('span', 'word'), takes: part('span', 'takes-word'),
-    reason: part('span', 'reason'), clock: part('div', 'clock'), bar: part('i'),
-    dots: part('span', 'dots'), dotsText: part('span'), strip: makeStrip(), numbers: part('span', 'numbers'),
-    quota: [part('div', 'left'), part('div', 'left')],
+    shape: makeShape('available'), word: make('span', 'word'), takes: make('span', 'takes-word'),
+    reason: make('span', 'reason'), clock: make('div', 'clock'), bar: make('i'),
+    dots: make('span', 'dots'), dotsText: make('span'), strip: makeStrip(), numbers: make('span', 'numbers'),
+    quota: [make('div', 'left'), make('div', 'left')],
   };
-  view.rest = part('div', 'rest', view.bar);
-  view.failures = part('div', 'failures', view.dots, view.dotsText);
+  view.rest = make('div', 'rest', view.bar);
+  view.failures = make('div', 'failures', view.dots, view.dotsText);
   view.clock.setAttribute('role', 'timer');
   view.rest.setAttribute('aria-hidden', 'true');
   view.dots.setAttribute('aria-hidden', 'true');
-  view.item = part('li', 'entry', part('div', 'node', view.shape),
-    part('div', 'pair',
-      part('h3', '', part('span', 'place', `${place + 1}. `), part('span', 'provider', `${pair.provider} / `), part('b', '', pair.model)),
-      part('div', 'says', view.word, view.takes, view.reason)),
+  view.item = make('li', 'entry', make('div', 'node', view.shape),
+    make('div', 'pair',
+      make('h3', '', make('span', 'place', `${place + 1}. `), make('span', 'provider', `${pair.provider} / `), make('b', '', pair.model)),
+      make('div', 'says', view.word, view.takes, view.reason)),
     view.clock,
-    part('div', 'details', view.failures, part('div', '', view.strip, view.numbers), ...view.quota),
+    make('div', 'details', view.failures, make('div', '', view.strip, view.numbers), ...view.quota),
     view.rest);
   return view;
 }
@@ -382,7 +382,7 @@ function makeChain(chain, found) {
   fold.type = 'button';
   fold.addEventListener('click', () => {
     if (!unfolded.delete(chain.name)) unfolded.add(chain.name);
-    draw();
+    drawChains(latest);
   });
   const header = make('header', '', make('h2', '', chain.name));
   if (chain.isDefault) header.append(make('span', 'tag', 'default chain'));
@@ -484,6 +484,12 @@ function drawChain(chain, view, found) {
   setText(view.more, chain.queued > 0 ? `${requests}, ${count(chain.queued)} waiting` : requests);
 }
 
+function drawChains(found) {
+  makeChainsAnew(found);
+  found.chains.forEach((chain, i) => drawChain(chain, chainViews[i], found));
+  tick();
+}
+
 /* ---- countdowns ---- */
 
 function tick() {
@@ -551,7 +557,6 @@ let timer = null;
 let isAsking = false;
 
 function draw() {
-  makeChainsAnew(latest);
   drawHead(latest);
   const now = samples.at(-1);
   drawRequests(now);
@@ -559,9 +564,8 @@ function draw() {
   drawFirstToken(latest);
   drawStreams(latest);
   drawPairs(latest);
-  latest.chains.forEach((chain, i) => drawChain(chain, chainViews[i], latest));
+  drawChains(latest);
   drawIncidents(latest);
-  tick();
 }
 
 function drawAge() {

@@ -215,6 +215,10 @@ def test_many_pairs(t):
         browser.resize(width, 900)
         eq(browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), True, f"all of it in {width} pixels")
     check_clean(t, browser)
+    t.weir.stop()
+    wait_text(browser, "#state-word", "^not answering$")
+    browser.evaluate("document.querySelector('.fold').click()")
+    eq((len(browser.evaluate(visible)), browser.text("#state-word")), (7, "not answering"), "folded without weir")
 
 
 @case(limit=120)

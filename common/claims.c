@@ -144,6 +144,28 @@ enum outcome claims_take(struct claims *c, uint32_t pair, const struct tableview
     return OUTCOME_NONE;
 }
 
+void claims_take_anyway(struct claims *c, uint32_t pair, const struct tableview_pick *pick,
+                        uint64_t now_at, struct claim *out, struct claims_used_up *used_up)
+{
+    int index = c->pairs[pair];
+    const struct conf_provider *p = c->conf->pairs[pair].provider;
+    *out = (struct claim){.recovery = LEDGER_REFUSED, .concurrent = LEDGER_REFUSED};
+    *used_up = (struct claims_used_up){0};
+    if (c->ledger == NULL)
+        return;
+    out->recovery = ledger_claim(c->ledger, index, LEDGER_RECOVERY, recovery_limit(pick), c->owner);
+    out->concurrent =
+        ledger_claim(c->ledger, index, LEDGER_CONCURRENT, p->concurrent_requests, c->owner);
+    if (!has_manual_limits(pick))
+        return;
+    out->holds_tokens = p->tokens_per_minute != 0;
+    for (const struct limit *l = limits; l < limits + N_LIMITS; l++) {
+        uint64_t reset_at;
+        ledger_spend(c->ledger, index, l->budget, amount_of(c, pair, l), 1, now_at, &reset_at);
+    }
+    look_at_budgets(c, pair, now_at, used_up);
+}
+
 void claims_release(struct claims *c, struct claim *claim)
 {
     if (c->ledger == NULL)

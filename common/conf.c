@@ -112,6 +112,13 @@ int conf_load_without_secrets(const char *path, struct conf **out, struct buf *m
     return load(&source, out, messages);
 }
 
+int conf_load_with_client_keys(const char *path, struct conf **out, struct buf *messages)
+{
+    struct conf_source source = {
+        .path = path, .lookup_env = lookup_env, .wants_client_keys_only = true};
+    return load(&source, out, messages);
+}
+
 int conf_chain_lookup(const struct conf *conf, const char *name, size_t len)
 {
     for (uint32_t i = 0; i < conf->n_chains; i++)

@@ -104,6 +104,8 @@ int conf_load(const char *path, struct conf **out, struct buf *messages);
 /* As conf_load, for programs that use no key (weir-trackerd, weirctl): ${NAME} is left as it
  * stands, so that the environment need not hold the keys. */
 int conf_load_without_secrets(const char *path, struct conf **out, struct buf *messages);
+/* As conf_load, for a client of weir: of the keys, only settings.apiKeys are read. */
+int conf_load_with_client_keys(const char *path, struct conf **out, struct buf *messages);
 /* Accepts NULL inside; sets *conf to NULL. */
 void conf_free(struct conf **conf);
 

@@ -80,12 +80,19 @@ static const char *expanded_fault(const struct conf_key *key, struct buf *text)
     return text->len > key->max ? "is too long with its environment variable" : NULL;
 }
 
+/* Client keys are a list, a provider's is not. */
+static bool is_wanted(const struct conf_source *source, const struct conf_field *field)
+{
+    return source->lookup_env != NULL &&
+           (!source->wants_client_keys_only || field->key->kind == CONF_SECRETS);
+}
+
 void conf_read_secret(struct conf_reader *reader, const struct conf_field *field)
 {
     char *text = conf_take_string(reader, field);
     if (text != NULL && is_literal(text))
         reader->conf->has_literal_keys = true;
-    if (text == NULL || reader->source->lookup_env == NULL) {
+    if (text == NULL || !is_wanted(reader->source, field)) {
         *(char **)conf_field_target(field) = text;
         return;
     }

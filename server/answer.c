@@ -71,6 +71,14 @@ void answer_put_with_trail(struct buf *out, const char *json, size_t len, const 
     json_object_put(root);
 }
 
+void answer_add_probe(struct buf *out, const char *outcome, int status, const char *message)
+{
+    out->len--; /* the closing brace comes behind it */
+    buf_printf(out, ",\"probe\":{\"outcome\":\"%s\",\"status\":%d,\"message\":", outcome, status);
+    buf_put_json(out, message, strlen(message));
+    buf_puts(out, "}}");
+}
+
 const char *answer_reason_phrase(int status)
 {
     static const struct {

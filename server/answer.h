@@ -38,6 +38,10 @@ void answer_put_stream_error(struct buf *out, const char *code, const char *mess
  * `error`; in its root where `error` is no object; as it is where neither is one. */
 void answer_put_with_trail(struct buf *out, const char *json, size_t len, const char *trail);
 
+/* Adds to the error that was put last what came of a probe, behind its `error`:
+ * "probe":{"outcome","status","message"}; status 0 = the provider answered none. */
+void answer_add_probe(struct buf *out, const char *outcome, int status, const char *message);
+
 /* "OK" for 200, ...; "Unknown" where the list has none. */
 const char *answer_reason_phrase(int status);
 

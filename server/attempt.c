@@ -526,3 +526,13 @@ uint32_t attempt_pair(const struct attempt *a)
 {
     return a->spec.pair;
 }
+
+void attempt_words(const struct attempt *a, char out[ATTEMPT_MESSAGE_BYTES])
+{
+    struct answer_facts facts = {0};
+    memcpy(out, a->result.message, ATTEMPT_MESSAGE_BYTES);
+    if (a->result.body != NULL)
+        answer_read(a->result.body, a->result.body_len, &facts);
+    if (facts.error_message.len > 0)
+        mask_key(a, out, jsonscan_unescape(facts.error_message, out, ATTEMPT_MESSAGE_BYTES));
+}

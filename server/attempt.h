@@ -76,6 +76,9 @@ void attempt_free(struct attempt **attempt);
 
 const struct attempt_result *attempt_result(const struct attempt *attempt);
 uint32_t attempt_pair(const struct attempt *attempt);
+/* After a failure, for its requester: the provider's words, even where they may quote the request,
+ * so not for a log; without its key. */
+void attempt_words(const struct attempt *attempt, char out[ATTEMPT_MESSAGE_BYTES]);
 
 /* When it wants attempt_on_timer at the latest (boot clock ns); 0 = not at all. May move later
  * without notice: a call that comes too early does nothing. */

@@ -38,7 +38,7 @@ struct client {
     uint64_t received_at;
     bool has_key, is_loopback, is_http10, keep_alive, is_head_request;
     int delivery; /* asked for by X-Weir-Delivery; -1 = not */
-    bool explain;
+    bool explain, is_probe;
     bool is_chunked_answer, answer_started, is_broken;
     enum http1_framing framing;
     struct http1_chunked chunked;
@@ -78,6 +78,8 @@ void client_set_timer_at(struct client *c, uint64_t at);
 void client_set_timer_ms(struct client *c, uint32_t ms);
 /* Ends the connection at once, and its exchange with it. Freed at the end of the turn. */
 void client_drop(struct client *c);
+/* Is the peer this machine: loopback, a Unix socket, or an address that is ours? */
+bool client_is_local(const struct client *c);
 /* Ready for the next request. */
 void client_await_request(struct client *c);
 /* The peer shall read our answer before it meets a reset: ends our side and waits for its end. */

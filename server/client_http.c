@@ -111,6 +111,27 @@ static bool is_loopback(const struct sockaddr *peer)
     return peer->sa_family == AF_UNIX;
 }
 
+static bool is_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    if (a->ss_family != b->ss_family)
+        return false;
+    if (a->ss_family == AF_INET)
+        return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+               ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+    return a->ss_family == AF_INET6 &&
+           IN6_ARE_ADDR_EQUAL(&((const struct sockaddr_in6 *)a)->sin6_addr,
+                              &((const struct sockaddr_in6 *)b)->sin6_addr);
+}
+
+bool client_is_local(const struct client *c)
+{
+    struct sockaddr_storage ours, peer;
+    socklen_t ours_len = sizeof(ours), peer_len = sizeof(peer);
+    return c->is_loopback || (getsockname(c->fd, (struct sockaddr *)&ours, &ours_len) == 0 &&
+                              getpeername(c->fd, (struct sockaddr *)&peer, &peer_len) == 0 &&
+                              is_same_address(&ours, &peer));
+}
+
 static void set_socket_options(int fd, const struct sockaddr *peer)
 {
     int on = 1;

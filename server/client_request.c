@@ -134,12 +134,16 @@ static bool check_body(struct client *c, const struct http1_request *req)
     return true;
 }
 
+static bool is_1(const struct http1_request *req, const char *name)
+{
+    const struct http1_text *value = http1_header(req, name);
+    return value != NULL && http1_text_equals(*value, "1");
+}
+
 /* The wishes a client may have for one request; false: a 400 was sent. */
-static bool check_wishes(struct client *c, const struct http1_request *req)
+static bool check_delivery(struct client *c, const struct http1_request *req)
 {
     const struct http1_text *delivery = http1_header(req, "x-weir-delivery");
-    const struct http1_text *explain = http1_header(req, "x-weir-explain");
-    c->explain = explain != NULL && http1_text_equals(*explain, "1");
     c->delivery = -1;
     if (delivery == NULL)
         return true;
@@ -150,6 +154,17 @@ static bool check_wishes(struct client *c, const struct http1_request *req)
     if (c->delivery < 0)
         client_refuse(c, ERROR_INVALID_REQUEST, "X-Weir-Delivery is \"stream\" or \"complete\".");
     return c->delivery >= 0;
+}
+
+static bool check_wishes(struct client *c, const struct http1_request *req)
+{
+    c->explain = is_1(req, "x-weir-explain");
+    c->is_probe = is_1(req, "x-weir-probe");
+    if (c->is_probe && !client_is_local(c)) {
+        client_refuse(c, ERROR_INVALID_REQUEST, "X-Weir-Probe is for this machine only.");
+        return false;
+    }
+    return check_delivery(c, req);
 }
 
 static bool check_key(struct client *c, const struct http1_request *req)

@@ -190,6 +190,7 @@ void client_exchange(struct client *c, const struct exchange_env *env, enum chat
         .received_at = c->received_at,
         .delivery = c->delivery,
         .explain = c->explain,
+        .is_probe = c->is_probe,
     };
     request->body = NULL;
     c->exchange = exchange_new(env, &xr, &exchange_ops, c);

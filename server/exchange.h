@@ -80,6 +80,8 @@ struct exchange_request {
     uint64_t received_at; /* when the head was complete, boot clock ns */
     int delivery;         /* enum delivery, or -1: as configured for the chain */
     bool explain;         /* the client wants to know the trail */
+    bool is_probe;        /* an operator wants to know how one pair is: one attempt, whatever keeps
+                             other requests from it, and an error says what came of it */
 };
 
 struct exchange *exchange_new(const struct exchange_env *env, struct exchange_request *request,

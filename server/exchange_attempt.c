@@ -215,6 +215,8 @@ static void attempt_done(void *arg)
         if (x->relay.is_committed) {
             describe_broken(x);
             exchange_end_with(x, ENDING_BROKEN);
+        } else if (x->request.is_probe) {
+            exchange_end_with(x, ENDING_EXHAUSTED);
         } else if (r->outcome == OUTCOME_CONTENT_FILTERED && r->body != NULL) {
             exchange_end_with(x, ENDING_PROVIDER);
         } else {

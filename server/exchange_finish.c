@@ -96,11 +96,23 @@ static void send_error_event(struct exchange *x, const char *json, size_t len)
     buf_free(&with_trail);
 }
 
+/* The sender of a probe is told what the attempt came to, in the provider's words, too. */
+static void add_probe(const struct exchange *x, struct buf *json)
+{
+    char words[ATTEMPT_MESSAGE_BYTES];
+    if (!x->request.is_probe || x->attempt == NULL)
+        return;
+    const struct attempt_result *r = attempt_result(x->attempt);
+    attempt_words(x->attempt, words);
+    answer_add_probe(json, outcome_info(r->outcome)->word, r->status, words);
+}
+
 /* As the answer's body, or, when a heartbeat has sent a 200 head already, as the closing event. */
 static void send_own_error(struct exchange *x, enum answer_error error, const struct buf *headers)
 {
     struct buf body = BUF_INIT;
     answer_put_error(&body, error, x->message.data != NULL ? x->message.data : "", x->message.len);
+    add_probe(x, &body);
     if (x->relay.is_head_sent)
         send_error_event(x, body.data, body.len);
     else
@@ -190,6 +202,7 @@ static void finish_broken(struct exchange *x)
     struct buf json = BUF_INIT;
     answer_put_stream_error(&json, outcome_info(x->outcome)->error_code, x->message.data,
                             x->message.len);
+    add_probe(x, &json);
     send_error_event(x, json.data, json.len);
     buf_free(&json);
 }

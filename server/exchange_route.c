@@ -44,28 +44,32 @@ static int find_pair(const struct conf *conf, const char *name)
     return -1;
 }
 
+/* None is found for a probe of what is no pair. */
 static void find_chain(struct exchange *x)
 {
     const struct conf *conf = x->env.conf;
     char name[ROUTE_NAME_BYTES] = "";
     size_t len = x->chat.has_model ? jsonscan_unescape(x->chat.model, name, sizeof(name)) : 0;
-    int chain = conf_chain_lookup(conf, name, len);
+    int chain = x->request.is_probe ? -1 : conf_chain_lookup(conf, name, len);
     /* A NUL in the client's name ends ours: then it is no pair's either. */
     int pair = chain < 0 && strlen(name) == len ? find_pair(conf, name) : -1;
-    if (pair < 0) {
+    if (pair >= 0) {
+        x->pinned_pair = (uint32_t)pair;
+        x->pinned =
+            (struct conf_chain){.pairs = &x->pinned_pair, .n_pairs = 1, .delivery = conf->delivery};
+        x->chain = &x->pinned;
+    } else if (!x->request.is_probe) {
         x->chain = &conf->chains[chain >= 0 ? (uint32_t)chain : conf->default_chain];
-        return;
     }
-    x->pinned_pair = (uint32_t)pair;
-    x->pinned =
-        (struct conf_chain){.pairs = &x->pinned_pair, .n_pairs = 1, .delivery = conf->delivery};
-    x->chain = &x->pinned;
 }
 
 enum step exchange_step_route(struct exchange *x)
 {
     const struct conf *conf = x->env.conf;
     find_chain(x);
+    if (x->chain == NULL)
+        return exchange_refuse(x, ERROR_INVALID_REQUEST,
+                               "X-Weir-Probe: model must be the PROVIDER/MODEL of a pair.");
     x->delivery =
         x->request.delivery >= 0 ? (enum delivery)x->request.delivery : x->chain->delivery;
     if (conf->deadline_ms != 0)
@@ -90,6 +94,18 @@ static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
     outcome = claims_take(x->env.claims, pair, &x->pick, now_at, &x->claim, &used_up);
     *rest_ms = account_used_up(x->env.account, pair, &x->pick, &used_up, now_at);
     return outcome;
+}
+
+/* Neither rest nor limit keeps a probe from its pair. Otherwise it counts as any request does. */
+static enum outcome verdict_of_probe(void *arg, uint32_t pair, uint64_t *rest_ms)
+{
+    struct exchange *x = arg;
+    struct claims_used_up used_up;
+    uint64_t now_at = clock_boot_ns();
+    tableview_verdict(x->env.view, pair, now_at, &x->pick, rest_ms);
+    claims_take_anyway(x->env.claims, pair, &x->pick, now_at, &x->claim, &used_up);
+    account_used_up(x->env.account, pair, &x->pick, &used_up, now_at);
+    return OUTCOME_NONE;
 }
 
 /* The body for a pair: the client's, where it lies, save what the pair's model and provider want
@@ -149,7 +165,8 @@ enum step exchange_step_choose(struct exchange *x)
         return exchange_end_by_deadline(x);
     if (exchange_is_behind_queue(x))
         return exchange_join_queue(x, false);
-    int entry = choose_next(x->chain, x->next_entry, verdict, x, &x->trail);
+    int entry = choose_next(x->chain, x->next_entry,
+                            x->request.is_probe ? verdict_of_probe : verdict, x, &x->trail);
     if (entry < 0)
         return exchange_chain_ended(x);
     x->next_entry = (uint32_t)entry + 1;

@@ -1,8 +1,9 @@
-# The pure part: rows, state machine, senders, state file text, columns for people. Unit tests and
-# fuzzers link this.
+# The pure part: rows, state machine, senders, state file text, weirctl's probe, columns for people.
+# Unit tests and fuzzers link this.
 noinst_LIBRARIES += libtracker.a
 libtracker_a_SOURCES = \
 	trackerd/cooldown.c trackerd/cooldown.h \
+	trackerd/probe.c trackerd/probe.h \
 	trackerd/senders.c trackerd/senders.h \
 	trackerd/statefile.c trackerd/statefile.h \
 	trackerd/table.c trackerd/table.h \
@@ -32,6 +33,7 @@ weirctl_SOURCES = \
 	trackerd/weirctl_explain.c \
 	trackerd/weirctl_link.c \
 	trackerd/weirctl_print.c trackerd/weirctl_print.h \
+	trackerd/weirctl_probe.c \
 	trackerd/weirctl_route.c \
 	trackerd/weirctl_screen.c trackerd/weirctl_screen.h \
 	trackerd/weirctl_view.c \

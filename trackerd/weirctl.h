@@ -65,12 +65,13 @@ void weirctl_wait(double seconds);
 int weirctl_reload_weir(const struct conf *conf);
 
 /* ---- the commands: weirctl_view.c, weirctl_events.c, weirctl_weir.c, weirctl_route.c,
- * weirctl_explain.c; the rest is in weirctl_cmds.c ---- */
+ * weirctl_explain.c, weirctl_probe.c; the rest is in weirctl_cmds.c ---- */
 int weirctl_run_status(struct weirctl *ctl);
 int weirctl_run_top(struct weirctl *ctl);
 int weirctl_run_events(struct weirctl *ctl);
 int weirctl_run_route(struct weirctl *ctl);
 int weirctl_run_explain(struct weirctl *ctl);
+int weirctl_run_probe(struct weirctl *ctl);
 int weirctl_run_upgrade(struct weirctl *ctl);
 
 /* ---- weirctl_link.c: the line to trackerd ---- */

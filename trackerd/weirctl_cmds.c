@@ -161,6 +161,8 @@ const struct weirctl_command weirctl_commands[] = {
      weirctl_run_route},
     {"explain", "[REQUEST-ID]", "what became of a request, or of the latest ones", 0, 1, true,
      false, false, weirctl_run_explain},
+    {"probe", "PROVIDER MODEL", "try a pair with one small chat, also while it rests", 2, 2, true,
+     false, false, weirctl_run_probe},
     {"cooldown", "PROVIDER MODEL SECONDS [REASON]", "let a pair rest", 3, -1, true, false, false,
      run_cooldown},
     {"clear", "PROVIDER MODEL | --all", "end a rest and forget failures", 2, 2, true, true, false,

@@ -36,7 +36,7 @@ void text_put_clean(struct buf *out, const char *text)
     while (left > 0) {
         size_t length = utf8_length(at, left);
         if (length == 0 || is_control(at, length))
-            buf_putc(out, '?');
+            buf_putc(out, *at == '\n' || *at == '\r' || *at == '\t' ? ' ' : '?');
         else
             buf_put(out, at, length);
         length = length == 0 ? 1 : length;

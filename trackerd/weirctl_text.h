@@ -10,7 +10,8 @@
 /* 850ms, 12.3s, 3m20s, 2h05m, 3d04h */
 void text_put_duration(struct buf *out, uint64_t ms);
 
-/* Names come from a file and a table: no control character reaches the terminal. */
+/* Names come from a file and a table, other words from a provider: no control character reaches the
+ * terminal. */
 void text_put_clean(struct buf *out, const char *text);
 
 /* In characters, each counted as one column. */

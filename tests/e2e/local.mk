@@ -28,6 +28,7 @@ EXTRA_DIST += \
 	tests/e2e/test_logs.py \
 	tests/e2e/test_metrics.py \
 	tests/e2e/test_module.py \
+	tests/e2e/test_probe.py \
 	tests/e2e/test_relay.py \
 	tests/e2e/test_route.py \
 	tests/e2e/test_routing.py \

@@ -118,7 +118,11 @@ static void check_printed(const struct conf *conf, bool is_mark_hidden)
     struct buf first = BUF_INIT, second = BUF_INIT, messages = BUF_INIT;
     struct conf *again = NULL;
     conf_print_effective(conf, &first);
-    struct conf_source source = {PATH, buf_cstr(&first), first.len, lookup_env, 2, NULL};
+    struct conf_source source = {.path = PATH,
+                                 .text = buf_cstr(&first),
+                                 .len = first.len,
+                                 .lookup_env = lookup_env,
+                                 .n_cpus = 2};
     FUZZ_CHECK(!is_mark_hidden || !text_has_mark(source.text, source.len));
     FUZZ_CHECK(conf_parse(&source, &again, &messages) == 0);
     conf_print_effective(again, &second);
@@ -132,7 +136,8 @@ static void check_printed(const struct conf *conf, bool is_mark_hidden)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = fuzz_copy(data, size);
-    struct conf_source source = {PATH, text, size, lookup_env, 2, NULL};
+    struct conf_source source = {
+        .path = PATH, .text = text, .len = size, .lookup_env = lookup_env, .n_cpus = 2};
     struct conf *conf = NULL;
     struct buf messages = BUF_INIT;
     int rc = conf_parse(&source, &conf, &messages);

@@ -38,7 +38,7 @@ static struct {
     struct exchange_env env;
     struct exchange *exchange;
     uint64_t timer_at;
-    bool explains;
+    bool explains, probes;
     /* transfers */
     struct transfer *transfer;
     struct buf sent_body;
@@ -353,6 +353,7 @@ void replay_chat(const char *body)
         .received_at = clock_boot_ns(),
         .delivery = -1,
         .explain = r.explains,
+        .is_probe = r.probes,
     };
     r.exchange = exchange_new(&r.env, &request, &client_ops, NULL);
     exchange_begin(r.exchange);
@@ -362,6 +363,11 @@ void replay_chat(const char *body)
 void replay_explain(void)
 {
     r.explains = true;
+}
+
+void replay_probe(void)
+{
+    r.probes = true;
 }
 
 void replay_chat_stream(void)

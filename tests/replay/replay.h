@@ -25,6 +25,7 @@ struct conf *replay_conf(void);
 /* Starts a chat; the replay owns it. One before it must be over; its answer is forgotten. */
 void replay_chat(const char *body);
 void replay_explain(void); /* the chats from now on ask for their trail */
+void replay_probe(void);   /* the chats from now on are probes */
 void replay_chat_stream(void);
 void replay_chat_plain(void);
 

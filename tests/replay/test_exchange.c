@@ -1226,6 +1226,100 @@ START_TEST(what_names_no_chain_and_no_pair_takes_the_default)
 }
 END_TEST
 
+/* ---- probes --------------------------------------------------------------------------------- */
+
+#define PROBE_OF_B "{\"model\":\"b/m1\",\"stream\":true,\"messages\":[]}"
+
+START_TEST(a_probe_reaches_a_pair_that_rests)
+{
+    replay_probe();
+    replay_cooldown_ms(1, 5000);
+    replay_wants_reset(1);
+    replay_chat(PROBE_OF_B);
+    ck_assert_uint_eq(replay_pair(), 1);
+    replay_head(200, SSE);
+    replay_data(TOKEN FINISH DONE);
+    ck_assert_int_eq(replay_status(), 200);
+    assert_has_not(replay_body(), "probe");
+    ck_assert_uint_eq(replay_events(EV_STREAM_SUCCESS, 1), 1); /* counts like any other */
+}
+END_TEST
+
+/* One attempt, whatever came of it; and the provider's words, but not its key. */
+START_TEST(a_failed_probe_says_what_came_of_it)
+{
+    static const struct {
+        int status;
+        const char *body, *probe;
+        enum ev_kind kind;
+    } cases[] = {
+        {429, ERROR_OF("slow down"),
+         ",\"probe\":{\"outcome\":\"rate_limited\",\"status\":429,\"message\":\"slow down\"}}",
+         EV_COOLDOWN},
+        {401, ERROR_OF("no key-of-b"),
+         ",\"probe\":{\"outcome\":\"auth_failed\",\"status\":401,\"message\":\"no ********\"}}",
+         EV_COOLDOWN},
+        {502, "", ",\"probe\":{\"outcome\":\"server_error\",\"status\":502,\"message\":\"\"}}",
+         EV_PRE_FAILURE},
+        {404, ERROR_OF("m key-of-b"),
+         ",\"probe\":{\"outcome\":\"client_error\",\"status\":404,\"message\":\"m ********\"}}", 0},
+        {400, "{\"error\":{\"message\":\"m\",\"code\":\"content_policy_violation\"}}",
+         ",\"probe\":{\"outcome\":\"content_filtered\",\"status\":400,\"message\":\"m\"}}", 0},
+    };
+    replay_conf()->retry_attempts = 3;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        replay_probe();
+        replay_chat(PROBE_OF_B);
+        answer_error(cases[i].status, cases[i].body);
+        ck_assert(replay_is_over());
+        ck_assert_uint_eq(replay_transfers(), i + 1);
+        ck_assert_int_eq(replay_status(), 503);
+        assert_has(replay_body(), "{\"error\":{\"message\":\"All providers exhausted: b/m1: ");
+        assert_has(replay_body(), cases[i].probe);
+        if (cases[i].kind != 0)
+            ck_assert_uint_ge(replay_events(cases[i].kind, 1), 1);
+    }
+}
+END_TEST
+
+START_TEST(a_probe_that_breaks_says_so_in_its_event)
+{
+    replay_probe();
+    replay_chat(PROBE_OF_B);
+    replay_head(200, SSE);
+    replay_data(TOKEN);
+    replay_done(TRANSFER_CUT);
+    assert_has(replay_body(), "\"code\":\"stream_error\"},\"probe\":{\"outcome\":\"stream_lost\","
+                              "\"status\":200,\"message\":\"detail of the transfer\"}}\n\n");
+    ck_assert_uint_eq(replay_events(EV_MID_FAILURE, 1), 1);
+}
+END_TEST
+
+START_TEST(a_probe_names_its_pair)
+{
+    static const char *const bodies[] = {
+        "{\"model\":\"main\",\"messages\":[]}",
+        "{\"model\":\"b/m\",\"messages\":[]}",
+        "{\"messages\":[]}",
+    };
+    replay_probe();
+    replay_chat(bodies[_i]);
+    ck_assert_int_eq(replay_status(), 400);
+    ck_assert_uint_eq(replay_transfers(), 0);
+    assert_has_not(replay_headers(), "X-Weir-Attempts");
+}
+END_TEST
+
+START_TEST(nobody_else_is_told_the_providers_words)
+{
+    replay_chat(PROBE_OF_B);
+    answer_error(429, ERROR_OF("slow down"));
+    ck_assert_int_eq(replay_status(), 503);
+    assert_has_not(replay_body(), "slow down");
+    assert_has_not(replay_body(), "probe");
+}
+END_TEST
+
 /* ---- the client ---------------------------------------------------------------------------- */
 
 START_TEST(a_client_that_leaves_aborts_and_never_counts)
@@ -1377,6 +1471,11 @@ int main(void)
     tcase_add_test(tc, requests_without_an_answer_are_remembered);
     tcase_add_test(tc, a_pair_can_be_named);
     tcase_add_loop_test(tc, what_names_no_chain_and_no_pair_takes_the_default, 0, 5);
+    tcase_add_test(tc, a_probe_reaches_a_pair_that_rests);
+    tcase_add_test(tc, a_failed_probe_says_what_came_of_it);
+    tcase_add_test(tc, a_probe_that_breaks_says_so_in_its_event);
+    tcase_add_loop_test(tc, a_probe_names_its_pair, 0, 3);
+    tcase_add_test(tc, nobody_else_is_told_the_providers_words);
     tcase_add_test(tc, a_client_that_leaves_aborts_and_never_counts);
     tcase_add_test(tc, a_client_that_leaves_while_waiting_aborts_too);
     tcase_add_test(tc, a_slow_client_pauses_the_provider_and_the_clock);

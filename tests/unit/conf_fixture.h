@@ -64,8 +64,12 @@ static inline bool fixture_can_read(const char *path)
 /* Reads text; messages (owned by the caller) come without "PATH:" and without the last newline. */
 static inline struct conf *fixture_parse_bytes(const char *text, size_t len, char **messages)
 {
-    struct conf_source source = {FIXTURE_PATH, text,         len,
-                                 fixture_env,  FIXTURE_CPUS, fixture_can_read};
+    struct conf_source source = {.path = FIXTURE_PATH,
+                                 .text = text,
+                                 .len = len,
+                                 .lookup_env = fixture_env,
+                                 .n_cpus = FIXTURE_CPUS,
+                                 .can_read = fixture_can_read};
     struct conf *conf = NULL;
     struct buf raw = BUF_INIT, cut = BUF_INIT;
     int rc = conf_parse(&source, &conf, &raw);

@@ -160,6 +160,10 @@ UNIT_TESTS += tests/unit/test_cooldown
 tests_unit_test_cooldown_LDADD = libtracker.a $(UNIT_LIBS)
 tests_unit_test_cooldown_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_probe
+tests_unit_test_probe_LDADD = libtracker.a $(UNIT_LIBS)
+tests_unit_test_probe_CFLAGS = $(UNIT_CFLAGS)
+
 UNIT_TESTS += tests/unit/test_table
 tests_unit_test_table_LDADD = libtracker.a $(UNIT_LIBS)
 tests_unit_test_table_CFLAGS = $(UNIT_CFLAGS)

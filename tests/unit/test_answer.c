@@ -55,6 +55,14 @@ START_TEST(any_message_gives_good_json)
     ck_assert_int_eq(json_object_get_string_len(words), (int)sizeof(message) - 1 + 4);
     ck_assert_ptr_null(memchr(text.data, '\n', text.len));
     json_object_put(root);
+    answer_add_probe(&text, "stream_lost", 200, "line \n bad \xff");
+    root = json_tokener_parse(buf_cstr(&text));
+    ck_assert_ptr_nonnull(root);
+    ck_assert(json_object_object_get_ex(root, "probe", &words));
+    ck_assert_str_eq(json_object_to_json_string_ext(words, JSON_C_TO_STRING_PLAIN),
+                     "{\"outcome\":\"stream_lost\",\"status\":200,\"message\":\"line \\n bad "
+                     "\ufffd\"}");
+    json_object_put(root);
     buf_free(&text);
 }
 END_TEST

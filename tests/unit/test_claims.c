@@ -162,6 +162,31 @@ START_TEST(tokens)
 }
 END_TEST
 
+/* A probe: no limit stops it, and yet it counts. */
+START_TEST(taking_anyway)
+{
+    set_up();
+    table = (struct tableview_pick){.is_recovering = true, .recovery_concurrency = 1};
+    provider.concurrent_requests = 2;
+    provider.requests_per_minute = 1;
+    struct claim probes[3];
+    for (int i = 0; i < 3; i++) {
+        claims_take_anyway(claims, PAIR, &table, NOW, &probes[i], &used_up);
+        ck_assert(used_up.requests && !used_up.tokens);
+    }
+    ck_assert_uint_eq(ledger_in_use(read_only, 0, LEDGER_RECOVERY), 1);
+    ck_assert_uint_eq(ledger_in_use(read_only, 0, LEDGER_CONCURRENT), 2);
+    look(NOW, OUTCOME_IN_RECOVERY, 0, "recoveryConcurrency");
+    for (int i = 2; i >= 0; i--)
+        claims_release(claims, &probes[i]);
+    ck_assert_uint_eq(ledger_in_use(read_only, 0, LEDGER_RECOVERY), 0);
+    ck_assert_uint_eq(ledger_in_use(read_only, 0, LEDGER_CONCURRENT), 0);
+    look(NOW, OUTCOME_NO_QUOTA, 60000, "requestsPerMinute");
+    look(NOW + 60 * S, OUTCOME_NONE, 0, NULL);
+    tear_down();
+}
+END_TEST
+
 START_TEST(without_a_ledger_nothing_is_limited)
 {
     set_up();
@@ -175,5 +200,5 @@ START_TEST(without_a_ledger_nothing_is_limited)
 }
 END_TEST
 
-UNIT_MAIN("claims", the_table_speaks_first, places, budgets, tokens,
+UNIT_MAIN("claims", the_table_speaks_first, places, budgets, tokens, taking_anyway,
           without_a_ledger_nothing_is_limited)

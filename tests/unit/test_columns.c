@@ -160,7 +160,7 @@ START_TEST(control_characters)
 {
     struct buf out = BUF_INIT;
     text_put_clean(&out, "a\033[2Jb\n\177\302\233c\303\274\377d\302");
-    ck_assert_str_eq(buf_cstr(&out), "a?[2Jb???c\303\274?d?");
+    ck_assert_str_eq(buf_cstr(&out), "a?[2Jb ??c\303\274?d?");
     buf_free(&out);
 }
 END_TEST

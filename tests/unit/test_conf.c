@@ -321,7 +321,8 @@ START_TEST(without_an_environment_nothing_is_needed_of_it)
 {
     char *text = fixture_text((struct addition){
         .provider = "  - {id: a, name: A, type: groq, apiKey: \"${WEIR_TEST_UNSET}\"}\n"});
-    struct conf_source source = {FIXTURE_PATH, text, strlen(text), NULL, 1, NULL};
+    struct conf_source source = {
+        .path = FIXTURE_PATH, .text = text, .len = strlen(text), .n_cpus = 1};
     struct conf *conf = NULL;
     struct buf messages = BUF_INIT;
     ck_assert_int_eq(conf_parse(&source, &conf, &messages), 0);

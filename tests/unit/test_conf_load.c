@@ -130,6 +130,32 @@ START_TEST(a_file_that_cannot_be_read_is_warned_about)
 }
 END_TEST
 
+START_TEST(a_client_needs_no_key_of_a_provider)
+{
+    static const char text[] =
+        "settings: {apiKeys: ['k-${WEIR_TEST_REAL}'], defaultChain: c}\n"
+        "providers: [{id: p, name: P, type: groq, apiKey: '${WEIR_TEST_UNSET}'}]\n"
+        "chains: [{name: c, entries: [{provider: p, model: m}]}]\n";
+    struct conf *conf = NULL;
+    struct buf messages = BUF_INIT;
+    make_dir();
+    write_file(text, strlen(text));
+    setenv("WEIR_TEST_REAL", "1", 1);
+    ck_assert_int_eq(conf_load_with_client_keys(path, &conf, &messages), 0);
+    ck_assert_str_eq(conf->api_keys[0], "k-1");
+    ck_assert_str_eq(conf->providers[0].api_key, "${WEIR_TEST_UNSET}");
+    conf_free(&conf);
+    unsetenv("WEIR_TEST_REAL");
+    ck_assert_int_eq(conf_load_with_client_keys(path, &conf, &messages), -1);
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&messages),
+                                 ":1:22: settings.apiKeys[0] needs the environment variable "
+                                 "WEIR_TEST_REAL, which is not set\n"));
+    ck_assert_ptr_null(strstr(buf_cstr(&messages), "UNSET"));
+    buf_free(&messages);
+    remove_dir();
+}
+END_TEST
+
 START_TEST(the_environment_is_asked)
 {
     char *text = fixture_text((struct addition){
@@ -216,6 +242,7 @@ START_TEST(a_large_file_is_refused)
 END_TEST
 
 UNIT_MAIN("conf_load", a_good_file_loads, a_readable_file_with_keys_is_warned_about,
-          a_file_that_cannot_be_read_is_warned_about, the_environment_is_asked,
-          a_file_must_be_there, a_file_must_be_readable, a_folder_is_no_file, a_pipe_is_no_file,
-          an_empty_file_is_told_from_a_missing_one, a_large_file_is_refused)
+          a_file_that_cannot_be_read_is_warned_about, a_client_needs_no_key_of_a_provider,
+          the_environment_is_asked, a_file_must_be_there, a_file_must_be_readable,
+          a_folder_is_no_file, a_pipe_is_no_file, an_empty_file_is_told_from_a_missing_one,
+          a_large_file_is_refused)

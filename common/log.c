@@ -150,6 +150,12 @@ static void put_text_line(struct buf *b, enum log_level level, const char *msg,
     buf_putc(b, '\n');
 }
 
+/* Standard error need not be told twice. */
+static bool wants_echo(enum log_level level)
+{
+    return lg.echoes_errors && level == LOGLV_ERROR && (lg.to_syslog || lg.fd != STDERR_FILENO);
+}
+
 static void write_line(enum log_level level, const struct log_field *fields, size_t n,
                        const char *fmt, va_list ap)
 {
@@ -157,7 +163,7 @@ static void write_line(enum log_level level, const struct log_field *fields, siz
     char *msg = NULL;
     if (vasprintf(&msg, fmt, ap) < 0)
         return;
-    if (lg.echoes_errors && level == LOGLV_ERROR)
+    if (wants_echo(level))
         dprintf(STDERR_FILENO, "%s: %s\n", lg.prog, msg);
     buf_clear(&lg.line);
     if (lg.is_text)

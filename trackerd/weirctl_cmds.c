@@ -137,8 +137,10 @@ static int run_check(struct weirctl *ctl)
     if (rc == 0 && ctl->is_effective) {
         conf_print_effective(conf, &text);
         fputs(buf_cstr(&text), stdout);
-    } else if (rc == 0) {
-        printf("configuration %s is valid\n", ctl->conf_path);
+    } else {
+        if (rc == 0)
+            buf_printf(&text, "configuration %s is valid", ctl->conf_path);
+        weirctl_print_result(ctl, rc == 0, 0, buf_cstr(rc == 0 ? &text : &messages));
     }
     buf_free(&messages);
     buf_free(&text);

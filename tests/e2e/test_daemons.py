@@ -533,6 +533,10 @@ def test_a_start_that_fails_in_the_background_tells(t):
     assert str(t.port) in err, err
     code, _, err = _run(t, "weir-trackerd", "-c", t.conf_path)
     eq(code, 69, "exit code of weir-trackerd")
+    t.conf["server"]["errorLog"] = "/nowhere/error.log"
+    t.write_conf()
+    code, _, err = _run(t, "weir", "-c", t.conf_path)
+    eq((code, err.count("/nowhere/error.log")), (69, 1), f"exit code, and how often it is said ({err!r})")
 
 
 @case()

@@ -161,7 +161,17 @@ def test_version_and_check(t):
     code, out, err = t.ctl("--json", "version")
     eq(code, 0, "exit code with --json")
     assert json.loads(out), out
-    eq(t.ctl("check")[0], 0, "exit code of check")
+    eq(t.ctl("check"), (0, f"configuration {t.conf_path} is valid\n", ""), "check")
+    code, out, err = t.ctl("--json", "check")
+    eq((code, json.loads(out)["status"], err), (0, "done", ""), "check with --json")
+    t.conf["settings"]["prot"] = 1
+    t.write_conf()
+    code, out, err = t.ctl("check")
+    eq((code, out), (78, ""), "check of a bad file")
+    assert "nearest known key is settings.port" in err, err
+    code, out, err = t.ctl("--json", "check")
+    eq((code, json.loads(out)["status"]), (78, "refused"), "check of a bad file with --json")
+    assert "nearest known key is settings.port" in json.loads(out)["message"], out
 
 
 @case()

@@ -70,6 +70,16 @@ static bool head_is_good(const struct ledger_header *head, size_t size,
            memcmp(head->boot_id, boot_id, sizeof(head->boot_id)) == 0;
 }
 
+/* What was never used stays untouched. */
+static void inherit_pair(struct ledger_pair *to, const struct ledger_pair *from)
+{
+    for (int b = 0; b < LEDGER_BUDGETS; b++) {
+        uint64_t value = atomic_load((word *)&from->budgets[b]);
+        if (value != 0)
+            atomic_store(&to->budgets[b], value);
+    }
+}
+
 /* A day's budget must not start again because the master did. */
 static void inherit_budgets(struct ledger *ledger)
 {
@@ -81,9 +91,7 @@ static void inherit_budgets(struct ledger *ledger)
         head->pairs_max == ledger->pairs_max) {
         const struct ledger_pair *from = (const struct ledger_pair *)(head + 1);
         for (uint32_t i = 0; i < ledger->pairs_max; i++)
-            for (int b = 0; b < LEDGER_BUDGETS; b++)
-                atomic_store(&ledger->pairs[i].budgets[b],
-                             atomic_load((word *)&from[i].budgets[b]));
+            inherit_pair(&ledger->pairs[i], &from[i]);
     }
     shmobj_close(&old);
 }
@@ -290,10 +298,10 @@ uint32_t ledger_in_use(const struct ledger *ledger, int pair, enum ledger_kind k
     return n;
 }
 
-uint32_t ledger_reap(struct ledger *ledger, uint32_t slot)
+uint32_t ledger_reap(struct ledger *ledger, uint32_t slot, uint32_t n_pairs)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < ledger->pairs_max * PLACES_PER_PAIR; i++) {
+    uint32_t n = 0, pairs = n_pairs < ledger->pairs_max ? n_pairs : ledger->pairs_max;
+    for (uint32_t i = 0; i < pairs * PLACES_PER_PAIR; i++) {
         word *place = place_at(ledger, (int32_t)i);
         uint64_t owner = atomic_load_explicit(place, memory_order_relaxed);
         if (owner != 0 && slot_of(owner) == slot)

@@ -69,9 +69,10 @@ uint32_t ledger_in_use(const struct ledger *ledger, int pair, enum ledger_kind k
 /* Would ledger_claim find a place? */
 bool ledger_has_place(const struct ledger *ledger, int pair, enum ledger_kind kind, uint32_t limit);
 
-/* Master, when a worker has ended: its places are free again, whatever its incarnation. Returns how
- * many it had. */
-uint32_t ledger_reap(struct ledger *ledger, uint32_t slot);
+/* Master, when a worker has ended: its places of pairs 0..n_pairs-1, those that are in use, are
+ * free again, whatever its incarnation. Returns how many it had. The pages of further pairs are not
+ * even looked at: a page that nobody has touched is in no process's memory. */
+uint32_t ledger_reap(struct ledger *ledger, uint32_t slot, uint32_t n_pairs);
 
 /* Takes `amount` from a budget of `limit` a window, when that much is left of it. The window begins
  * with the first taking after the last one ended. False: nothing was taken, and *reset_at is when

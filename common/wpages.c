@@ -110,29 +110,45 @@ static struct wpages *open_named(const char *name, bool is_writable)
     return wrap(&object, name);
 }
 
-/* What a dead master's workers counted goes on: same boot, same layout. */
-static void inherit_counts(struct wpages_header *head, size_t size, const char *name)
+static void forget_process(struct wpages_slot *slot)
 {
-    struct wpages *old = open_named(name, false);
+    atomic_store_explicit(&slot->pid, 0, memory_order_relaxed);
+    wcounter_set(&slot->active_streams, 0);
+    wcounter_set(&slot->connections, 0);
+    for (uint32_t c = 0; c < WPAGES_CHAINS_MAX; c++)
+        wcounter_set(&slot->queued[c], 0);
+}
+
+static bool is_all_zero(const char *bytes, size_t n)
+{
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
+}
+
+/* A slot that no worker has used is zero there and here, and its pages stay untouched: those are in
+ * no process's memory. */
+static void inherit_slot(struct wpages *pages, const struct wpages *old, uint32_t slot)
+{
+    const struct wpages_slot *from = wpages_slot(old, slot);
+    if (is_all_zero((const char *)from, pages->slot_bytes))
+        return;
+    memcpy(wpages_slot(pages, slot), from, pages->slot_bytes);
+    forget_process(wpages_slot(pages, slot));
+}
+
+/* What a dead master's workers counted goes on: same boot, same layout. */
+static void inherit_counts(struct wpages *pages)
+{
+    struct wpages_header *head = pages->head;
+    struct wpages *old = open_named(pages->name, false);
     if (old == NULL)
         return;
     if (old->head->slots == head->slots && old->head->pairs_max == head->pairs_max) {
-        memcpy(head + 1, old->head + 1, size - sizeof(*head));
+        memcpy(head + 1, old->head + 1, (size_t)(pages->slots - (char *)(head + 1)));
         wcounter_set(&head->n_pairs, wcounter_get(&old->head->n_pairs));
+        for (uint32_t i = 0; i < head->slots; i++)
+            inherit_slot(pages, old, i);
     }
     wpages_close(&old);
-}
-
-static void forget_processes(struct wpages *pages)
-{
-    for (uint32_t i = 0; i < pages->head->slots; i++) {
-        struct wpages_slot *slot = wpages_slot(pages, i);
-        atomic_store_explicit(&slot->pid, 0, memory_order_relaxed);
-        wcounter_set(&slot->active_streams, 0);
-        wcounter_set(&slot->connections, 0);
-        for (uint32_t c = 0; c < WPAGES_CHAINS_MAX; c++)
-            wcounter_set(&slot->queued[c], 0);
-    }
 }
 
 static struct flock whole_file(short type)
@@ -162,11 +178,10 @@ static struct wpages *make(const char *name, uint32_t slots, uint32_t pairs_max,
         .total_bytes = size,
     };
     bootid_read(head->boot_id);
-    inherit_counts(head, size, name);
+    struct wpages *pages = wrap(&object, name);
+    inherit_counts(pages);
     atomic_thread_fence(memory_order_release);
     head->magic = WPAGES_MAGIC;
-    struct wpages *pages = wrap(&object, name);
-    forget_processes(pages);
     pages->is_unnamed = true;
     pages->gid = gid;
     return pages;
@@ -309,10 +324,8 @@ int wpages_pair_add(struct wpages *pages, const char *provider, const char *mode
 
 int wpages_pair_find(const struct wpages *pages, uint64_t key_hash)
 {
-    uint64_t n = atomic_load_explicit(&pages->head->n_pairs, memory_order_acquire);
-    if (n > pages->head->pairs_max)
-        n = pages->head->pairs_max;
-    for (uint64_t i = 0; i < n; i++)
+    uint32_t n = wpages_pairs(pages);
+    for (uint32_t i = 0; i < n; i++)
         if (pages->keys[i].key_hash == key_hash)
             return (int)i;
     return -1;
@@ -403,6 +416,12 @@ uint64_t wpages_noted(const struct wpages *pages, enum wpages_note what)
 uint32_t wpages_pairs_max(const struct wpages *pages)
 {
     return pages->head->pairs_max;
+}
+
+uint32_t wpages_pairs(const struct wpages *pages)
+{
+    uint64_t n = atomic_load_explicit(&pages->head->n_pairs, memory_order_acquire);
+    return n < pages->head->pairs_max ? (uint32_t)n : pages->head->pairs_max;
 }
 
 uint32_t wpages_slots(const struct wpages *pages)

@@ -138,6 +138,8 @@ uint64_t wpages_noted(const struct wpages *pages, enum wpages_note what);
 
 uint32_t wpages_slots(const struct wpages *pages);
 uint32_t wpages_pairs_max(const struct wpages *pages);
+/* How many pairs are in the directory: their indexes are below. */
+uint32_t wpages_pairs(const struct wpages *pages);
 int32_t wpages_master_pid(const struct wpages *pages);
 uint64_t wpages_started_at(const struct wpages *pages); /* of the master, boot clock ns */
 /* Pointers into the mapping; valid until close. The pair's may be NULL for index -1. */

@@ -109,6 +109,13 @@ static void note_in_page(struct master *m, uint32_t slot)
     atomic_store(&page->pid, m->children[slot].pid);
 }
 
+/* Without pages no worker knows a pair's index, and none takes places. */
+static void reap_places(const struct master *m, uint32_t slot)
+{
+    if (m->ledger != NULL && m->pages != NULL)
+        ledger_reap(m->ledger, slot, wpages_pairs(m->pages));
+}
+
 static bool spawn(struct master *m, uint32_t index)
 {
     int slot = free_slot(m);
@@ -118,8 +125,7 @@ static bool spawn(struct master *m, uint32_t index)
     }
     struct child *c = &m->children[slot];
     *c = (struct child){.index = index, .generation = m->generation, .started_at = clock_boot_ns()};
-    if (m->ledger != NULL)
-        ledger_reap(m->ledger, (uint32_t)slot); /* of one whose master died first */
+    reap_places(m, (uint32_t)slot); /* of one whose master died first */
     pid_t pid = fork();
     if (pid == 0)
         be_worker(m, index, (uint32_t)slot);
@@ -225,8 +231,7 @@ static void clear_slot(struct master *m, uint32_t slot, bool was_wanted)
         if (was_wanted)
             wcounter_add(&page->restarts, 1);
     }
-    if (m->ledger != NULL)
-        ledger_reap(m->ledger, slot);
+    reap_places(m, slot);
     m->children[slot].pid = 0;
 }
 

@@ -63,7 +63,8 @@ static void want_known(struct table *table, const struct table_pair *pairs, uint
                        const struct cooldown_rules *rules)
 {
     for (uint32_t i = 0; i < table->capacity; i++)
-        table->rows[i].is_wanted = false;
+        if (table->rows[i].is_wanted) /* no page is written to for a free row */
+            table->rows[i].is_wanted = false;
     for (uint32_t i = 0; i < n; i++) {
         int row = table_find(table, pairs[i].key_hash, 0);
         if (row >= 0)

@@ -49,7 +49,8 @@ static int make_segment(struct trackerd *td)
     if (segment_switch(&td->segment) != 0)
         return -1;
     for (uint32_t i = 0; i < td->table->capacity; i++)
-        td->table->rows[i].is_dirty = false;
+        if (td->table->rows[i].is_dirty) /* no page is written to for a free row */
+            td->table->rows[i].is_dirty = false;
     td->published_moves = td->table->moves;
     return 0;
 }

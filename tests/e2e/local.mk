@@ -26,6 +26,7 @@ EXTRA_DIST += \
 	tests/e2e/test_lifecycle.py \
 	tests/e2e/test_limits.py \
 	tests/e2e/test_logs.py \
+	tests/e2e/test_memory.py \
 	tests/e2e/test_metrics.py \
 	tests/e2e/test_module.py \
 	tests/e2e/test_probe.py \

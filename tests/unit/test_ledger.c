@@ -77,7 +77,7 @@ START_TEST(only_the_owner_gives_back)
     struct ledger *ledger = create();
     uint64_t old = ledger_owner(1, 100), new = ledger_owner(1, 200);
     int32_t place = ledger_claim(ledger, PAIR, LEDGER_RECOVERY, 1, old);
-    ck_assert_uint_eq(ledger_reap(ledger, 1), 1);
+    ck_assert_uint_eq(ledger_reap(ledger, 1, 3), 1);
     ck_assert_int_eq(ledger_claim(ledger, PAIR, LEDGER_RECOVERY, 1, new), place);
     ledger_release(ledger, place, old); /* too late: it is another's */
     ck_assert_uint_eq(ledger_in_use(ledger, PAIR, LEDGER_RECOVERY), 1);
@@ -92,8 +92,9 @@ START_TEST(reaping_one_slot)
         for (int pair = 0; pair < 3; pair++)
             ck_assert_int_ge(
                 ledger_claim(ledger, pair, LEDGER_CONCURRENT, 100, ledger_owner(slot, 9)), 0);
-    ck_assert_uint_eq(ledger_reap(ledger, 2), 3);
-    ck_assert_uint_eq(ledger_reap(ledger, 2), 0);
+    ck_assert_uint_eq(ledger_reap(ledger, 2, 2), 2);
+    ck_assert_uint_eq(ledger_reap(ledger, 2, 5), 1); /* there are no more than three */
+    ck_assert_uint_eq(ledger_reap(ledger, 2, 3), 0);
     ck_assert_uint_eq(ledger_in_use(ledger, 0, LEDGER_CONCURRENT), 3);
     destroy(&ledger);
 }
@@ -172,7 +173,7 @@ START_TEST(killed_workers_leave_nothing)
         nanosleep(&pause, NULL); /* a random instant is what is wanted here */
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
-        ledger_reap(ledger, 0);
+        ledger_reap(ledger, 0, 3);
         ck_assert_uint_eq(ledger_in_use(ledger, PAIR, LEDGER_RECOVERY), 1);
     }
     ledger_release(ledger, kept, ledger_owner(9, 1));

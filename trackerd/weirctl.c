@@ -116,7 +116,8 @@ static void print_usage(FILE *to)
 static int fail_usage(const struct weirctl_command *command)
 {
     if (command != NULL)
-        fprintf(stderr, "usage: weirctl [-c FILE] [--json] %s %s\n", command->name, command->usage);
+        fprintf(stderr, "usage: weirctl [-c FILE] [--json] %s%s%s\n", command->name,
+                command->usage[0] != '\0' ? " " : "", command->usage);
     else
         print_usage(stderr);
     return EX_USAGE;

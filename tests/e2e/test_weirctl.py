@@ -119,6 +119,7 @@ def test_refusals(t):
         eq(code, expected, f"exit code of {args} ({out!r}, {err!r})")
         assert err and not out, f"{args}: {out!r} {err!r}"
     assert all(r["status"] == "available" for r in t.rows().values())
+    eq(t.ctl("events", "x")[2], "usage: weirctl [-c FILE] [--json] events\n", "usage")
 
 
 @case()

@@ -265,7 +265,7 @@ static void write_access(const struct exchange *x, uint64_t now_at)
         .prompt_tokens = x->prompt_tokens,
         .completion_tokens = x->completion_tokens,
         .outcome = exchange_word(x),
-        .trail = buf_cstr(&trail),
+        .trail = trail.len > 0 ? buf_cstr(&trail) : NULL,
     });
     buf_free(&trail);
 }

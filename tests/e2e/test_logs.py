@@ -7,7 +7,7 @@ import threading
 import time
 
 from daemons import wait_until
-from weirtest import PROMPT_MARK, case, eq, log_records, messages_matching
+from weirtest import PROMPT_MARK, between, case, eq, log_records, messages_matching
 
 
 @case()
@@ -119,9 +119,25 @@ def test_the_access_log(t):
     text = json.dumps(found)
     assert "alpha" in text and "beta" in text and "default" in text
     assert PROMPT_MARK not in text and "t1 t2 t3" not in text, "prompt or answer in the access log"
-    first = next(r for r in found if responses[0].headers["x-request-id"] in json.dumps(r))
-    eq(first["status"], 200, "status")
-    assert "stream_completed" in json.dumps(first), first
+    by_id = {r["requestId"]: r for r in found}
+    stream, cut, moved, answer, refused = (by_id[i] for i in ids)
+    every = {"time", "level", "msg", "requestId", "method", "path", "attempts", "status", "bytes",
+             "durationMs", "outcome"}
+    routed = every | {"chain", "provider", "model", "firstTokenMs", "trail"}
+    tokens = {"promptTokens", "completionTokens"}
+    eq(set(stream), routed | tokens, "fields of a stream")
+    eq(set(cut), routed, "fields of a stream that was cut before its usage")
+    eq(set(answer), routed | tokens, "fields of an answer")
+    eq(set(refused), every, "fields of a refused request")
+    eq([(r["status"], r["outcome"], r["attempts"], r.get("provider"), r.get("model"), r.get("chain"))
+        for r in (stream, cut, moved, answer, refused)],
+       [(200, "stream_completed", 1, "alpha", "one", "default"),
+        (200, "stream_lost", 1, "alpha", "one", "default"),
+        (200, "stream_completed", 2, "beta", "two", "default"),
+        (200, "answer_completed", 1, "alpha", "one", "default"),
+        (400, "invalid_request", 0, None, None, None)], "lines")
+    between(stream["firstTokenMs"], 0.001, stream["durationMs"], "firstTokenMs")
+    assert stream["bytes"] > 100 and stream["completionTokens"] > 0, stream
 
 
 @case()

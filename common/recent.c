@@ -31,6 +31,7 @@ struct recent {
     struct shmobj object;
     char name[SHMOBJ_NAME_MAX];
     struct recent_header *head;
+    uint32_t slots, capacity; /* as the head has them; it is gone when memory was short */
     bool is_unnamed;
     int gid;
 };
@@ -58,7 +59,7 @@ static uint32_t capacity_for(uint32_t workers)
 static struct recent_ring *ring_of(const struct recent *recent, uint32_t slot)
 {
     char *rings = (char *)recent->object.base + sizeof(struct recent_header);
-    return (struct recent_ring *)(rings + slot * ring_bytes(recent->head->capacity));
+    return (struct recent_ring *)(rings + slot * ring_bytes(recent->capacity));
 }
 
 static bool head_is_good(const struct recent_header *head, size_t size)
@@ -78,6 +79,8 @@ static struct recent *wrap(const struct shmobj *object, const char *name)
     recent->object = *object;
     strcpy(recent->name, name);
     recent->head = object->base;
+    recent->slots = recent->head->slots;
+    recent->capacity = recent->head->capacity;
     return recent;
 }
 
@@ -104,9 +107,9 @@ static void inherit(struct recent *recent)
     struct recent *old = open_named(recent->name, false);
     if (old == NULL)
         return;
-    for (uint32_t i = 0; i < old->head->slots; i++) {
-        struct recent_writer writer = recent_writer(recent, i % recent->head->slots);
-        recent_each(ring_of(old, i), old->head->capacity, copy_record, &writer);
+    for (uint32_t i = 0; i < old->slots; i++) {
+        struct recent_writer writer = recent_writer(recent, i % recent->slots);
+        recent_each(ring_of(old, i), old->capacity, copy_record, &writer);
     }
     recent_close(&old);
 }
@@ -122,16 +125,17 @@ struct recent *recent_create(const char *table_name, uint32_t slots, uint32_t wo
     }
     if (shmobj_create_sparse(name, total_bytes(slots, capacity), &object) != 0)
         return NULL;
-    struct recent *recent = wrap(&object, name);
-    *recent->head = (struct recent_header){
+    struct recent_header *head = object.base;
+    *head = (struct recent_header){
         .version = RECENT_VERSION,
         .slots = slots,
         .capacity = capacity,
         .outcomes = OUTCOME_COUNT,
     };
-    bootid_read(recent->head->boot_id);
+    bootid_read(head->boot_id);
+    struct recent *recent = wrap(&object, name);
     inherit(recent);
-    recent->head->magic = RECENT_MAGIC;
+    head->magic = RECENT_MAGIC;
     recent->is_unnamed = true;
     recent->gid = gid;
     return recent;
@@ -142,7 +146,7 @@ struct recent *recent_take_over(const char *table_name, uint32_t slots)
     char name[SHMOBJ_NAME_MAX];
     struct recent *recent =
         shmobj_name(name, table_name, RECENT_SUFFIX) ? open_named(name, true) : NULL;
-    if (recent != NULL && recent->head->slots != slots) {
+    if (recent != NULL && recent->slots != slots) {
         recent_close(&recent);
         errno = EPROTO;
     }
@@ -167,7 +171,7 @@ void recent_give(const char *table_name, int uid)
 int recent_restrict(struct recent *recent, uint32_t slot)
 {
     char *base = recent->object.base, *own = (char *)ring_of(recent, slot);
-    char *behind = own + ring_bytes(recent->head->capacity);
+    char *behind = own + ring_bytes(recent->capacity);
     size_t rest = recent->object.size - (size_t)(behind - base);
     if (mprotect(base, (size_t)(own - base), PROT_READ) != 0)
         return -1;
@@ -176,7 +180,7 @@ int recent_restrict(struct recent *recent, uint32_t slot)
 
 struct recent_writer recent_writer(struct recent *recent, uint32_t slot)
 {
-    return recent_writer_on(ring_of(recent, slot), recent->head->capacity);
+    return recent_writer_on(ring_of(recent, slot), recent->capacity);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -212,8 +216,8 @@ static int by_end(const void *a, const void *b)
 struct recent_request *recent_read(const struct recent *recent, size_t *n)
 {
     struct list list = {NULL, 0, 0};
-    for (uint32_t i = 0; i < recent->head->slots; i++)
-        recent_each(ring_of(recent, i), recent->head->capacity, add, &list);
+    for (uint32_t i = 0; i < recent->slots; i++)
+        recent_each(ring_of(recent, i), recent->capacity, add, &list);
     if (list.n > 0)
         qsort(list.items, list.n, sizeof(*list.items), by_end);
     *n = list.n;

@@ -103,6 +103,24 @@ START_TEST(memory_is_taken_as_requests_come)
 }
 END_TEST
 
+/* No memory is left for a page: the worker goes on, and only its requests are not found. */
+START_TEST(a_worker_without_memory_goes_on)
+{
+    remove_object();
+    struct recent *recent = create(SLOTS, 2);
+    struct recent_writer writer = recent_writer(recent, 0);
+    int fd = shm_open(object, O_RDWR, 0);
+    ck_assert_int_eq(ftruncate(fd, 4096), 0);
+    for (int i = 1; i <= 20; i++)
+        put(&writer, i);
+    assert_there(recent, 1, 20);
+    ck_assert_ptr_null(recent_open_reader(name));
+    close(fd);
+    shm_unlink(object); /* it is not at its full size any more */
+    recent_close(&recent);
+}
+END_TEST
+
 /* The more workers, the less each keeps; never less than RECENT_SLOT_MIN. */
 START_TEST(the_last_few_thousand_are_kept)
 {
@@ -240,6 +258,7 @@ START_TEST(only_a_good_object_is_opened)
 END_TEST
 
 UNIT_MAIN("recent", a_reader_sees_all_slots_in_order, memory_is_taken_as_requests_come,
-          the_last_few_thousand_are_kept, a_worker_can_write_to_its_slot_only,
-          killed_workers_leave_sound_records, a_new_object_takes_the_old_ones_requests_along,
-          an_heir_shares_the_object, only_a_good_object_is_opened)
+          a_worker_without_memory_goes_on, the_last_few_thousand_are_kept,
+          a_worker_can_write_to_its_slot_only, killed_workers_leave_sound_records,
+          a_new_object_takes_the_old_ones_requests_along, an_heir_shares_the_object,
+          only_a_good_object_is_opened)

@@ -1,4 +1,4 @@
-/* HTTP/1.1 as weir accepts it from providers (RFC 9112), strict: pure push parser. transfer_plain
+/* HTTP/1.1 as weir accepts it from providers (RFC 9112), strict: pure push parser. transfer_http1
  * feeds it what a connection brings, cut anywhere. Heads of 1xx answers are skipped, trailers
  * discarded. What two parsers could read in two ways is refused, as from clients (http1.h): a
  * connection must not go on with an answer whose end is a matter of opinion. One thing is forgiven:

@@ -13,11 +13,11 @@ libpure_a_SOURCES = \
 	server/http1_chunked.c \
 	server/http1_field.c server/http1_field.h \
 	server/http1_response.c server/http1_response.h \
+	server/http_url.c server/http_url.h \
 	server/httpdate.c server/httpdate.h \
 	server/jsonscan.c server/jsonscan.h \
 	server/limits.c server/limits.h \
 	server/normalize.c server/normalize.h \
-	server/plain_url.c server/plain_url.h \
 	server/provider.c server/provider.h \
 	server/rewrite.c server/rewrite.h \
 	server/splice.c server/splice.h \
@@ -38,6 +38,8 @@ libserver_a_SOURCES = \
 	server/client_out.c \
 	server/client_request.c \
 	server/client_write.c \
+	server/conn.c server/conn.h server/conn_kind.h \
+	server/conn_tcp.c \
 	server/endpoints.c server/endpoints.h \
 	server/exchange.c server/exchange.h server/exchange_state.h \
 	server/exchange_attempt.c \
@@ -53,15 +55,14 @@ libserver_a_SOURCES = \
 	server/master_reload.c server/master_reload.h \
 	server/master_upgrade.c server/master_upgrade.h \
 	server/metrics.c server/metrics.h \
-	server/plain_address.c server/plain_address.h \
-	server/plain_conn.c server/plain_conn.h \
+	server/numeric_address.c server/numeric_address.h \
 	server/relay.c server/relay.h \
 	server/report.c server/report.h \
 	server/status.c server/status.h \
 	server/status_page.c server/status_page.h \
 	server/transfer.c server/transfer.h server/transfer_client.h \
+	server/transfer_http1.c \
 	server/transfer_module.c server/transfer_module.h \
-	server/transfer_plain.c \
 	server/turn.c server/turn.h \
 	server/worker.c server/worker.h
 
@@ -90,6 +91,7 @@ EXTRA_DIST += server/transfer_module.symbols
 moduledir = $(pkglibdir)
 module_PROGRAMS = transfer_curl.so
 transfer_curl_so_SOURCES = \
+	server/conn_curl.c \
 	server/transfer_curl.c \
 	server/transfer_module_table.c \
 	server/transfer_multi.c server/transfer_multi.h \

@@ -1,4 +1,4 @@
-/* See transfer.h: picks the client of a request by its URL. */
+/* See transfer.h: picks the client of a request. */
 #include "server/transfer.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "server/transfer_module.h"
 
 enum {
-    PLAIN,
+    HTTP1,
     CURL,
     CLIENTS,
 };
@@ -22,7 +22,7 @@ struct transfers {
 
 static const struct transfer_client *client(size_t i)
 {
-    return i == PLAIN ? &transfer_plain : transfer_module_curl();
+    return i == HTTP1 ? &transfer_http1 : transfer_module_client();
 }
 
 struct transfers *transfers_new(struct event_base *base)
@@ -44,7 +44,7 @@ void transfers_free(struct transfers **transfers)
 /* The client for this URL; its pool is there afterwards. */
 static size_t pick(struct transfers *ts, const char *url, bool http2)
 {
-    size_t i = transfer_plain_can(url, http2) ? PLAIN : CURL;
+    size_t i = !http2 && transfer_http1_can(url) ? HTTP1 : CURL;
     if (ts->pools[i] == NULL)
         ts->pools[i] = client(i)->pool_new(ts->base);
     return i;
@@ -55,8 +55,7 @@ void transfers_prepare(struct transfers *ts, const char *url, bool http2, const 
     if (strncasecmp(url, "https:", strlen("https:")) != 0)
         return;
     size_t i = pick(ts, url, http2);
-    if (client(i)->prepare != NULL)
-        client(i)->prepare(ts->pools[i], ca_file);
+    client(i)->prepare(ts->pools[i], url, ca_file);
 }
 
 struct transfer *transfer_start(struct transfers *ts, struct transfer_request *request,

@@ -1,6 +1,7 @@
 /* One HTTP request to a provider, in a worker. The header says nothing of the client behind it:
- * transfer_plain.c, our own, for http:// URLs, or transfer_curl.c, libcurl, for all else, which the
- * master has loaded then (transfer_module.h). attempt starts transfers and is told what comes.
+ * transfer_http1.c, our own, or transfer_curl.c, libcurl, where a provider may use HTTP/2. What of
+ * libcurl is needed, the master has loaded (transfer_module.h). attempt starts transfers and is
+ * told what comes.
  *
  * Promises: no event is raised from inside transfer_start, _pause or _abort; none after `done` or
  * after an abort; every call here may be made from inside an event. A request is never sent twice,

@@ -12,8 +12,8 @@ struct transfer {
 
 struct transfer_client {
     void *(*pool_new)(struct event_base *base);
-    void (*pool_free)(void *pool);                    /* aborts what still runs */
-    void (*prepare)(void *pool, const char *ca_file); /* of transfers_prepare; NULL = nothing */
+    void (*pool_free)(void *pool);                                     /* aborts what still runs */
+    void (*prepare)(void *pool, const char *url, const char *ca_file); /* of transfers_prepare */
     struct transfer *(*start)(void *pool, struct transfer_request *request,
                               const struct transfer_events *events, void *arg);
     void (*pause)(struct transfer *transfer, bool paused);
@@ -22,12 +22,12 @@ struct transfer_client {
     void (*finish)(struct transfer *transfer);
 };
 
-extern const struct transfer_client transfer_plain; /* our own: HTTP/1.1 to numeric addresses */
-extern const struct transfer_client transfer_curl; /* libcurl: TLS, HTTP/2, names to resolve; in the
-                                                      module of transfer_module.h only */
+extern const struct transfer_client transfer_http1; /* our own: HTTP/1.1, over TLS too */
+extern const struct transfer_client transfer_curl;  /* libcurl: HTTP/2; in the module of
+                                                       transfer_module.h only */
 
-/* Can transfer_plain serve this URL? */
-bool transfer_plain_can(const char *url, bool http2);
+/* Can transfer_http1 serve this URL? */
+bool transfer_http1_can(const char *url);
 
 /* What that module gives to the program, under this name. */
 #define TRANSFER_MODULE_SYMBOL "transfer_module"
@@ -35,7 +35,8 @@ struct transfer_module {
     const char *version; /* of the weir it belongs to. Stays first: when it is another's, the rest
                             may be anything */
     bool (*init)(void);  /* once, before all else here and before any thread; false: it failed */
-    const struct transfer_client *curl;
+    const struct transfer_client *client;
+    const struct conn_kind *conn;
 };
 
 #endif

@@ -18,6 +18,8 @@
 #include "server/transfer_multi.h"
 
 #define CONNECTION_IDLE_S 40L /* shorter than what load balancers forget without a word */
+/* libcurl walks the list of connections to a host for each request. */
+#define TRANSFERS_A_MULTI 256
 #define TCP_KEEPALIVE_S   60L
 #define RECEIVE_BUFFER    16384L /* a stalled reader holds at most one of these unread */
 
@@ -336,30 +338,6 @@ static void finish(struct transfer *base)
 
 /* ---- how it ended -------------------------------------------------------------------------- */
 
-static const struct {
-    CURLcode code;
-    enum transfer_end end;
-} early_ends[] = {
-    {CURLE_COULDNT_RESOLVE_HOST, TRANSFER_DNS},
-    {CURLE_COULDNT_RESOLVE_PROXY, TRANSFER_DNS},
-    {CURLE_COULDNT_CONNECT, TRANSFER_CONNECT},
-    {CURLE_OPERATION_TIMEDOUT, TRANSFER_CONNECT},
-    {CURLE_URL_MALFORMAT, TRANSFER_CONNECT},
-    {CURLE_UNSUPPORTED_PROTOCOL, TRANSFER_CONNECT},
-    {CURLE_SSL_CONNECT_ERROR, TRANSFER_TLS},
-    {CURLE_SSL_ENGINE_NOTFOUND, TRANSFER_TLS},
-    {CURLE_SSL_ENGINE_SETFAILED, TRANSFER_TLS},
-    {CURLE_SSL_CERTPROBLEM, TRANSFER_TLS},
-    {CURLE_SSL_CIPHER, TRANSFER_TLS},
-    {CURLE_PEER_FAILED_VERIFICATION, TRANSFER_TLS},
-    {CURLE_SSL_CACERT_BADFILE, TRANSFER_TLS},
-    {CURLE_SSL_CRL_BADFILE, TRANSFER_TLS},
-    {CURLE_SSL_ISSUER_ERROR, TRANSFER_TLS},
-    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, TRANSFER_TLS},
-    {CURLE_SSL_INVALIDCERTSTATUS, TRANSFER_TLS},
-    {CURLE_WEIRD_SERVER_REPLY, TRANSFER_BAD_HEAD},
-};
-
 static enum transfer_end end_of(const struct curl_transfer *t, CURLcode code)
 {
     /* libcurl's words for an answer without a status line: it has to be HTTP/0.9 then. */
@@ -368,10 +346,7 @@ static enum transfer_end end_of(const struct curl_transfer *t, CURLcode code)
         return TRANSFER_BAD_HEAD;
     if (t->is_head_complete)
         return code == CURLE_OK ? TRANSFER_COMPLETE : TRANSFER_CUT;
-    for (size_t i = 0; i < sizeof(early_ends) / sizeof(early_ends[0]); i++)
-        if (early_ends[i].code == code)
-            return early_ends[i].end;
-    return TRANSFER_LOST; /* CURLE_OK too: a connection closed inside the head ends so */
+    return transfer_multi_early_end(code);
 }
 
 /* A pooled connection that was dead already says nothing about the provider. */
@@ -441,7 +416,7 @@ static void *pool_new(struct event_base *base)
 {
     struct curl_pool *ts = xcalloc(1, sizeof(*ts));
     ts->base = base;
-    ts->multis = transfer_multis_new(base, &multis_events, ts);
+    ts->multis = transfer_multis_new(base, TRANSFERS_A_MULTI, &multis_events, ts);
     LIST_INIT(&ts->all);
     TAILQ_INIT(&ts->work);
     ts->work_event = event_new(base, -1, 0, on_work, ts);
@@ -458,7 +433,7 @@ static void pool_free(void *pool)
     free(ts);
 }
 
-static void prepare(void *pool, const char *ca_file)
+static void prepare(void *pool, const char *url, const char *ca_file)
 {
     struct curl_pool *ts = pool;
     transfer_multis_prepare(ts->multis, ca_file);

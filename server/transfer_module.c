@@ -11,6 +11,7 @@
 
 #include "common/alloc.h"
 #include "common/conf.h"
+#include "server/conn_kind.h"
 #include "server/transfer_client.h"
 
 #define FILE_NAME "transfer_curl.so"
@@ -63,10 +64,16 @@ static char *load(const char *path)
     return fault;
 }
 
+static bool is_in_need(const struct conf_provider *provider)
+{
+    struct http_url url;
+    return provider->http2 || !http_url_parse(provider->base_url, &url) || !conn_tcp_can(&url);
+}
+
 static const struct conf_provider *find_in_need(const struct conf *conf)
 {
     for (uint32_t i = 0; i < conf->n_providers; i++)
-        if (!transfer_plain_can(conf->providers[i].base_url, conf->providers[i].http2))
+        if (is_in_need(&conf->providers[i]))
             return &conf->providers[i];
     return NULL;
 }
@@ -85,7 +92,12 @@ bool transfer_module_load(const struct conf *conf, char **why)
     return module != NULL;
 }
 
-const struct transfer_client *transfer_module_curl(void)
+const struct transfer_client *transfer_module_client(void)
 {
-    return module->curl;
+    return module->client;
+}
+
+const struct conn_kind *transfer_module_conn(void)
+{
+    return module->conn;
 }

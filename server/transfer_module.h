@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 struct conf;
+struct conn_kind;
 struct transfer_client;
 
 /* Loads it unless it is loaded, or no provider of this configuration needs it. False when that
@@ -19,7 +20,8 @@ struct transfer_client;
  */
 bool transfer_module_load(const struct conf *conf, char **why);
 
-/* libcurl's client: there for each configuration that was loaded for. */
-const struct transfer_client *transfer_module_curl(void);
+/* libcurl's client, and its connections: there for each configuration that was loaded for. */
+const struct transfer_client *transfer_module_client(void);
+const struct conn_kind *transfer_module_conn(void);
 
 #endif

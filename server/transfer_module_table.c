@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 
+#include "server/conn_kind.h"
 #include "server/transfer_client.h"
 
 static bool init(void)
@@ -12,4 +13,4 @@ static bool init(void)
 }
 
 extern const struct transfer_module transfer_module __attribute__((visibility("default")));
-const struct transfer_module transfer_module = {PACKAGE_VERSION, init, &transfer_curl};
+const struct transfer_module transfer_module = {PACKAGE_VERSION, init, &transfer_curl, &conn_curl};

@@ -9,7 +9,6 @@
 #include "common/alloc.h"
 #include "server/transfer_trust.h"
 
-#define MULTI_BUSY_MAX 256
 #define MULTI_IDLE_MAX 64
 
 struct transfer_multi {
@@ -34,6 +33,7 @@ struct transfer_multis {
     struct event_base *base;
     const struct transfer_multis_events *events;
     void *arg;
+    unsigned busy_max; /* transfers of one handle */
     bool is_inside;
     LIST_HEAD(, realm) realms;
 };
@@ -57,7 +57,8 @@ static void act(struct transfer_multi *m, curl_socket_t fd, int what)
     curl_multi_socket_action(m->handle, fd, what, &running);
     ms->is_inside = false;
     collect_ended(m);
-    ms->events->returned(ms->arg);
+    if (ms->events->returned != NULL)
+        ms->events->returned(ms->arg);
 }
 
 static void on_socket(evutil_socket_t fd, short what, void *arg)
@@ -104,6 +105,40 @@ static int timer_changed(CURLM *handle, long ms, void *arg)
     return 0;
 }
 
+/* ---- how it ended -------------------------------------------------------------------------- */
+
+static const struct {
+    CURLcode code;
+    enum transfer_end end;
+} early_ends[] = {
+    {CURLE_COULDNT_RESOLVE_HOST, TRANSFER_DNS},
+    {CURLE_COULDNT_RESOLVE_PROXY, TRANSFER_DNS},
+    {CURLE_COULDNT_CONNECT, TRANSFER_CONNECT},
+    {CURLE_OPERATION_TIMEDOUT, TRANSFER_CONNECT},
+    {CURLE_URL_MALFORMAT, TRANSFER_CONNECT},
+    {CURLE_UNSUPPORTED_PROTOCOL, TRANSFER_CONNECT},
+    {CURLE_SSL_CONNECT_ERROR, TRANSFER_TLS},
+    {CURLE_SSL_ENGINE_NOTFOUND, TRANSFER_TLS},
+    {CURLE_SSL_ENGINE_SETFAILED, TRANSFER_TLS},
+    {CURLE_SSL_CERTPROBLEM, TRANSFER_TLS},
+    {CURLE_SSL_CIPHER, TRANSFER_TLS},
+    {CURLE_PEER_FAILED_VERIFICATION, TRANSFER_TLS},
+    {CURLE_SSL_CACERT_BADFILE, TRANSFER_TLS},
+    {CURLE_SSL_CRL_BADFILE, TRANSFER_TLS},
+    {CURLE_SSL_ISSUER_ERROR, TRANSFER_TLS},
+    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, TRANSFER_TLS},
+    {CURLE_SSL_INVALIDCERTSTATUS, TRANSFER_TLS},
+    {CURLE_WEIRD_SERVER_REPLY, TRANSFER_BAD_HEAD},
+};
+
+enum transfer_end transfer_multi_early_end(CURLcode code)
+{
+    for (size_t i = 0; i < sizeof(early_ends) / sizeof(early_ends[0]); i++)
+        if (early_ends[i].code == code)
+            return early_ends[i].end;
+    return TRANSFER_LOST; /* CURLE_OK too: a connection closed inside the head ends so */
+}
+
 /* ---- handles ------------------------------------------------------------------------------- */
 
 static struct transfer_multi *multi_new(struct realm *realm)
@@ -117,7 +152,8 @@ static struct transfer_multi *multi_new(struct realm *realm)
     curl_multi_setopt(m->handle, CURLMOPT_TIMERFUNCTION, timer_changed);
     curl_multi_setopt(m->handle, CURLMOPT_TIMERDATA, m);
     /* The limit counts busy connections too; below it finished ones would be closed, not kept. */
-    curl_multi_setopt(m->handle, CURLMOPT_MAXCONNECTS, (long)(MULTI_BUSY_MAX + MULTI_IDLE_MAX));
+    curl_multi_setopt(m->handle, CURLMOPT_MAXCONNECTS,
+                      (long)(realm->owner->busy_max + MULTI_IDLE_MAX));
     LIST_INSERT_HEAD(&realm->multis, m, link);
     return m;
 }
@@ -135,7 +171,7 @@ static struct transfer_multi *pick(struct realm *realm)
     struct transfer_multi *m, *last = NULL;
     /* The oldest first (the list's end), so that later ones empty again after a peak. */
     LIST_FOREACH(m, &realm->multis, link)
-    if (m->busy < MULTI_BUSY_MAX)
+    if (m->busy < realm->owner->busy_max)
         last = m;
     return last != NULL ? last : multi_new(realm);
 }
@@ -238,11 +274,12 @@ void transfer_multis_set_inside(struct transfer_multis *ms, bool is_inside)
     ms->is_inside = is_inside;
 }
 
-struct transfer_multis *transfer_multis_new(struct event_base *base,
+struct transfer_multis *transfer_multis_new(struct event_base *base, unsigned busy_max,
                                             const struct transfer_multis_events *events, void *arg)
 {
     struct transfer_multis *ms = xcalloc(1, sizeof(*ms));
     ms->base = base;
+    ms->busy_max = busy_max;
     ms->events = events;
     ms->arg = arg;
     LIST_INIT(&ms->realms);

@@ -1,5 +1,6 @@
-"""The main scenarios once more through libcurl, which serves https:// and HTTP/2: `http2: true` has it
-serve http:// too, where it speaks HTTP/1.1. The cases are those of the other files."""
+"""The main scenarios once more with what libcurl does for weir, over http://, with the cases of the
+other files. curl.*: `http2: true` has libcurl speak HTTP, too (HTTP/1.1 without TLS). named.*: the
+provider's host is a name, so that libcurl makes the connections, as it does for https://."""
 
 import test_core  # noqa: F401
 import test_relay  # noqa: F401
@@ -23,9 +24,17 @@ PICKED = (
 )
 
 
-def _through_curl(function):
+def _speaks_http(t):
+    t.provider_more = {"http2": True}
+
+
+def _connects(t):
+    t.provider_host = "provider.localhost"
+
+
+def _with(prepare, function):
     def run(t, *args):
-        t.provider_more = {"http2": True}
+        prepare(t)
         function(t, *args)
     return run
 
@@ -34,8 +43,9 @@ def _register():
     found = [c for c in CASES if c["name"].split("[")[0] in PICKED]
     missing = set(PICKED) - {c["name"].split("[")[0] for c in found}
     assert not missing, f"no such cases: {missing}"
-    CASES.extend({**c, "name": "curl." + c["name"].split(".", 1)[1],
-                  "function": _through_curl(c["function"])} for c in found)
+    for name, prepare in (("curl.", _speaks_http), ("named.", _connects)):
+        CASES.extend({**c, "name": name + c["name"].split(".", 1)[1],
+                      "function": _with(prepare, c["function"])} for c in found)
 
 
 _register()

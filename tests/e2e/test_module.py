@@ -33,6 +33,13 @@ def _https_provider(t):
     return provider
 
 
+def _reload(t):
+    """Until only workers with the new configuration serve."""
+    t.weir.send_signal(signal.SIGHUP)
+    t.weir.wait_log("configuration reloaded")
+    wait_until(lambda: len(t.weir.children()) == t.workers, what="the old workers have left")
+
+
 def _served_by(t, provider):
     conn = t.send_chat()
     exchange = provider.accept()
@@ -50,9 +57,7 @@ def test_libcurl_is_loaded_when_a_provider_needs_it(t):
     assert t.stream().is_done, "no clean end"
     eq(_with_libcurl(t), [False] * 3, "libcurl in the master and its workers")
     provider = _https_provider(t)
-    t.weir.send_signal(signal.SIGHUP)
-    t.weir.wait_log("configuration reloaded")
-    wait_until(lambda: len(t.weir.children()) == 2, what="the old workers have left")
+    _reload(t)
     eq(_with_libcurl(t), [True] * 3, "libcurl in the master and its workers")
     _served_by(t, provider)
 
@@ -112,6 +117,5 @@ def test_a_bad_module_is_refused(t, bad):
     assert t.stream().is_done, "no clean end after the refusal"
     good = shutil.copy(daemons.program(MODULE), weir + ".new")
     os.rename(good, os.path.join(os.path.dirname(weir), MODULE))
-    t.weir.send_signal(signal.SIGHUP)
-    t.weir.wait_log("configuration reloaded")
+    _reload(t)
     _served_by(t, provider)

@@ -1,6 +1,7 @@
 """Providers behind TLS and on other addresses: whose certificate is taken, what is spoken, and what
 a provider that does not shake hands costs others."""
 
+import concurrent.futures
 import os
 import shutil
 import socket
@@ -74,6 +75,25 @@ def test_a_connection_is_used_again(t):
     conn = _send(t, stream=False)
     _answer_on(p.next_on(exchange.conn))
     eq(conn.response().read(), ANSWER, "second answer")
+
+
+@case()
+def test_an_idle_connection_that_ends_is_not_used(t):
+    """Neither after a word of TLS nor without one does the next request meet the dead one."""
+    authority = certs.Authority(t.dir)
+    p = t.raw_provider(tls=authority.server())
+    _start(t, p, {"caFile": authority.path}, server={"workers": 1})
+    for end in ("close", "reset"):
+        conn = _send(t, stream=False)
+        exchange = p.accept()
+        _answer_on(exchange)
+        eq(conn.response().read(), ANSWER, f"answer before the {end}")
+        getattr(exchange, end)()
+    conn = _send(t, stream=False)
+    _answer_on(p.accept())
+    response = conn.response()
+    eq(response.read(), ANSWER, "last answer")
+    eq(response.headers["x-weir-trail"].count("alpha/one="), 1, "attempts")
 
 
 @case()
@@ -382,6 +402,14 @@ def _other_requests_are_quick(t, n=20):
     assert worst < 0.5 * SLOW, f"another request took {worst:.3f} s"
 
 
+def _send_from_a_thread(t, body):
+    """A future of the connection: a big body may not be taken as long as nobody reads it."""
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    future = pool.submit(t.send, body, timeout=60.0)
+    pool.shutdown(wait=False)
+    return future
+
+
 QUICK = {"default": ["alpha/one", "beta/two"], "quick": ["beta/two"]}
 
 
@@ -399,6 +427,24 @@ def test_a_handshake_that_never_comes(t):
         _moved_on_for(conn, "header_timeout")
     for conn in silent:
         conn.read_to_end()  # what is left of the client's hello; then weir is gone
+
+
+@case()
+def test_a_big_body_to_a_provider_that_reads_late(t):
+    """More than the sockets hold waits in weir, for nobody else, and arrives whole and in order."""
+    authority = certs.Authority(t.dir)
+    p = t.raw_provider(tls=authority.server())
+    t.start_sim()
+    t.start(chains=QUICK, base_urls={"alpha": p.base_url, "beta": t.sim.base_url},
+            providers={"alpha": {"caFile": authority.path}}, server={"workers": 1})
+    text = "".join(f"{n:07d} " for n in range(2500000))
+    conn = _send_from_a_thread(t, t.body(False, more=text))
+    silent = p.accept_silently()
+    _other_requests_are_quick(t)
+    exchange = p.next_on(silent)
+    assert text.encode() in exchange.body, f"{len(exchange.body)} bytes came, not as they were sent"
+    _answer_on(exchange)
+    eq(conn.result().response().read(), ANSWER, "answer")
 
 
 class FullBacklog:

@@ -121,6 +121,7 @@ class Case:
         self.sim = self.trackerd = self.weir = None
         self.sims = 0
         self.provider_more = {}  # settings of all providers
+        self.provider_host = None  # a name for the 127.0.0.1 of their addresses
         self.may_leave_sockets = False
 
     # ---- processes ---------------------------------------------------------------------------
@@ -206,6 +207,8 @@ class Case:
     # ---- configuration -------------------------------------------------------------------------
 
     def provider(self, name, base_url, **more):
+        if self.provider_host is not None:
+            base_url = base_url.replace("//127.0.0.1:", f"//{self.provider_host}:")
         return {
             "id": name, "name": name.capitalize(), "type": "generic-openai",
             "apiKey": PROVIDER_SECRET + name, "baseUrl": base_url, **self.provider_more, **more,

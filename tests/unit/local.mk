@@ -56,6 +56,10 @@ UNIT_TESTS += tests/unit/test_http1_response
 tests_unit_test_http1_response_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_http1_response_CFLAGS = $(UNIT_CFLAGS)
 
+UNIT_TESTS += tests/unit/test_http_url
+tests_unit_test_http_url_LDADD = libserver.a libpure.a $(UNIT_LIBS)
+tests_unit_test_http_url_CFLAGS = $(UNIT_CFLAGS)
+
 UNIT_TESTS += tests/unit/test_httpdate
 tests_unit_test_httpdate_LDADD = libpure.a $(UNIT_LIBS)
 tests_unit_test_httpdate_CFLAGS = $(UNIT_CFLAGS)

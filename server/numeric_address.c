@@ -1,29 +1,29 @@
-/* See plain_address.h. */
-#include "server/plain_address.h"
+/* See numeric_address.h. */
+#include "server/numeric_address.h"
 
 #include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
 
-static void add_v4(struct plain_addresses *out, struct in_addr addr, uint16_t port)
+static void add_v4(struct numeric_addresses *out, struct in_addr addr, uint16_t port)
 {
-    out->list[out->n++] = (struct plain_address){
+    out->list[out->n++] = (struct numeric_address){
         .v4 = {.sin_family = AF_INET, .sin_addr = addr, .sin_port = htons(port)},
         .len = sizeof(struct sockaddr_in),
     };
 }
 
-static void add_v6(struct plain_addresses *out, struct in6_addr addr, uint16_t port)
+static void add_v6(struct numeric_addresses *out, struct in6_addr addr, uint16_t port)
 {
-    out->list[out->n++] = (struct plain_address){
+    out->list[out->n++] = (struct numeric_address){
         .v6 = {.sin6_family = AF_INET6, .sin6_addr = addr, .sin6_port = htons(port)},
         .len = sizeof(struct sockaddr_in6),
     };
 }
 
-bool plain_addresses_find(const struct plain_url *url, struct plain_addresses *out)
+bool numeric_addresses_find(const struct http_url *url, struct numeric_addresses *out)
 {
-    char host[PLAIN_HOST_MAX + 1];
+    char host[HTTP_URL_HOST_MAX + 1];
     struct in_addr v4;
     struct in6_addr v6;
     memcpy(host, url->host, url->host_len);

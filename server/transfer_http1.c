@@ -1,6 +1,7 @@
-/* transfer_client.h without a library: HTTP/1.1 over plain TCP, one request at a time on a
- * connection. The request leaves in one system call when the socket takes it, the answer is read
+/* transfer_client.h with our own HTTP/1.1, one request at a time on a connection, whatever carries
+ * it (conn.h). The request leaves as one piece when the connection takes it, the answer is read
  * into one buffer for all and handed on in place. */
+#include <ctype.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
@@ -14,32 +15,32 @@
 #include "common/clock.h"
 #include "common/decimal.h"
 #include "common/log.h"
+#include "server/conn.h"
 #include "server/http1_response.h"
-#include "server/plain_address.h"
-#include "server/plain_conn.h"
+#include "server/http_url.h"
 #include "server/transfer_client.h"
 #include "server/transfer_headers.h"
 
 #define READ_BYTES      65536
 #define HEAD_REST_BYTES 128 /* of a request's head, beside its URL and headers */
-#define SEND_PIECES     16  /* of a request, in one system call */
+#define SEND_PIECES     16  /* of a request, at once */
 
-struct plain_transfers {
+struct http1_pool {
     struct event_base *base;
-    struct plain_pool *pool;
-    LIST_HEAD(, plain_transfer) all;
-    TAILQ_HEAD(, plain_transfer) finishing; /* the first one's time is over first */
+    struct conn_pool *pool;
+    LIST_HEAD(, http1_transfer) all;
+    TAILQ_HEAD(, http1_transfer) finishing; /* the first one's time is over first */
     struct event finish_timer;
     struct transfer_headers headers; /* of the head that is being told */
     struct http1_response_head head;
     char buffer[READ_BYTES];
 };
 
-struct plain_transfer {
+struct http1_transfer {
     struct transfer base;
-    struct plain_transfers *owner;
-    struct plain_host *host;
-    struct plain_conn *conn;              /* NULL once it is over */
+    struct http1_pool *owner;
+    struct conn_host *host;
+    struct conn *conn;                    /* NULL once it is over */
     const struct transfer_events *events; /* NULL: nobody listens any more */
     void *arg;
     struct http1_response response;
@@ -50,8 +51,8 @@ struct plain_transfer {
     bool has_answer;     /* a byte of it */
     bool is_in_feed, is_dead;
     int write_error;
-    LIST_ENTRY(plain_transfer) link;
-    TAILQ_ENTRY(plain_transfer) finish_link;
+    LIST_ENTRY(http1_transfer) link;
+    TAILQ_ENTRY(http1_transfer) finish_link;
     const struct iovec *body;
     size_t n_body, body_len, head_len, sent; /* sent: of head and body together */
     char head[];
@@ -60,11 +61,11 @@ struct plain_transfer {
 /* ---- a transfer's end ---------------------------------------------------------------------- */
 
 /* Inside its own feed it lives until the feed returns. */
-static void destroy(struct plain_transfer *t)
+static void destroy(struct http1_transfer *t)
 {
     t->events = NULL;
     if (t->conn != NULL)
-        plain_conn_close(t->conn);
+        conn_close(t->conn);
     t->conn = NULL;
     t->is_dead = true;
     if (t->is_in_feed)
@@ -77,36 +78,37 @@ static void destroy(struct plain_transfer *t)
     free(t);
 }
 
-static void end(struct plain_transfer *t, enum transfer_end how, const char *detail)
+static void end(struct http1_transfer *t, enum transfer_end how, const char *detail)
 {
     const struct transfer_events *events = t->events;
     t->events = NULL;
     if (t->conn != NULL)
-        plain_conn_close(t->conn);
+        conn_close(t->conn);
     t->conn = NULL;
     if (events != NULL)
         events->done(t->arg, how, detail);
     destroy(t);
 }
 
-static void end_with_errno(struct plain_transfer *t, enum transfer_end how, int error)
+/* Of a library's or the system's words, which become part of a sentence. */
+static void end_with_words(struct http1_transfer *t, enum transfer_end how, const char *words)
 {
-    char text[128];
-    snprintf(text, sizeof(text), "%s", strerror(error));
-    if (text[0] >= 'A' && text[0] <= 'Z')
-        text[0] += 'a' - 'A'; /* it is part of a sentence */
+    char text[256];
+    snprintf(text, sizeof(text), "%s", words);
+    if (isupper((unsigned char)text[0]) && islower((unsigned char)text[1]))
+        text[0] = (char)tolower((unsigned char)text[0]);
     end(t, how, text);
 }
 
 /* ---- the request --------------------------------------------------------------------------- */
 
-static bool is_sent(const struct plain_transfer *t)
+static bool is_sent(const struct http1_transfer *t)
 {
     return t->sent == t->head_len + t->body_len;
 }
 
 /* What comes next of head and body; returns the number of pieces. */
-static size_t next_pieces(const struct plain_transfer *t, struct iovec *pieces)
+static size_t next_pieces(const struct http1_transfer *t, struct iovec *pieces)
 {
     struct iovec piece = {(char *)t->head, t->head_len};
     size_t skip = t->sent, n = 0, at = 0;
@@ -121,34 +123,37 @@ static size_t next_pieces(const struct plain_transfer *t, struct iovec *pieces)
     }
 }
 
-/* Sends what the socket takes. When it takes nothing more for good, the reading side says why: it
- * is made to, and an answer that came before (a 413, say) is still read there. */
-static void send_request(struct plain_transfer *t)
+/* Sends what the connection takes. When it takes nothing more for good, the reading side says why:
+ * it is made to, and an answer that came before (a 413, say) is still read there. */
+static void send_request(struct http1_transfer *t)
 {
     struct iovec pieces[SEND_PIECES];
-    struct msghdr msg = {.msg_iov = pieces, .msg_iovlen = next_pieces(t, pieces)};
-    ssize_t n = sendmsg(t->conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t n = 0;
+    while (n >= 0 && !is_sent(t)) {
+        n = conn_send(t->conn, pieces, next_pieces(t, pieces));
+        t->sent += n > 0 ? (size_t)n : 0;
+    }
     if (t->sent_at == 0)
         t->sent_at = clock_boot_ns();
-    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+    if (n >= 0)
+        return;
+    if (errno == EAGAIN || errno == EINTR) {
+        conn_await_writable(t->conn);
+    } else {
         t->write_error = errno;
         shutdown(t->conn->fd, SHUT_RDWR);
-        return;
     }
-    t->sent += n > 0 ? (size_t)n : 0;
-    if (!is_sent(t))
-        plain_conn_await_writable(t->conn);
 }
 
-static void begin(struct plain_transfer *t)
+static void begin(struct http1_transfer *t)
 {
     http1_response_init(&t->response);
     t->sent = 0;
-    t->conn = t->is_fresh ? NULL : plain_conn_take(t->host, t);
+    t->conn = t->is_fresh ? NULL : conn_take(t->host, t);
     if (t->conn != NULL)
         send_request(t);
     else
-        t->conn = plain_conn_open(t->host, t);
+        t->conn = conn_open(t->host, t);
 }
 
 static void on_connected(void *user)
@@ -161,23 +166,23 @@ static void on_writable(void *user)
     send_request(user);
 }
 
-static void on_failed(void *user, int error)
+static void on_failed(void *user, enum transfer_end how, const char *detail)
 {
-    struct plain_transfer *t = user;
+    struct http1_transfer *t = user;
     t->conn = NULL;
-    end_with_errno(t, TRANSFER_CONNECT, error);
+    end_with_words(t, how, detail);
 }
 
 /* ---- the answer ---------------------------------------------------------------------------- */
 
-static bool is_listened(const struct plain_transfer *t)
+static bool is_listened(const struct http1_transfer *t)
 {
     return t->events != NULL;
 }
 
-static void tell_head(struct plain_transfer *t)
+static void tell_head(struct http1_transfer *t)
 {
-    struct plain_transfers *ts = t->owner;
+    struct http1_pool *ts = t->owner;
     transfer_headers_clear(&ts->headers);
     for (size_t i = 0; i < ts->head.n_headers; i++) {
         const struct http1_text *name = &ts->head.headers[i].name;
@@ -188,7 +193,7 @@ static void tell_head(struct plain_transfer *t)
         t->events->head(t->arg, ts->head.status, &ts->headers);
 }
 
-static void tell_data(struct plain_transfer *t, const struct http1_text *piece)
+static void tell_data(struct http1_transfer *t, const struct http1_text *piece)
 {
     if (is_listened(t)) {
         t->events->data(t->arg, piece->at, piece->len);
@@ -200,17 +205,17 @@ static void tell_data(struct plain_transfer *t, const struct http1_text *piece)
 }
 
 /* The answer is complete. Its connection is free before the word goes out, for the next request. */
-static void complete(struct plain_transfer *t, bool has_more)
+static void complete(struct http1_transfer *t, bool has_more)
 {
     if (t->response.keeps_alive && is_sent(t) && !has_more) {
-        plain_conn_release(t->conn);
+        conn_release(t->conn);
         t->conn = NULL;
     }
     end(t, TRANSFER_COMPLETE, "");
 }
 
 /* Takes what one read brought; t may be dead afterwards. */
-static void feed(struct plain_transfer *t, const char *data, size_t len)
+static void feed(struct http1_transfer *t, const char *data, size_t len)
 {
     enum http1_response_result result = HTTP1_RESPONSE_HEAD;
     while (!t->is_dead && result != HTTP1_RESPONSE_MORE) {
@@ -232,27 +237,27 @@ static void feed(struct plain_transfer *t, const char *data, size_t len)
 }
 
 /* A pooled connection that was dead already says nothing about the provider. */
-static bool may_go_again(const struct plain_transfer *t)
+static bool may_go_again(const struct http1_transfer *t)
 {
     return t->conn->is_used && !t->is_fresh && !t->has_answer && is_listened(t) &&
            clock_boot_ns() - t->sent_at <= TRANSFER_REPLAY_MS * CLOCK_NS_PER_MS;
 }
 
 /* Read error, or the end when error is 0. */
-static void connection_ended(struct plain_transfer *t, int error)
+static void connection_ended(struct http1_transfer *t, int error)
 {
     bool has_head = http1_response_has_head(&t->response);
     if (error == 0 && t->write_error == 0 && http1_response_may_end_here(&t->response)) {
         end(t, TRANSFER_COMPLETE, "");
     } else if (may_go_again(t)) {
         log_debug("a pooled connection was dead, using a fresh one");
-        plain_conn_close(t->conn);
+        conn_close(t->conn);
         t->is_fresh = true;
         t->write_error = 0;
         begin(t);
     } else if (error != 0 || t->write_error != 0) {
-        end_with_errno(t, has_head ? TRANSFER_CUT : TRANSFER_LOST,
-                       error != 0 ? error : t->write_error);
+        end_with_words(t, has_head ? TRANSFER_CUT : TRANSFER_LOST,
+                       strerror(error != 0 ? error : t->write_error));
     } else {
         end(t, has_head ? TRANSFER_CUT : TRANSFER_LOST,
             has_head ? "connection closed within the answer"
@@ -262,9 +267,9 @@ static void connection_ended(struct plain_transfer *t, int error)
 
 static void on_readable(void *user)
 {
-    struct plain_transfer *t = user;
+    struct http1_transfer *t = user;
     char *buffer = t->owner->buffer;
-    ssize_t n = recv(t->conn->fd, buffer, READ_BYTES, MSG_DONTWAIT);
+    ssize_t n = conn_recv(t->conn, buffer, READ_BYTES);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
@@ -281,8 +286,7 @@ static void on_readable(void *user)
         destroy(t);
 }
 
-static const struct plain_conn_events conn_events = {on_connected, on_failed, on_readable,
-                                                     on_writable};
+static const struct conn_events conn_events = {on_connected, on_failed, on_readable, on_writable};
 
 /* ---- what transfer.c calls ----------------------------------------------------------------- */
 
@@ -294,8 +298,8 @@ static char *put(char *to, const void *text, size_t len)
 
 #define PUT(to, literal) put(to, literal, sizeof(literal) - 1)
 
-static void write_head(struct plain_transfer *t, const struct transfer_request *request,
-                       const struct plain_url *url)
+static void write_head(struct http1_transfer *t, const struct transfer_request *request,
+                       const struct http_url *url)
 {
     char *p = PUT(t->head, "POST ");
     p = put(p, url->path, strlen(url->path));
@@ -312,15 +316,15 @@ static void write_head(struct plain_transfer *t, const struct transfer_request *
 static struct transfer *start(void *pool, struct transfer_request *request,
                               const struct transfer_events *events, void *arg)
 {
-    struct plain_transfers *ts = pool;
-    struct plain_url url;
-    plain_url_parse(request->url, &url);
-    struct plain_transfer *t =
+    struct http1_pool *ts = pool;
+    struct http_url url;
+    http_url_parse(request->url, &url);
+    struct http1_transfer *t =
         xmalloc(sizeof(*t) + strlen(request->url) + request->headers_len + HEAD_REST_BYTES);
-    *t = (struct plain_transfer){
-        .base = {&transfer_plain},
+    *t = (struct http1_transfer){
+        .base = {&transfer_http1},
         .owner = ts,
-        .host = plain_pool_host(ts->pool, &url),
+        .host = conn_pool_host(ts->pool, request->url, &url, request->ca_file),
         .events = events,
         .arg = arg,
         .body = request->body,
@@ -336,23 +340,23 @@ static struct transfer *start(void *pool, struct transfer_request *request,
 
 static void pause_transfer(struct transfer *base, bool paused)
 {
-    struct plain_transfer *t = (struct plain_transfer *)base;
+    struct http1_transfer *t = (struct http1_transfer *)base;
     if (t->conn != NULL)
-        plain_conn_pause(t->conn, paused);
+        conn_pause(t->conn, paused);
 }
 
 static bool needs_body(const struct transfer *base)
 {
-    const struct plain_transfer *t = (const struct plain_transfer *)base;
+    const struct http1_transfer *t = (const struct http1_transfer *)base;
     return !t->has_answer || !is_sent(t);
 }
 
 static void abort_transfer(struct transfer *base)
 {
-    destroy((struct plain_transfer *)base);
+    destroy((struct http1_transfer *)base);
 }
 
-static void set_finish_timer(struct plain_transfers *ts, uint64_t ms)
+static void set_finish_timer(struct http1_pool *ts, uint64_t ms)
 {
     struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
     event_add(&ts->finish_timer, &tv);
@@ -360,8 +364,8 @@ static void set_finish_timer(struct plain_transfers *ts, uint64_t ms)
 
 static void on_finish_timer(evutil_socket_t fd, short what, void *arg)
 {
-    struct plain_transfers *ts = arg;
-    struct plain_transfer *t;
+    struct http1_pool *ts = arg;
+    struct http1_transfer *t;
     uint64_t now_at = clock_boot_ns();
     while ((t = TAILQ_FIRST(&ts->finishing)) != NULL && t->finish_at <= now_at)
         destroy(t);
@@ -371,8 +375,8 @@ static void on_finish_timer(evutil_socket_t fd, short what, void *arg)
 
 static void finish(struct transfer *base)
 {
-    struct plain_transfer *t = (struct plain_transfer *)base;
-    struct plain_transfers *ts = t->owner;
+    struct http1_transfer *t = (struct http1_transfer *)base;
+    struct http1_pool *ts = t->owner;
     if (needs_body(base)) {
         destroy(t);
         return;
@@ -388,9 +392,9 @@ static void finish(struct transfer *base)
 
 static void *pool_new(struct event_base *base)
 {
-    struct plain_transfers *ts = xcalloc(1, sizeof(*ts));
+    struct http1_pool *ts = xcalloc(1, sizeof(*ts));
     ts->base = base;
-    ts->pool = plain_pool_new(base, &conn_events);
+    ts->pool = conn_pool_new(base, &conn_events);
     LIST_INIT(&ts->all);
     TAILQ_INIT(&ts->finishing);
     event_assign(&ts->finish_timer, base, -1, 0, on_finish_timer, ts);
@@ -399,25 +403,33 @@ static void *pool_new(struct event_base *base)
 
 static void pool_free(void *pool)
 {
-    struct plain_transfers *ts = pool;
+    struct http1_pool *ts = pool;
     while (!LIST_EMPTY(&ts->all))
         destroy(LIST_FIRST(&ts->all));
     event_del(&ts->finish_timer);
-    plain_pool_free(&ts->pool);
+    conn_pool_free(&ts->pool);
     transfer_headers_free(&ts->headers);
     free(ts);
 }
 
-bool transfer_plain_can(const char *url, bool http2)
+static void prepare(void *pool, const char *url, const char *ca_file)
 {
-    struct plain_url parts;
-    struct plain_addresses addresses;
-    return !http2 && plain_url_parse(url, &parts) && plain_addresses_find(&parts, &addresses);
+    struct http1_pool *ts = pool;
+    struct http_url parts;
+    if (http_url_parse(url, &parts))
+        conn_host_prepare(conn_pool_host(ts->pool, url, &parts, ca_file));
 }
 
-const struct transfer_client transfer_plain = {
+bool transfer_http1_can(const char *url)
+{
+    struct http_url parts;
+    return http_url_parse(url, &parts);
+}
+
+const struct transfer_client transfer_http1 = {
     .pool_new = pool_new,
     .pool_free = pool_free,
+    .prepare = prepare,
     .start = start,
     .pause = pause_transfer,
     .needs_body = needs_body,

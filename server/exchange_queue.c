@@ -22,7 +22,7 @@ uint64_t exchange_soonest_ms(struct exchange *x)
 
 static bool has_queue(const struct exchange *x)
 {
-    return x->env.conf->queue_mode && x->chain != &x->pinned;
+    return x->env.conf->queue_mode && !x->request.is_probe;
 }
 
 bool exchange_is_behind_queue(const struct exchange *x)

@@ -44,23 +44,30 @@ static int find_pair(const struct conf *conf, const char *name)
     return -1;
 }
 
+static void find_probed_pair(struct exchange *x, const char *name)
+{
+    const struct conf *conf = x->env.conf;
+    int pair = find_pair(conf, name);
+    if (pair < 0)
+        return;
+    x->probed_pair = (uint32_t)pair;
+    x->probed =
+        (struct conf_chain){.pairs = &x->probed_pair, .n_pairs = 1, .delivery = conf->delivery};
+    x->chain = &x->probed;
+}
+
 /* None is found for a probe of what is no pair. */
 static void find_chain(struct exchange *x)
 {
     const struct conf *conf = x->env.conf;
     char name[ROUTE_NAME_BYTES] = "";
     size_t len = x->chat.has_model ? jsonscan_unescape(x->chat.model, name, sizeof(name)) : 0;
-    int chain = x->request.is_probe ? -1 : conf_chain_lookup(conf, name, len);
-    /* A NUL in the client's name ends ours: then it is no pair's either. */
-    int pair = chain < 0 && strlen(name) == len ? find_pair(conf, name) : -1;
-    if (pair >= 0) {
-        x->pinned_pair = (uint32_t)pair;
-        x->pinned =
-            (struct conf_chain){.pairs = &x->pinned_pair, .n_pairs = 1, .delivery = conf->delivery};
-        x->chain = &x->pinned;
-    } else if (!x->request.is_probe) {
-        x->chain = &conf->chains[chain >= 0 ? (uint32_t)chain : conf->default_chain];
+    if (x->request.is_probe) {
+        find_probed_pair(x, name);
+        return;
     }
+    int chain = conf_chain_lookup(conf, name, len);
+    x->chain = &conf->chains[chain >= 0 ? (uint32_t)chain : conf->default_chain];
 }
 
 enum step exchange_step_route(struct exchange *x)

@@ -59,8 +59,8 @@ struct exchange {
 
     struct chat_request chat;
     const struct conf_chain *chain;
-    struct conf_chain pinned; /* of one entry: the model named a pair */
-    uint32_t pinned_pair;
+    struct conf_chain probed; /* a probe's: of one entry, the pair that the model names */
+    uint32_t probed_pair;
     uint32_t next_entry; /* position in the chain: entries before it were tried or passed by */
     uint32_t retries;    /* of the current entry */
     enum delivery delivery;

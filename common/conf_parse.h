@@ -17,7 +17,7 @@ struct conf_source {
     size_t len;
     /* Where ${NAME} comes from; NULL: it is left as it stands, and may be unset. */
     const char *(*lookup_env)(const char *name);
-    uint32_t n_cpus;             /* what workers: auto means */
+    uint32_t n_cpus; /* what workers: auto means */
     /* Can this file be read now? NULL: nobody will. */
     bool (*can_read)(const char *path);
     bool wants_client_keys_only; /* in a provider's key, ${NAME} is left all the same */

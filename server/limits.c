@@ -198,8 +198,8 @@ static void read_quota(enum provider_type type, limits_header_fn header, const v
     out->remaining_tokens = read_remaining(header, arg, d->remaining_tokens);
     out->reset_requests_ms = read_reset(d, header, arg, d->reset_requests, out->remaining_requests,
                                         now_wall_ms, default_ms);
-    out->reset_tokens_ms = read_reset(d, header, arg, d->reset_tokens, out->remaining_tokens,
-                                      now_wall_ms, default_ms);
+    out->reset_tokens_ms =
+        read_reset(d, header, arg, d->reset_tokens, out->remaining_tokens, now_wall_ms, default_ms);
     out->is_known = out->remaining_requests != SHMTAB_QUOTA_UNKNOWN ||
                     out->remaining_tokens != SHMTAB_QUOTA_UNKNOWN;
 }

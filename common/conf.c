@@ -127,12 +127,6 @@ int conf_chain_lookup(const struct conf *conf, const char *name, size_t len)
     return -1;
 }
 
-uint32_t conf_chain_find(const struct conf *conf, const char *name, size_t len)
-{
-    int found = conf_chain_lookup(conf, name, len);
-    return found >= 0 ? (uint32_t)found : conf->default_chain;
-}
-
 static void free_providers(struct conf *conf)
 {
     for (uint32_t i = 0; i < conf->n_providers; i++) {

@@ -120,9 +120,7 @@ size_t conf_print_fixed_changes(const struct conf *running, const struct conf *f
 /* The same, and then gives `fresh` the running values of those keys. */
 size_t conf_keep_fixed(const struct conf *running, struct conf *fresh, struct buf *out);
 
-/* Index of the chain of that name, or of the default chain when there is none. */
-uint32_t conf_chain_find(const struct conf *conf, const char *name, size_t len);
-/* The same, without falling back: -1 when there is no such chain. */
+/* Index of the chain of that name; -1 when there is no such chain. */
 int conf_chain_lookup(const struct conf *conf, const char *name, size_t len);
 
 /* FNV-1a (64 bit) of provider id, a NUL, model: how events and worker pages name a pair. Never 0.

@@ -43,8 +43,8 @@ struct ledger *ledger_create(const char *table_name, uint32_t pairs_max, int gid
  * or -1 with errno. */
 struct ledger *ledger_take_over(const char *table_name, uint32_t pairs_max, int gid);
 int ledger_claim_name(struct ledger *ledger);
-/* Everybody else: maps it read-only, for looking (ledger_in_use, ledger_has_place, ledger_has_left)
- * and nothing else. NULL when absent, or not of this layout and boot. */
+/* Everybody else: maps it read-only, for looking (ledger_has_place, ledger_has_left) and nothing
+ * else. NULL when absent, or not of this layout and boot. */
 struct ledger *ledger_open_reader(const char *table_name);
 /* As root, before leaving it: what root has left under the name goes to this user. */
 void ledger_give(const char *table_name, int uid);

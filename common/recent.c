@@ -30,8 +30,7 @@ _Static_assert(sizeof(struct recent_header) == 4096, "layout of the recent reque
 struct recent {
     struct shmobj object;
     char name[SHMOBJ_NAME_MAX];
-    struct recent_header *head;
-    uint32_t slots, capacity; /* as the head has them; it is gone when memory was short */
+    uint32_t slots, capacity; /* as its header had them; that is gone when memory was short */
     bool is_unnamed;
     int gid;
 };
@@ -75,12 +74,12 @@ static bool head_is_good(const struct recent_header *head, size_t size)
 
 static struct recent *wrap(const struct shmobj *object, const char *name)
 {
+    const struct recent_header *head = object->base;
     struct recent *recent = xcalloc(1, sizeof(*recent));
     recent->object = *object;
     strcpy(recent->name, name);
-    recent->head = object->base;
-    recent->slots = recent->head->slots;
-    recent->capacity = recent->head->capacity;
+    recent->slots = head->slots;
+    recent->capacity = head->capacity;
     return recent;
 }
 

@@ -157,17 +157,6 @@ struct shmtab_tracker shmtab_tracker(const struct shmtab *tab)
     };
 }
 
-struct shmtab_counts shmtab_counts(const struct shmtab *tab)
-{
-    return (struct shmtab_counts){
-        .events_applied = get(&tab->head->events_applied),
-        .events_repeated = get(&tab->head->events_repeated),
-        .events_unknown = get(&tab->head->events_unknown),
-        .packets_refused = get(&tab->head->packets_refused),
-        .lock_timeouts = get(&tab->head->lock_timeouts),
-    };
-}
-
 uint32_t shmtab_capacity(const struct shmtab *tab)
 {
     return tab->capacity;

@@ -120,10 +120,4 @@ bool shmtab_read(const struct shmtab *tab, int row, struct shmtab_state *out);
  */
 void shmtab_read_all(const struct shmtab *tab, struct shmtab_state *out, uint32_t n);
 
-/* What trackerd did since the table was made, for the metrics. */
-struct shmtab_counts {
-    uint64_t events_applied, events_repeated, events_unknown, packets_refused, lock_timeouts;
-};
-struct shmtab_counts shmtab_counts(const struct shmtab *tab);
-
 #endif

@@ -429,16 +429,6 @@ uint32_t wpages_slots(const struct wpages *pages)
     return pages->head->slots;
 }
 
-int32_t wpages_master_pid(const struct wpages *pages)
-{
-    return pages->head->master_pid;
-}
-
-uint64_t wpages_started_at(const struct wpages *pages)
-{
-    return pages->head->started_at;
-}
-
 /* ---- slots --------------------------------------------------------------------------------- */
 
 struct wpages_slot *wpages_slot(const struct wpages *pages, uint32_t slot)

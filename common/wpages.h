@@ -140,8 +140,6 @@ uint32_t wpages_slots(const struct wpages *pages);
 uint32_t wpages_pairs_max(const struct wpages *pages);
 /* How many pairs are in the directory: their indexes are below. */
 uint32_t wpages_pairs(const struct wpages *pages);
-int32_t wpages_master_pid(const struct wpages *pages);
-uint64_t wpages_started_at(const struct wpages *pages); /* of the master, boot clock ns */
 /* Pointers into the mapping; valid until close. The pair's may be NULL for index -1. */
 struct wpages_slot *wpages_slot(const struct wpages *pages, uint32_t slot);
 struct wpages_pair *wpages_pair(const struct wpages *pages, uint32_t slot, int pair);

@@ -250,11 +250,6 @@ bool report_is_connected(const struct report *r)
     return r->has_answered;
 }
 
-uint64_t report_dropped(const struct report *r)
-{
-    return r->queue.dropped;
-}
-
 struct report *report_new(const struct report_setup *setup)
 {
     struct report *r = xcalloc(1, sizeof(*r));

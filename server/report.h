@@ -44,7 +44,4 @@ bool report_wait(struct report *report, struct report_waiter *waiter);
 /* Forgets a waiter; allowed when it was never added. */
 void report_unwait(struct report *report, struct report_waiter *waiter);
 
-/* Events that were given up because the queue was full. */
-uint64_t report_dropped(const struct report *report);
-
 #endif

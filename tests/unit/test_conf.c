@@ -268,8 +268,8 @@ START_TEST(chains_are_found_by_name)
     ck_assert_int_eq(conf_chain_lookup(conf, "othe", 4), -1);
     ck_assert_int_eq(conf_chain_lookup(conf, "otherwise", 9), -1);
     ck_assert_int_eq(conf_chain_lookup(conf, "", 0), -1);
-    ck_assert_uint_eq(conf_chain_find(conf, "other", 5), 1);
-    ck_assert_uint_eq(conf_chain_find(conf, "gpt-4o", 6), conf->default_chain);
+    ck_assert_int_eq(conf_chain_lookup(conf, "other", 5), 1);
+    ck_assert_int_eq(conf_chain_lookup(conf, "gpt-4o", 6), -1);
     conf_free(&conf);
 }
 END_TEST

@@ -31,6 +31,7 @@ libcommon_a_SOURCES = \
 	common/evwire.c common/evwire.h \
 	common/fnv.h \
 	common/ledger.c common/ledger.h \
+	common/listen_address.c common/listen_address.h \
 	common/log.c common/log.h \
 	common/logfile.c common/logfile.h \
 	common/outcome.c common/outcome.h \

@@ -1,32 +1,23 @@
 /* See master_listen.h. */
 #include "server/master_listen.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
+#include "common/listen_address.h"
 #include "common/log.h"
 
 #define BACKLOG     4096
 #define SOCKET_MODE 0666 /* of a Unix socket: the API key guards it, as it guards a port */
 
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    struct sockaddr_un un;
-};
-
 struct place {
-    union address address; /* what identifies it over a reload */
+    union listen_address address; /* what identifies it over a reload */
     socklen_t address_len;
     int *fds; /* all of them bound to it */
     size_t n; /* 0 = moved to another set */
@@ -37,26 +28,7 @@ struct master_listen {
     size_t n;
 };
 
-static socklen_t fill_address(const struct conf_listen *l, union address *out)
-{
-    memset(out, 0, sizeof(*out));
-    if (l->unix_path != NULL) {
-        out->un.sun_family = AF_UNIX;
-        strncpy(out->un.sun_path, l->unix_path, sizeof(out->un.sun_path) - 1);
-        return sizeof(out->un);
-    }
-    if (inet_pton(AF_INET, l->address, &out->v4.sin_addr) == 1) {
-        out->v4.sin_family = AF_INET;
-        out->v4.sin_port = htons(l->port);
-        return sizeof(out->v4);
-    }
-    inet_pton(AF_INET6, l->address, &out->v6.sin6_addr);
-    out->v6.sin6_family = AF_INET6;
-    out->v6.sin6_port = htons(l->port);
-    return sizeof(out->v6);
-}
-
-static int open_socket(const union address *addr, socklen_t len, int reuse_option)
+static int open_socket(const union listen_address *addr, socklen_t len, int reuse_option)
 {
     int on = 1;
     int fd = socket(addr->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -77,7 +49,7 @@ static int open_socket(const union address *addr, socklen_t len, int reuse_optio
 
 /* SO_REUSEPORT would let a second weir of the same user take half of the connections: a socket
  * without it finds out whether somebody listens already. */
-static bool is_taken(const union address *addr, socklen_t len)
+static bool is_taken(const union listen_address *addr, socklen_t len)
 {
     int fd = open_socket(addr, len, 0);
     if (fd < 0)
@@ -102,7 +74,7 @@ static void add_fd(struct place *p, int fd)
 
 static bool open_tcp(struct place *p, uint32_t workers)
 {
-    const union address *addr = &p->address;
+    const union listen_address *addr = &p->address;
     socklen_t len = p->address_len;
     if (p->n == 0 && is_taken(addr, len))
         return false;
@@ -117,7 +89,7 @@ static bool open_tcp(struct place *p, uint32_t workers)
     return true;
 }
 
-static bool is_listened_on(const union address *addr, socklen_t len)
+static bool is_listened_on(const union listen_address *addr, socklen_t len)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool yes = fd >= 0 && connect(fd, &addr->any, len) == 0;
@@ -128,7 +100,7 @@ static bool is_listened_on(const union address *addr, socklen_t len)
 
 static bool open_unix(struct place *p)
 {
-    const union address *addr = &p->address;
+    const union listen_address *addr = &p->address;
     socklen_t len = p->address_len;
     if (p->n > 0)
         return true;
@@ -151,7 +123,7 @@ static char *describe(const struct conf_listen *l)
     return xasprintf("cannot listen on %s port %u: %s", l->address, l->port, strerror(errno));
 }
 
-static bool is_same_address(const union address *a, const union address *b)
+static bool is_same_address(const union listen_address *a, const union listen_address *b)
 {
     if (a->any.sa_family != b->any.sa_family)
         return false;
@@ -192,7 +164,7 @@ struct master_listen *master_listen_renew(struct master_listen *old, const struc
     for (size_t i = 0; i < conf->n_listen; i++) {
         const struct conf_listen *l = &conf->listen[i];
         struct place *p = &ml->places[ml->n++];
-        p->address_len = fill_address(l, &p->address);
+        p->address_len = listen_address_of(l, &p->address);
         take_over(p, old);
         if (!(is_unix(p) ? open_unix(p) : open_tcp(p, conf->workers))) {
             *why = describe(l);
@@ -204,7 +176,7 @@ struct master_listen *master_listen_renew(struct master_listen *old, const struc
     return ml;
 }
 
-static struct place *find_place(struct master_listen *ml, const union address *address)
+static struct place *find_place(struct master_listen *ml, const union listen_address *address)
 {
     for (size_t i = 0; i < ml->n; i++)
         if (is_same_address(&ml->places[i].address, address))
@@ -219,7 +191,7 @@ struct master_listen *master_listen_inherit(const int *fds, size_t n)
 {
     struct master_listen *ml = xcalloc(1, sizeof(*ml));
     for (size_t i = 0; i < n; i++) {
-        union address address = {0};
+        union listen_address address = {0};
         socklen_t len = sizeof(address);
         if (getsockname(fds[i], &address.any, &len) == 0)
             add_fd(find_place(ml, &address), fds[i]);

@@ -9,6 +9,7 @@
 #include "common/alloc.h"
 #include "common/outcome.h"
 #include "common/sse.h"
+#include "common/utf8.h"
 
 #define HEAD_MAX_BYTES 65536u
 #define BODY_MAX_BYTES (1u << 20) /* of an error */
@@ -93,7 +94,7 @@ static bool copy(char *out, size_t size, const char *text)
     size_t len = strlen(text), whole_len = len;
     if (len >= size) {
         len = size - 1;
-        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+        while (len > 0 && utf8_is_tail((unsigned char)text[len]))
             len--;
     }
     memcpy(out, text, len);

@@ -1,19 +1,17 @@
 /* weirctl's probe: sends one small chat through the running weir to exactly one pair, and says what
  * came. See weirctl.h; probe.h has what is sent and what the answer means. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/listen_address.h"
 #include "common/outcome.h"
 #include "common/ratelimits.h"
 #include "trackerd/probe.h"
@@ -31,46 +29,29 @@ struct report { /* on one probe */
 
 /* ---- the line to weir ------------------------------------------------------------------------ */
 
-/* Where a listener is reached from this machine. The length, or 0 when it does not fit. */
-static socklen_t address_of(const struct conf_listen *listen, struct sockaddr_storage *out)
+/* Where a listener is reached from this machine. */
+static socklen_t reachable_at(const struct conf_listen *listen, union listen_address *out)
 {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-    struct sockaddr_un *path = (struct sockaddr_un *)out;
-    memset(out, 0, sizeof(*out));
-    if (listen->unix_path != NULL) {
-        path->sun_family = AF_UNIX;
-        snprintf(path->sun_path, sizeof(path->sun_path), "%s", listen->unix_path);
-        return sizeof(*path);
-    }
-    if (inet_pton(AF_INET, listen->address, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(listen->port);
-        if (v4->sin_addr.s_addr == htonl(INADDR_ANY))
-            v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        return sizeof(*v4);
-    }
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(listen->port);
-    if (inet_pton(AF_INET6, listen->address, &v6->sin6_addr) != 1)
-        return 0;
-    if (IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr))
-        v6->sin6_addr = in6addr_loopback;
-    return sizeof(*v6);
+    socklen_t len = listen_address_of(listen, out);
+    if (out->any.sa_family == AF_INET && out->v4.sin_addr.s_addr == htonl(INADDR_ANY))
+        out->v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (out->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&out->v6.sin6_addr))
+        out->v6.sin6_addr = in6addr_loopback;
+    return len;
 }
 
 static int connect_to(const struct conf_listen *listen, unsigned patience_s)
 {
-    struct sockaddr_storage address;
-    socklen_t len = address_of(listen, &address);
+    union listen_address address;
+    socklen_t len = reachable_at(listen, &address);
     struct timeval connecting = {CONNECT_PATIENCE_S, 0}, reading = {(time_t)patience_s, 0};
-    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     /* The limit for sending is also the one for connecting: socket(7). */
     if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &connecting, sizeof(connecting)) == 0 &&
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &reading, sizeof(reading)) == 0 &&
-        connect(fd, (struct sockaddr *)&address, len) == 0)
+        connect(fd, &address.any, len) == 0)
         return fd;
     int saved = errno;
     close(fd);
@@ -132,6 +113,11 @@ static unsigned patience_s(const struct conf *conf, const struct conf_provider *
     return (unsigned)(ms / 1000) + CONNECT_PATIENCE_S;
 }
 
+static uint64_t ms_between(uint64_t from_at, uint64_t to_at)
+{
+    return (to_at - from_at) / CLOCK_NS_PER_MS;
+}
+
 /* ---- for people ------------------------------------------------------------------------------ */
 
 static void print_field(const char *name, const char *text)
@@ -144,7 +130,7 @@ static void print_field(const char *name, const char *text)
 static void print_length(const char *name, uint64_t from_at, uint64_t to_at)
 {
     char text[PRINT_DURATION_BYTES];
-    print_field(name, print_duration(text, (to_at - from_at) / CLOCK_NS_PER_MS));
+    print_field(name, print_duration(text, ms_between(from_at, to_at)));
 }
 
 static void print_rest(const struct ratelimit_row *row)
@@ -192,14 +178,15 @@ static void print_text(const struct report *report)
 
 /* ---- for programs ---------------------------------------------------------------------------- */
 
-static void add_text(json_object *o, const char *key, const char *text)
+/* What was not told becomes null. */
+static void add_told(json_object *o, const char *key, const char *text)
 {
-    json_object_object_add(o, key, text[0] != '\0' ? json_object_new_string(text) : NULL);
+    print_add_text(o, key, text[0] != '\0' ? text : NULL);
 }
 
-static void add_number(json_object *o, const char *key, bool is_known, int64_t number)
+static void add_tokens(json_object *o, const char *key, int64_t n)
 {
-    json_object_object_add(o, key, is_known ? json_object_new_int64(number) : NULL);
+    json_object_object_add(o, key, n >= 0 ? json_object_new_int64(n) : NULL);
 }
 
 static json_object *usage_json(const struct probe_result *r)
@@ -207,8 +194,8 @@ static json_object *usage_json(const struct probe_result *r)
     if (r->prompt_tokens < 0 && r->completion_tokens < 0)
         return NULL;
     json_object *o = json_object_new_object();
-    add_number(o, "promptTokens", r->prompt_tokens >= 0, r->prompt_tokens);
-    add_number(o, "completionTokens", r->completion_tokens >= 0, r->completion_tokens);
+    add_tokens(o, "promptTokens", r->prompt_tokens);
+    add_tokens(o, "completionTokens", r->completion_tokens);
     return o;
 }
 
@@ -216,17 +203,18 @@ static void print_as_json(const struct report *report)
 {
     const struct probe_result *r = report->result;
     json_object *o = json_object_new_object();
-    add_text(o, "provider", report->row.provider);
-    add_text(o, "model", report->row.model);
-    add_text(o, "outcome", r->outcome);
-    add_number(o, "status", r->status != 0, r->status);
-    add_text(o, "message", r->message);
-    add_number(o, "firstTokenMs", r->first_token_at != 0,
-               (int64_t)((r->first_token_at - report->began_at) / CLOCK_NS_PER_MS));
-    add_number(o, "totalMs", true,
-               (int64_t)((report->ended_at - report->began_at) / CLOCK_NS_PER_MS));
-    add_text(o, "answer", r->answer);
-    add_text(o, "reportedModel", r->model);
+    print_add_text(o, "provider", report->row.provider);
+    print_add_text(o, "model", report->row.model);
+    print_add_text(o, "outcome", r->outcome);
+    print_add_known(o, "status", (uint64_t)r->status);
+    add_told(o, "message", r->message);
+    if (r->first_token_at != 0)
+        print_add_number(o, "firstTokenMs", ms_between(report->began_at, r->first_token_at));
+    else
+        json_object_object_add(o, "firstTokenMs", NULL);
+    print_add_number(o, "totalMs", ms_between(report->began_at, report->ended_at));
+    add_told(o, "answer", r->answer);
+    add_told(o, "reportedModel", r->model);
     json_object_object_add(o, "usage", usage_json(r));
     json_object_object_add(o, "ratelimit",
                            report->has_table ? ratelimits_row_json(&report->row) : NULL);

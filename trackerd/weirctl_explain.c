@@ -8,18 +8,19 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "common/alloc.h"
 #include "common/clock.h"
 #include "common/outcome.h"
 #include "common/recent.h"
 #include "common/wpages.h"
 #include "trackerd/weirctl.h"
+#include "trackerd/weirctl_text.h"
 
 #define LATEST         20 /* that are listed */
 #define NAME_BYTES     (CONF_PROVIDER_ID_MAX + CONF_MODEL_MAX + 2)
 #define WHEN_BYTES     48
 #define UNKNOWN        "?"
 #define US_PER_MS      1000
+#define NS_PER_US      (CLOCK_NS_PER_MS / US_PER_MS)
 #define OUTCOME_COLUMN 24
 
 /* Records name pairs and chains by hashes; their names stand in the configuration and, of those
@@ -86,10 +87,11 @@ static const char *when_text(char out[WHEN_BYTES], const struct recent_request *
     return out;
 }
 
-static uint64_t duration_ms(const struct recent_request *r)
+/* 0 when a worker wrote nonsense. */
+static uint64_t duration_us(const struct recent_request *r)
 {
     uint64_t ns = r->head.ended_at - r->head.received_at;
-    return r->head.ended_at > r->head.received_at ? ns / CLOCK_NS_PER_MS : 0;
+    return r->head.ended_at > r->head.received_at ? ns / NS_PER_US : 0;
 }
 
 static const char *delivery_word(const struct recent_request *r)
@@ -112,7 +114,7 @@ static void print_head_text(const struct names *names, const struct recent_reque
     printf("request   %s\nreceived  %s\nchain     ", r->id, when_text(when, r));
     print_clean(chain != NULL ? chain : "-", 0);
     printf("\nanswer    %u %s, %" PRIu64 " bytes after %s\n", r->head.status, r->head.outcome,
-           r->head.bytes, print_duration(text, duration_ms(r)));
+           r->head.bytes, print_duration(text, duration_us(r) / US_PER_MS));
     if (r->head.first_token_us != 0)
         printf("content   after %s\n", print_duration(text, r->head.first_token_us / US_PER_MS));
     printf("delivery  %s\ntokens    ", r->head.is_stream ? delivery_word(r) : "not streamed");
@@ -174,7 +176,8 @@ static void print_line(const struct names *names, const struct recent_request *r
     if (n > 0)
         entry_name(name, names, &r->steps[n - 1]);
     printf("%-23s %6u  %-*s%8s %5u  %s  ", when_text(when, r), r->head.status, OUTCOME_COLUMN,
-           r->head.outcome, print_duration(time, duration_ms(r)), r->head.n_steps, r->id);
+           r->head.outcome, print_duration(time, duration_us(r) / US_PER_MS), r->head.n_steps,
+           r->id);
     print_clean(name, 0);
     putchar('\n');
 }
@@ -213,7 +216,6 @@ static json_object *step_json(const struct names *names, const struct recent_ste
 static void print_request_json(const struct names *names, const struct recent_request *r)
 {
     uint32_t n = recent_kept(r->head.n_steps);
-    uint64_t ns = r->head.ended_at - r->head.received_at;
     json_object *o = json_object_new_object(), *trail = json_object_new_array();
     for (uint32_t i = 0; i < n; i++)
         json_object_array_add(trail, step_json(names, &r->steps[i]));
@@ -222,7 +224,7 @@ static void print_request_json(const struct names *names, const struct recent_re
     print_add_text(o, "chain", find_chain(names, r->head.chain_hash));
     print_add_number(o, "status", r->head.status);
     print_add_text(o, "outcome", r->head.outcome);
-    add_ms(o, "durationMs", ns / (CLOCK_NS_PER_MS / US_PER_MS));
+    add_ms(o, "durationMs", duration_us(r));
     if (r->head.first_token_us != 0)
         add_ms(o, "firstTokenMs", r->head.first_token_us);
     else
@@ -259,6 +261,7 @@ static int explain_id(const struct weirctl *ctl, const struct names *names,
                       const struct recent_request *requests, size_t n)
 {
     const char *id = ctl->argv[0];
+    struct buf shown = BUF_INIT;
     size_t found = 0;
     for (size_t i = 0; i < n; i++) {
         if (strcmp(requests[i].id, id) != 0)
@@ -273,15 +276,12 @@ static int explain_id(const struct weirctl *ctl, const struct names *names,
     }
     if (found > 0)
         return WEIRCTL_DONE;
-    char *shown = xstrdup(id);
-    for (char *at = shown; *at != '\0'; at++)
-        if (*at < ' ' || *at > '~')
-            *at = '?';
+    text_put_clean(&shown, id);
     int code = weirctl_fail(WEIRCTL_REFUSED,
                             "%s is none of the last %zu requests: it is still under way, was "
                             "refused before it was read, or others came after it",
-                            shown, n);
-    free(shown);
+                            buf_cstr(&shown), n);
+    buf_free(&shown);
     return code;
 }
 

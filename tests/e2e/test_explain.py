@@ -299,6 +299,21 @@ def test_what_cannot_be_explained(t):
 
 
 @case()
+def test_a_record_that_cannot_be(t):
+    """Of a worker gone mad: it ended before it was received."""
+    t.start()
+    response = t.answer()
+    _find(t, response)
+    with open("/dev/shm" + t.shm + ".recent", "r+b") as f:
+        record = f.read().index(response.headers["x-request-id"].encode()) - 376
+        f.seek(record + 16)  # recent_ring.h: ended_at
+        f.write(bytes(8))
+    eq(_find(t, response)["durationMs"], 0, "durationMs")
+    out = t.ctl("explain", response.headers["x-request-id"])[1]
+    assert re.search(r"bytes after 0ms$", out, re.M), out
+
+
+@case()
 def test_without_tracker_and_after_a_kill(t):
     """It needs nobody: not trackerd, not the worker that served, not even weir."""
     t.start()

@@ -9,7 +9,7 @@
 
 #include "server/http_url.h"
 
-#define NUMERIC_ADDRESSES_MAX 8
+#define NUMERIC_ADDRESSES_MAX 2 /* of localhost */
 
 struct numeric_address {
     union {

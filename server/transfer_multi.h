@@ -3,8 +3,8 @@
  * conn_curl.c are the users.
  *
  * libcurl walks lists of connections, so that a handle is kept to some busy transfers, and another
- * one is opened beyond. Providers that different certificates
- * vouch for share neither handles nor TLS sessions: else one could ride on another's connection. */
+ * one is opened beyond. Providers that different certificates vouch for share neither handles nor
+ * TLS sessions: else one could ride on another's connection. */
 #ifndef WEIR_SERVER_TRANSFER_MULTI_H
 #define WEIR_SERVER_TRANSFER_MULTI_H
 

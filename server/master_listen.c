@@ -48,17 +48,15 @@ static int open_socket(const union listen_address *addr, socklen_t len, int reus
 }
 
 /* SO_REUSEPORT would let a second weir of the same user take half of the connections: a socket
- * without it finds out whether somebody listens already. */
+ * without it finds out whether somebody listens already, when it is bound. It does not listen: a
+ * client whose SYN met it while it is closed would hear nothing for a second. */
 static bool is_taken(const union listen_address *addr, socklen_t len)
 {
     int fd = open_socket(addr, len, 0);
     if (fd < 0)
         return true;
-    bool is_busy = listen(fd, 1) != 0;
-    int saved = errno;
     close(fd);
-    errno = saved;
-    return is_busy;
+    return false;
 }
 
 static bool is_unix(const struct place *p)

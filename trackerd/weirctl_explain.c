@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "common/clock.h"
 #include "common/outcome.h"
@@ -17,7 +16,6 @@
 
 #define LATEST         20 /* that are listed */
 #define NAME_BYTES     (CONF_PROVIDER_ID_MAX + CONF_MODEL_MAX + 2)
-#define WHEN_BYTES     48
 #define UNKNOWN        "?"
 #define US_PER_MS      1000
 #define NS_PER_US      (CLOCK_NS_PER_MS / US_PER_MS)
@@ -76,15 +74,9 @@ static const char *entry_name(char out[NAME_BYTES], const struct names *names,
 
 /* ---- for people ------------------------------------------------------------------------------ */
 
-static const char *when_text(char out[WHEN_BYTES], const struct recent_request *r)
+static const char *when_text(char out[PRINT_TIME_BYTES], const struct recent_request *r)
 {
-    uint64_t ms = clock_wall_ms_of(r->head.received_at);
-    time_t s = (time_t)(ms / 1000);
-    struct tm tm;
-    localtime_r(&s, &tm);
-    size_t len = strftime(out, WHEN_BYTES, "%Y-%m-%d %H:%M:%S", &tm);
-    snprintf(out + len, WHEN_BYTES - len, ".%03u", (unsigned)(ms % 1000));
-    return out;
+    return print_time(out, clock_wall_ms_of(r->head.received_at), "%Y-%m-%d %H:%M:%S");
 }
 
 /* 0 when a worker wrote nonsense. */
@@ -109,7 +101,7 @@ static void print_tokens(const char *what, int32_t n)
 
 static void print_head_text(const struct names *names, const struct recent_request *r)
 {
-    char when[WHEN_BYTES], text[PRINT_DURATION_BYTES];
+    char when[PRINT_TIME_BYTES], text[PRINT_DURATION_BYTES];
     const char *chain = find_chain(names, r->head.chain_hash);
     printf("request   %s\nreceived  %s\nchain     ", r->id, when_text(when, r));
     print_clean(chain != NULL ? chain : "-", 0);
@@ -171,7 +163,7 @@ static void print_request_text(const struct names *names, const struct recent_re
 
 static void print_line(const struct names *names, const struct recent_request *r)
 {
-    char when[WHEN_BYTES], time[PRINT_DURATION_BYTES], name[NAME_BYTES] = "-";
+    char when[PRINT_TIME_BYTES], time[PRINT_DURATION_BYTES], name[NAME_BYTES] = "-";
     uint32_t n = recent_kept(r->head.n_steps);
     if (n > 0)
         entry_name(name, names, &r->steps[n - 1]);

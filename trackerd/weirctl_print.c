@@ -30,6 +30,16 @@ const char *print_duration(char out[PRINT_DURATION_BYTES], uint64_t ms)
     return out;
 }
 
+const char *print_time(char out[PRINT_TIME_BYTES], uint64_t wall_ms, const char *format)
+{
+    time_t s = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    localtime_r(&s, &tm);
+    size_t len = strftime(out, PRINT_TIME_BYTES, format, &tm);
+    snprintf(out + len, PRINT_TIME_BYTES - len, ".%03u", (unsigned)(wall_ms % 1000));
+    return out;
+}
+
 void print_clean(const char *text, int width)
 {
     struct buf out = BUF_INIT;
@@ -165,16 +175,6 @@ void print_status_json(const struct print_tracker *t, const struct ratelimit_row
 
 /* ---- changes --------------------------------------------------------------------------------- */
 
-static void put_time(struct buf *out, uint64_t wall_ms)
-{
-    char text[32];
-    time_t s = (time_t)(wall_ms / 1000);
-    struct tm tm;
-    localtime_r(&s, &tm);
-    strftime(text, sizeof(text), "%H:%M:%S", &tm);
-    buf_printf(out, "%s.%03u ", text, (unsigned)(wall_ms % 1000));
-}
-
 static enum color color_of_change(uint32_t kind)
 {
     if (kind == EVCH_COOLDOWN)
@@ -186,11 +186,12 @@ static enum color color_of_change(uint32_t kind)
 
 void print_change_text(const struct evwire_change *c)
 {
+    char time[PRINT_TIME_BYTES];
     struct buf out = BUF_INIT;
     struct screen screen = screen_look();
-    put_time(&out, c->at_wall_ms);
-    buf_printf(&out, "%s%-9s%s ", screen_color(&screen, color_of_change(c->kind)),
-               ev_change_word(c->kind), screen_color(&screen, COLOR_PLAIN));
+    buf_printf(&out, "%s %s%-9s%s ", print_time(time, c->at_wall_ms, "%H:%M:%S"),
+               screen_color(&screen, color_of_change(c->kind)), ev_change_word(c->kind),
+               screen_color(&screen, COLOR_PLAIN));
     text_put_clean(&out, c->state.provider);
     buf_putc(&out, '/');
     text_put_clean(&out, c->state.model);

@@ -24,6 +24,10 @@ void print_clean(const char *text, int width);
 /* 850ms, 12.3s, 3m20s, 2h05m, 3d04h; returns out. */
 #define PRINT_DURATION_BYTES 32
 const char *print_duration(char out[PRINT_DURATION_BYTES], uint64_t ms);
+/* In local time, down to the millisecond; format: strftime(3)'s, to the second. Returns out. */
+#define PRINT_TIME_BYTES 48
+const char *print_time(char out[PRINT_TIME_BYTES], uint64_t wall_ms, const char *format)
+    __attribute__((format(strftime, 3, 0)));
 /* On one line; puts the object. */
 void print_json(json_object *o);
 

@@ -67,7 +67,6 @@ static bool may_replace(const char *path)
 }
 
 /* The old file stays whole until the new one is. 0, or -1 with errno. */
-
 static int write_file(const char *path, const struct buf *text)
 {
     if (!may_replace(path)) {

@@ -114,7 +114,7 @@ static const struct ratelimit_cooldown *cooldown_of(const struct entry *entry)
 
 /* ---- for people ------------------------------------------------------------------------------ */
 
-static void print_reason(const struct route *route, const struct entry *entry)
+static void print_reason(const struct entry *entry)
 {
     const struct ratelimit_cooldown *cooldown = cooldown_of(entry);
     if (entry->look.setting != NULL)
@@ -138,7 +138,7 @@ static void print_entry(const struct route *route, uint32_t i, int width)
     printf("%3" PRIu32 "  ", i + 1);
     print_clean(name, width + 2);
     printf("%-11s %8s  ", verdict_word(route, i), rest);
-    print_reason(route, entry);
+    print_reason(entry);
     putchar('\n');
 }
 

@@ -17,6 +17,7 @@
 #include "common/alloc.h"
 #include "common/conf_nearest.h"
 #include "common/daemon.h"
+#include "trackerd/weirctl_text.h"
 
 enum {
     OPT_ALL = 256,
@@ -36,12 +37,17 @@ static const struct option long_options[] = {
 int weirctl_fail(int code, const char *fmt, ...)
 {
     va_list ap;
-    fflush(stdout);
-    fputs("weirctl: ", stderr);
+    char *message = NULL;
+    struct buf clean = BUF_INIT;
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    if (vasprintf(&message, fmt, ap) < 0)
+        message = NULL;
     va_end(ap);
-    fputc('\n', stderr);
+    text_put_clean(&clean, message != NULL ? message : strerror(ENOMEM));
+    fflush(stdout);
+    fprintf(stderr, "weirctl: %s\n", buf_cstr(&clean));
+    buf_free(&clean);
+    free(message);
     return code;
 }
 

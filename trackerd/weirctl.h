@@ -36,7 +36,8 @@ struct weirctl_command {
 /* Ends with an entry without a name. */
 extern const struct weirctl_command weirctl_commands[];
 
-/* Prints `weirctl: ` and the message to standard error; returns code. */
+/* Prints `weirctl: ` and the message, without control characters, to standard error; returns code.
+ */
 int weirctl_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* How a command went: a JSON object, or for people the text when it is done. */

@@ -17,12 +17,10 @@ void weirctl_print_result(const struct weirctl *ctl, bool is_done, uint32_t rows
 {
     if (ctl->as_json) {
         json_object *o = json_object_new_object();
-        json_object_object_add(o, "status", json_object_new_string(is_done ? "done" : "refused"));
-        json_object_object_add(o, "rows", json_object_new_int64(rows));
-        json_object_object_add(o, "message", json_object_new_string(text));
-        puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
-                                                   JSON_C_TO_STRING_NOSLASHESCAPE));
-        json_object_put(o);
+        print_add_text(o, "status", is_done ? "done" : "refused");
+        print_add_number(o, "rows", rows);
+        print_add_text(o, "message", text);
+        print_json(o);
     } else if (is_done) {
         puts(text);
     }

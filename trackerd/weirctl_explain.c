@@ -12,7 +12,6 @@
 #include "common/recent.h"
 #include "common/wpages.h"
 #include "trackerd/weirctl.h"
-#include "trackerd/weirctl_text.h"
 
 #define LATEST         20 /* that are listed */
 #define NAME_BYTES     (CONF_PROVIDER_ID_MAX + CONF_MODEL_MAX + 2)
@@ -253,7 +252,6 @@ static int explain_id(const struct weirctl *ctl, const struct names *names,
                       const struct recent_request *requests, size_t n)
 {
     const char *id = ctl->argv[0];
-    struct buf shown = BUF_INIT;
     size_t found = 0;
     for (size_t i = 0; i < n; i++) {
         if (strcmp(requests[i].id, id) != 0)
@@ -268,13 +266,10 @@ static int explain_id(const struct weirctl *ctl, const struct names *names,
     }
     if (found > 0)
         return WEIRCTL_DONE;
-    text_put_clean(&shown, id);
-    int code = weirctl_fail(WEIRCTL_REFUSED,
-                            "%s is none of the last %zu requests: it is still under way, was "
-                            "refused before it was read, or others came after it",
-                            buf_cstr(&shown), n);
-    buf_free(&shown);
-    return code;
+    return weirctl_fail(WEIRCTL_REFUSED,
+                        "%s is none of the last %zu requests: it is still under way, was "
+                        "refused before it was read, or others came after it",
+                        id, n);
 }
 
 int weirctl_run_explain(struct weirctl *ctl)

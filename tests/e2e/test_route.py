@@ -220,5 +220,7 @@ def test_wrong_calls(t):
     code, out, err = t.ctl("route", "othre")
     eq((code, out), (1, ""), "exit code, output of an unknown chain")
     assert "no chain is called othre; did you mean other?" in err, err
+    err = t.ctl("route", "no\033[2Jchain\u009b31m")[2]
+    assert "no?[2Jchain?31m" in err and "\033" not in err, f"standard error {err!r}"
     code, out, err = t.ctl("route", "default", "other")
     eq((code, out), (64, ""), "exit code, output of two chains")

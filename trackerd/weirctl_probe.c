@@ -212,7 +212,7 @@ static void print_as_json(const struct report *report)
         print_add_number(o, "firstTokenMs", ms_between(report->began_at, r->first_token_at));
     else
         json_object_object_add(o, "firstTokenMs", NULL);
-    print_add_number(o, "totalMs", ms_between(report->began_at, report->ended_at));
+    print_add_number(o, "durationMs", ms_between(report->began_at, report->ended_at));
     add_told(o, "answer", r->answer);
     add_told(o, "reportedModel", r->model);
     json_object_object_add(o, "usage", usage_json(r));

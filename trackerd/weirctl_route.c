@@ -202,7 +202,7 @@ static json_object *entry_json(const struct route *route, uint32_t i)
     print_add_text(o, "provider", entry->row.provider);
     print_add_text(o, "model", entry->row.model);
     print_add_text(o, "verdict", verdict_word(route, i));
-    print_add_known(o, "remainingMs", entry->look.rest_ms);
+    print_add_known(o, "restMs", entry->look.rest_ms);
     print_add_text(o, "setting", entry->look.setting);
     print_add_text(o, "cause", cooldown != NULL ? cooldown_cause_word(cooldown->cause) : NULL);
     print_add_text(o, "reason", cooldown != NULL ? cooldown->reason : NULL);

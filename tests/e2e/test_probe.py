@@ -10,8 +10,8 @@ import daemons
 from daemons import SLOW, wait_until
 from weirtest import KEY, Skipped, between, case, eq
 
-MEMBERS = ["answer", "firstTokenMs", "message", "model", "outcome", "provider", "ratelimit",
-           "reportedModel", "status", "totalMs", "usage"]
+MEMBERS = ["answer", "durationMs", "firstTokenMs", "message", "model", "outcome", "provider",
+           "ratelimit", "reportedModel", "status", "usage"]
 
 
 def probe(t, pair="alpha/one", code=0, within=20.0):
@@ -34,7 +34,7 @@ def test_a_pair_that_is_well(t):
     assert found["answer"].startswith("t0 t1"), found["answer"]
     eq(found["reportedModel"], "one", "reportedModel")
     between(found["usage"]["completionTokens"], 1, 16, "completionTokens")
-    between(found["totalMs"], found["firstTokenMs"], 10000, "totalMs")
+    between(found["durationMs"], found["firstTokenMs"], 10000, "durationMs")
     eq((found["ratelimit"]["requests"], found["ratelimit"]["successes"]), (1, 1), "it counts")
     (request,) = t.sim.requests("one")
     eq((request["model"], request["stream"]), ("one", True), "what the provider was sent")

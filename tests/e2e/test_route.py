@@ -50,7 +50,7 @@ def test_all_is_well(t):
     eq(sorted(found), ["answer", "chain", "entries", "queue", "table", "taken", "tracker", "weir"],
        "members")
     eq(sorted(found["entries"][0]), ["cause", "model", "position", "provider", "reason",
-                                     "remainingMs", "setting", "verdict"], "members of an entry")
+                                             "restMs", "setting", "verdict"], "members of an entry")
     eq((found["chain"], found["taken"], found["answer"], found["queue"], found["table"],
         found["weir"]), ("default", 1, None, None, True, True), "the route")
     eq(verdicts(found), [("alpha/one", "taken"), ("beta/two", "usable")], "verdicts")
@@ -73,7 +73,7 @@ def test_a_pair_in_cooldown_is_passed_by(t):
     first = found["entries"][0]
     eq((first["cause"], first["reason"], first["setting"]), ("rate_limited", "429 rate limited", None),
        "why")
-    between(first["remainingMs"], 20000, 30000, "remainingMs")
+    between(first["restMs"], 20000, 30000, "restMs")
     eq(found["taken"], 2, "taken")
     agree(t, found)
     out = text(t)
@@ -110,8 +110,8 @@ def test_concurrent_requests(t):
     t.sim.wait(model="one", requests=1, active=1)
     found = route(t)
     eq(verdicts(found), [("alpha/one", "no_quota"), ("beta/two", "taken")], "verdicts")
-    eq((found["entries"][0]["setting"], found["entries"][0]["remainingMs"]),
-       ("concurrentRequests", None), "setting, remainingMs")
+    eq((found["entries"][0]["setting"], found["entries"][0]["restMs"]),
+       ("concurrentRequests", None), "setting, restMs")
     agree(t, found)
     trying.close()
     t.sim.wait(model="one", active=0)
@@ -129,7 +129,7 @@ def test_a_budget_without_a_tracker(t):
     found = route(t)
     eq(verdicts(found), [("alpha/one", "no_quota"), ("beta/two", "taken")], "verdicts")
     eq(found["entries"][0]["setting"], "requestsPerMinute", "setting")
-    between(found["entries"][0]["remainingMs"], 20000, 60000, "remainingMs")
+    between(found["entries"][0]["restMs"], 20000, 60000, "restMs")
     eq(found["tracker"]["running"], False, "running")
     agree(t, found)
     out = text(t)

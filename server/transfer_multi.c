@@ -23,7 +23,7 @@ struct transfer_multi {
 struct realm {
     char *ca_file;
     struct transfer_trust *trust;
-    CURLSH *share; /* TLS sessions, so that a new connection resumes one */
+    CURLSH *share; /* TLS sessions, so that a new connection resumes one, and resolved names */
     struct transfer_multis *owner;
     LIST_HEAD(, transfer_multi) multis;
     LIST_ENTRY(realm) link;
@@ -190,6 +190,7 @@ static struct realm *realm_new(struct transfer_multis *ms, const char *ca_file)
     realm->trust = transfer_trust_new(ca_file);
     realm->share = curl_share_init();
     curl_share_setopt(realm->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    curl_share_setopt(realm->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
     LIST_INIT(&realm->multis);
     LIST_INSERT_HEAD(&ms->realms, realm, link);
     return realm;

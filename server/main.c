@@ -2,10 +2,10 @@
  * over to the master. A weir that another one started to be replaced by it stays where it is. */
 #include <stdlib.h>
 
-#include "common/daemon.h"
-#include "common/log.h"
-#include "server/master.h"
-#include "server/transfer_module.h"
+#include "common/base/log.h"
+#include "common/process/daemon.h"
+#include "server/master/master.h"
+#include "server/upstream/module.h"
 
 static void become_daemon(const struct daemon_options *options, const struct conf *conf)
 {

@@ -1,8 +1,8 @@
 /* weir-trackerd: the tracker daemon. Parses options, reads the configuration, goes to the
  * background, and hands over to trackerd.c. */
-#include "common/daemon.h"
-#include "common/log.h"
-#include "trackerd/trackerd.h"
+#include "common/base/log.h"
+#include "common/process/daemon.h"
+#include "trackerd/daemon/trackerd.h"
 
 int main(int argc, char **argv)
 {

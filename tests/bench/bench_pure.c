@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/buf.h"
-#include "common/clock.h"
-#include "common/sse.h"
-#include "server/chat.h"
-#include "server/chunk.h"
-#include "server/http1.h"
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/http/request.h"
+#include "common/http/sse.h"
+#include "server/dialect/chat_event.h"
+#include "server/dialect/chat_request.h"
 
 #define ROUNDS           7
 #define ROUND_NS         UINT64_C(40000000)

@@ -16,12 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/conf.h"
-#include "common/evwire.h"
-#include "common/shmtab.h"
-#include "common/unixsock.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/unixsock.h"
+#include "common/conf/conf.h"
+#include "common/shm/table.h"
+#include "common/wire/evwire.h"
 
 #define LOOKS    200000u /* measured looks of each reader */
 #define BATCH    16u /* looks between two readings of the clock: a reading costs ten times one */

@@ -29,9 +29,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/buf.h"
-#include "common/clock.h"
+#include "common/base/alloc.h"
+#include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "tests/bench/stamp.h"
 
 #define READ_BYTES (256u << 10)

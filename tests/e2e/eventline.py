@@ -1,5 +1,5 @@
-"""The tracker's socket as a worker sees it (weir-table(7), common/evwire.h), and its table as bytes
-(common/shmlayout.h): for cases that play a worker, or somebody who is none."""
+"""The tracker's socket as a worker sees it (weir-table(7), common/wire/evwire.h), and its table as bytes
+(common/shm/table_layout.h): for cases that play a worker, or somebody who is none."""
 
 import os
 import socket

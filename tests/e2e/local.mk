@@ -17,10 +17,10 @@ EXTRA_DIST += \
 	tests/e2e/test_core.py \
 	tests/e2e/test_curl.py \
 	tests/e2e/test_daemons.py \
-	tests/e2e/test_dialects.py \
+	tests/e2e/test_provider_types.py \
 	tests/e2e/test_endpoints.py \
 	tests/e2e/test_errors.py \
-	tests/e2e/test_explain.py \
+	tests/e2e/test_weirctl_explain.py \
 	tests/e2e/test_framing.py \
 	tests/e2e/test_hostile.py \
 	tests/e2e/test_lifecycle.py \
@@ -29,9 +29,9 @@ EXTRA_DIST += \
 	tests/e2e/test_memory.py \
 	tests/e2e/test_metrics.py \
 	tests/e2e/test_module.py \
-	tests/e2e/test_probe.py \
+	tests/e2e/test_weirctl_probe.py \
 	tests/e2e/test_relay.py \
-	tests/e2e/test_route.py \
+	tests/e2e/test_weirctl_route.py \
 	tests/e2e/test_routing.py \
 	tests/e2e/test_status.py \
 	tests/e2e/test_statuspage.py \

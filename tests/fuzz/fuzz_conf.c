@@ -4,8 +4,8 @@
  *
  * Secrets are recognised by marks, one of letters and one that is a number. Where mutation has put
  * a mark into a value or key that is no secret, messages may show it. */
-#include "common/conf_parse.h"
-#include "common/conf_yaml.h"
+#include "common/conf/parse.h"
+#include "common/conf/yaml.h"
 #include "tests/fuzz/fuzz.h"
 
 #define PATH     "f.yaml"

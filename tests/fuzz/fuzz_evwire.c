@@ -1,8 +1,8 @@
 /* evwire: a packet from anybody. What the check accepts has exactly the size it says, and events
  * that it accepts leave a row in which everything holds, whatever numbers they carry. */
-#include "common/evwire.h"
+#include "common/wire/evwire.h"
 #include "tests/fuzz/fuzz.h"
-#include "trackerd/cooldown.h"
+#include "trackerd/table/cooldown.h"
 
 #define NOW UINT64_C(1000000000000)
 

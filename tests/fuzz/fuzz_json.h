@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "server/jsonscan.h"
+#include "common/json/jsonscan.h"
 #include "tests/fuzz/fuzz.h"
 
 /* The document, which json-c must accept; the caller puts it (NULL for null). */

@@ -1,6 +1,6 @@
 /* jsonscan: skipping a document in one step and walking it member by member agree, spans lie in the
  * text, and what is accepted json-c (strict) accepts too. */
-#include "server/jsonscan.h"
+#include "common/json/jsonscan.h"
 #include "tests/fuzz/fuzz_json.h"
 
 static void check_span(const struct jsonscan *s, struct jsonscan_span span)

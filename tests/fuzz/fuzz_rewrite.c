@@ -1,8 +1,8 @@
 /* rewrite over jsonscan: the rewritten body is JSON, each member and message that no rule names is
  * there as it was written, and the merged text is what json-c reads it to be. */
-#include "server/rewrite.h"
+#include "server/provider/rewrite.h"
 
-#include "server/chat.h"
+#include "server/dialect/chat_request.h"
 #include "tests/fuzz/fuzz_json.h"
 
 #define TEXT_MAX 65536

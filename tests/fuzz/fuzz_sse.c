@@ -1,7 +1,7 @@
 /* sse: the input cut into pieces, the input whole, and a slow reading of the standard's words give
  * the same events. The first byte says how to cut. */
-#include "common/buf.h"
-#include "common/sse.h"
+#include "common/base/buf.h"
+#include "common/http/sse.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Events as text: TYPE LF DATA NUL ..., lengths first, so that nothing can hide in them. */

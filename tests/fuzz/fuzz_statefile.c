@@ -1,10 +1,10 @@
 /* statefile: any text as it stands, and once more with a right checksum at its end, so that the
  * fuzzer gets past it. What is accepted is written and read again to the same rows. */
-#include "trackerd/statefile.h"
+#include "trackerd/table/statefile.h"
 
 #include <inttypes.h>
 
-#include "common/fnv.h"
+#include "common/base/fnv.h"
 #include "tests/fuzz/fuzz.h"
 
 #define CAPACITY 16

@@ -18,45 +18,45 @@ check_PROGRAMS += $(FUZZ_TARGETS)
 EXTRA_DIST += tests/fuzz/corpus
 CLEANFILES += *.crash
 
-FUZZ_TARGETS += tests/fuzz/fuzz_chat
-tests_fuzz_fuzz_chat_SOURCES = tests/fuzz/fuzz_chat.c $(FUZZ_SOURCES)
-tests_fuzz_fuzz_chat_LDADD = $(FUZZ_LIBS)
-tests_fuzz_fuzz_chat_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+FUZZ_TARGETS += tests/fuzz/fuzz_chat_request
+tests_fuzz_fuzz_chat_request_SOURCES = tests/fuzz/fuzz_chat_request.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_chat_request_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_chat_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
-FUZZ_TARGETS += tests/fuzz/fuzz_chunk
-tests_fuzz_fuzz_chunk_SOURCES = tests/fuzz/fuzz_chunk.c $(FUZZ_SOURCES)
-tests_fuzz_fuzz_chunk_LDADD = $(FUZZ_LIBS)
-tests_fuzz_fuzz_chunk_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+FUZZ_TARGETS += tests/fuzz/fuzz_chat_event
+tests_fuzz_fuzz_chat_event_SOURCES = tests/fuzz/fuzz_chat_event.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_chat_event_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_chat_event_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
-FUZZ_TARGETS += tests/fuzz/fuzz_http1
-tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c $(FUZZ_SOURCES)
-tests_fuzz_fuzz_http1_LDADD = $(FUZZ_LIBS)
-tests_fuzz_fuzz_http1_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+FUZZ_TARGETS += tests/fuzz/fuzz_http_request
+tests_fuzz_fuzz_http_request_SOURCES = tests/fuzz/fuzz_http_request.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_http_request_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_http_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
-FUZZ_TARGETS += tests/fuzz/fuzz_http1_chunked
-tests_fuzz_fuzz_http1_chunked_SOURCES = tests/fuzz/fuzz_http1_chunked.c $(FUZZ_SOURCES)
-tests_fuzz_fuzz_http1_chunked_LDADD = $(FUZZ_LIBS)
-tests_fuzz_fuzz_http1_chunked_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+FUZZ_TARGETS += tests/fuzz/fuzz_http_chunked
+tests_fuzz_fuzz_http_chunked_SOURCES = tests/fuzz/fuzz_http_chunked.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_http_chunked_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_http_chunked_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
-FUZZ_TARGETS += tests/fuzz/fuzz_http1_response
-tests_fuzz_fuzz_http1_response_SOURCES = tests/fuzz/fuzz_http1_response.c $(FUZZ_SOURCES)
-tests_fuzz_fuzz_http1_response_LDADD = $(FUZZ_LIBS)
-tests_fuzz_fuzz_http1_response_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+FUZZ_TARGETS += tests/fuzz/fuzz_http_response
+tests_fuzz_fuzz_http_response_SOURCES = tests/fuzz/fuzz_http_response.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_http_response_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_http_response_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_jsonscan
 tests_fuzz_fuzz_jsonscan_SOURCES = tests/fuzz/fuzz_jsonscan.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_jsonscan_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_jsonscan_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
-FUZZ_TARGETS += tests/fuzz/fuzz_limits
-tests_fuzz_fuzz_limits_SOURCES = tests/fuzz/fuzz_limits.c $(FUZZ_SOURCES)
-tests_fuzz_fuzz_limits_LDADD = $(FUZZ_LIBS)
-tests_fuzz_fuzz_limits_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+FUZZ_TARGETS += tests/fuzz/fuzz_limit_headers
+tests_fuzz_fuzz_limit_headers_SOURCES = tests/fuzz/fuzz_limit_headers.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_limit_headers_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_limit_headers_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
-FUZZ_TARGETS += tests/fuzz/fuzz_normalize
-tests_fuzz_fuzz_normalize_SOURCES = tests/fuzz/fuzz_normalize.c $(FUZZ_SOURCES)
-tests_fuzz_fuzz_normalize_LDADD = $(FUZZ_LIBS)
-tests_fuzz_fuzz_normalize_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+FUZZ_TARGETS += tests/fuzz/fuzz_chat_normalize
+tests_fuzz_fuzz_chat_normalize_SOURCES = tests/fuzz/fuzz_chat_normalize.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_chat_normalize_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_chat_normalize_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_rewrite
 tests_fuzz_fuzz_rewrite_SOURCES = tests/fuzz/fuzz_rewrite.c $(FUZZ_SOURCES)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Drift of the configuration's documentation from its table, common/conf_schema.c (as conf_keys
+# Drift of the configuration's documentation from its table, common/conf/schema.c (as conf_keys
 # prints it):
 # - weir.yaml(5) has each key in its section, with exactly that type, bound and default, and no other;
 # - etc/weir.yaml has each key in its section, with its default, be it in a comment;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/conf_schema.h"
+#include "common/conf/schema.h"
 
 /* The folders of the build are not those of the reader. */
 static void print_preset(const char *preset)

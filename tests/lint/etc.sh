@@ -125,8 +125,8 @@ fi
 
 # ---- monitoring --------------------------------------------------------------------------------
 
-grep -ohE '"weir_[a-z_]+' "$top/server/metrics.c" | tr -d '"' | sed -E 's/_(bucket|sum|count)$//' | sort -u > "$tmp/metrics"
-[ "$(wc -l < "$tmp/metrics")" -ge 12 ] || fault 'too few metrics in server/metrics.c: the rule that finds them is broken'
+grep -ohE '"weir_[a-z_]+' "$top/server/api/metrics.c" | tr -d '"' | sed -E 's/_(bucket|sum|count)$//' | sort -u > "$tmp/metrics"
+[ "$(wc -l < "$tmp/metrics")" -ge 12 ] || fault 'too few metrics in server/api/metrics.c: the rule that finds them is broken'
 for file in etc/grafana-dashboard.json etc/prometheus-alerts.yml; do
     grep -ohE '\bweir_[a-z_]+' "$top/$file" | sed -E 's/_(bucket|sum|count)$//' | sort -u > "$tmp/used"
     unknown=$(comm -13 "$tmp/metrics" "$tmp/used")

@@ -2,7 +2,7 @@
 dist_noinst_SCRIPTS += tests/lint/layers.sh
 TESTS += tests/lint/layers.sh
 
-# The documentation of the configuration against the table in common/conf_schema.c.
+# The documentation of the configuration against the table in common/conf/schema.c.
 check_PROGRAMS += tests/lint/conf_keys
 tests_lint_conf_keys_SOURCES = tests/lint/conf_keys.c
 tests_lint_conf_keys_LDADD = $(COMMON_LIBS)

@@ -9,17 +9,17 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "common/evwire.h"
-#include "common/outcome.h"
-#include "common/ratelimits.h"
-#include "common/shmtab.h"
-#include "server/access_log.h"
-#include "server/answer.h"
-#include "server/endpoints.h"
-#include "server/metrics.h"
-#include "server/status.h"
-#include "server/turn.h"
-#include "trackerd/weirctl.h"
+#include "common/routing/pair_rows.h"
+#include "common/shm/table.h"
+#include "common/terms/outcome.h"
+#include "common/wire/evwire.h"
+#include "server/api/endpoints.h"
+#include "server/api/metrics.h"
+#include "server/api/status.h"
+#include "server/dialect/own_error.h"
+#include "server/loop/defer.h"
+#include "server/record/access_log.h"
+#include "trackerd/weirctl/weirctl.h"
 
 static void print(const char *page, const char *word)
 {

@@ -22,12 +22,17 @@ want() { sed "s/^/$1	/" >> "$tmp/words"; }
 sources()
 {
     case $1 in
-    weir) set -- server ;;
-    weirctl) set -- trackerd weirctl ;;
-    weir-trackerd) set -- trackerd '' weirctl ;;
-    weir-sim) set -- tests/sim ;;
+    weir) find "$top/server" -name '*.c' ;;
+    weirctl) find "$top/trackerd/weirctl" -name '*.c' ;;
+    weir-trackerd) find "$top/trackerd" -name '*.c' ! -path '*/weirctl/*' ;;
+    weir-sim) find "$top/tests/sim" -name '*.c' ;;
     esac
-    find "$top/$1" -name "${2-}*.c" ! -name "${3:+$3*.c}"
+}
+
+# enough FILE MINIMUM WHAT: a rule that finds fewer lines than that finds no longer what it is for.
+enough()
+{
+    [ "$(wc -l < "$1")" -ge "$2" ] || { echo "too few $3: the rule that finds them is broken"; exit 1; }
 }
 
 (cd "$tmp" && "$words" "$sample") > "$tmp/words" || { echo 'words does not run'; exit 99; }
@@ -41,20 +46,25 @@ for program in weir weir-trackerd weirctl weir-sim; do
     [ $program != weir-sim ] || page=$program.1
     "./$program" -h | grep -oE -- '-(-[a-z-]+|[a-zA-Z])\b' | grep -E '^-(-|.$)' | want "$page"
     sources $program > "$tmp/sources"
-    # Both daemons end as daemon*.c says, too.
+    enough "$tmp/sources" 5 "sources of $program"
+    # Both daemons end as common/process/ says, too.
     case $page in
-    weir.8 | weir-trackerd.8) ls "$top"/common/daemon*.c "$top/common/pidfile.c" >> "$tmp/sources" ;;
+    weir.8 | weir-trackerd.8) find "$top/common/process" -name '*.c' >> "$tmp/sources" ;;
     esac
     # _exit() is for processes between two others, which nobody outside sees.
     xargs grep -hv '\b_exit(' < "$tmp/sources" | grep -oE '\bEX_[A-Z]+\b' | sort -u |
         sed '1i #include <sysexits.h>' | ${CC:-cc} -E - | sed -n 's/^ *\([0-9][0-9]*\)$/exit \1/p' > "$tmp/codes"
-    [ "$(wc -l < "$tmp/codes")" -ge 3 ] || { echo "no exit codes in the sources of $program: the rule is broken"; exit 1; }
+    enough "$tmp/codes" 3 "exit codes in the sources of $program"
     want "$page" < "$tmp/codes"
     xargs grep -hoE 'getenv\("[A-Z_]+"\)' < "$tmp/sources" | cut -d '"' -f 2 | grep -vE '^WEIR_(KILL|STOP)_AT$' | want "$page"
-    [ $program = weir-sim ] ||
-        xargs grep -hoE 'LOG_(STR|INT)\("[A-Za-z]+"' < "$tmp/sources" | cut -d '"' -f 2 | sort -u | want "$page"
+    [ $program != weir-sim ] || continue
+    xargs grep -hoE 'LOG_(STR|INT)\("[A-Za-z]+"' < "$tmp/sources" | cut -d '"' -f 2 | sort -u > "$tmp/fields"
+    [ $program = weirctl ] || enough "$tmp/fields" 3 "fields of the log in the sources of $program"
+    want "$page" < "$tmp/fields"
 done
-grep -ohE '\bX-Weir-[A-Za-z]+' "$top"/server/*.c | sort -u | want weir.8
+find "$top/server" -name '*.c' -exec grep -ohE '\bX-Weir-[A-Za-z]+' {} + | sort -u > "$tmp/headers"
+enough "$tmp/headers" 5 'headers of ours'
+want weir.8 < "$tmp/headers"
 [ "$(wc -l < "$tmp/words")" -ge 250 ] || { echo 'too few words: a rule is broken'; exit 1; }
 
 # A page as one line without macros, each run of blanks one blank. An option is `Fl x`, an exit code an

@@ -8,10 +8,10 @@ tests_replay_test_exchange_SOURCES = \
 tests_replay_test_exchange_LDADD = libserver.a libpure.a $(COMMON_LIBS) $(CHECK_LIBS)
 tests_replay_test_exchange_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
-check_PROGRAMS += tests/replay/test_dialect
-TESTS += tests/replay/test_dialect
-tests_replay_test_dialect_SOURCES = \
-	tests/replay/replay.c tests/replay/replay.h tests/replay/test_dialect.c
-tests_replay_test_dialect_LDADD = libserver.a libpure.a $(COMMON_LIBS) $(CHECK_LIBS)
-tests_replay_test_dialect_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+check_PROGRAMS += tests/replay/test_provider
+TESTS += tests/replay/test_provider
+tests_replay_test_provider_SOURCES = \
+	tests/replay/replay.c tests/replay/replay.h tests/replay/test_provider.c
+tests_replay_test_provider_LDADD = libserver.a libpure.a $(COMMON_LIBS) $(CHECK_LIBS)
+tests_replay_test_provider_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 endif

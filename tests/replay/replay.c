@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/buf.h"
-#include "common/clock.h"
-#include "common/log.h"
-#include "common/tableview.h"
-#include "server/account.h"
-#include "server/exchange.h"
-#include "server/turn.h"
+#include "common/base/alloc.h"
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/tableview/tableview.h"
+#include "server/exchange/exchange.h"
+#include "server/loop/defer.h"
+#include "server/record/credit.h"
 
 #define BEGIN_AT      UINT64_C(1000000000000)
 #define BEGIN_WALL_MS UINT64_C(1700000000000)

@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/conf.h"
-#include "common/evwire.h"
-#include "common/recent_ring.h"
-#include "server/transfer.h"
+#include "common/conf/conf.h"
+#include "common/shm/recent_ring.h"
+#include "common/wire/evwire.h"
+#include "server/upstream/transfer.h"
 
 #define REPLAY_PAIRS 3 /* a/m0, b/m1, c/m2: the chain "main", in this order */
 

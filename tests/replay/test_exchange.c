@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
-#include "common/outcome.h"
+#include "common/base/clock.h"
+#include "common/terms/outcome.h"
 #include "tests/replay/replay.h"
 
 #define SSE  "content-type: text/event-stream\n"

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/buf.h"
+#include "common/base/buf.h"
 
 #define BODY_MODEL_MAX 4096 /* bytes of a model's name, fault list included */
 

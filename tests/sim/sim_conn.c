@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
 
 #define READ_BYTES    (64 * 1024)
 #define BODY_READ_MAX (1024 * 1024) /* straight into the buffer of a long body */

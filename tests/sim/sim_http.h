@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/buf.h"
+#include "common/base/buf.h"
 #include "tests/sim/sim_sha256.h"
 
 #define HTTP_HEAD_MAX  (64 * 1024)

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
 
 /* What is kept is one block: the struct, then head and body. They are made into JSON only when
  * somebody asks, because under load nobody does. */

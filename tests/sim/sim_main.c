@@ -12,8 +12,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/log.h"
+#include "common/base/alloc.h"
+#include "common/base/log.h"
 #include "config.h"
 #include "tests/sim/sim_conn.h"
 #include "tests/sim/sim_journal.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/fnv.h"
+#include "common/base/alloc.h"
+#include "common/base/fnv.h"
 
 #define BUCKETS 1024
 

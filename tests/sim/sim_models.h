@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/buf.h"
+#include "common/base/buf.h"
 #include "tests/sim/sim_scenario.h"
 
 #define MODELS_MAX       4096 /* further names are refused: each costs memory until a reset */

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 
 #define BATCH_BYTES (64 * 1024)   /* made ahead of the socket */
 #define TURN_BYTES  (1024 * 1024) /* sent before others get their turn */

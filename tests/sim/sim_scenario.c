@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/alloc.h"
-#include "common/conf_nearest.h"
+#include "common/base/alloc.h"
+#include "common/base/nearest.h"
 
 #define MS_MAX      INT64_C(86400000)
 #define EVENTS_MAX  INT64_C(1000000000)

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 #include "tests/sim/sim_answer.h"
 #include "tests/sim/sim_body.h"
 #include "tests/sim/sim_control.h"

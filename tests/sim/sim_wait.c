@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
 #include "tests/sim/sim_control.h"
 #include "tests/sim/sim_models.h"
 #include "tests/sim/sim_query.h"

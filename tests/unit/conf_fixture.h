@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/conf_parse.h"
+#include "common/base/alloc.h"
+#include "common/conf/parse.h"
 #include "tests/unit/unit.h"
 
 #define FIXTURE_PATH "/etc/weir/weir.yaml"

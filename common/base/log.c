@@ -1,0 +1,199 @@
+/* See log.h. */
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "common/base/alloc.h"
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+
+static struct {
+    const char *prog;
+    enum log_level level;
+    int fd;
+    char *path; /* of the file fd is open on; NULL on standard error and syslog */
+    bool to_syslog;
+    bool echoes_errors;
+    bool is_text; /* a terminal: people read it */
+    struct logfile_owner owner;
+    struct buf line;
+} lg = {.prog = "weir", .level = LOGLV_INFO, .fd = STDERR_FILENO, .owner = LOGFILE_INIT};
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+static const int level_priorities[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR};
+
+void log_init(const char *prog)
+{
+    lg.prog = prog;
+    lg.is_text = isatty(lg.fd) == 1;
+}
+
+void log_set_level(enum log_level level)
+{
+    lg.level = level;
+}
+
+enum log_level log_get_level(void)
+{
+    return lg.level;
+}
+
+bool log_is_enabled(enum log_level level)
+{
+    return level >= lg.level;
+}
+
+void log_set_owner(const struct logfile_owner *owner)
+{
+    lg.owner = *owner;
+}
+
+int log_open_file(const char *path)
+{
+    int fd = logfile_open(path, &lg.owner);
+    if (fd < 0)
+        return -1;
+    if (lg.fd > STDERR_FILENO)
+        close(lg.fd);
+    if (lg.path != path) {
+        free(lg.path);
+        lg.path = xstrdup(path);
+    }
+    lg.fd = fd;
+    lg.to_syslog = false;
+    lg.is_text = isatty(fd) == 1;
+    return 0;
+}
+
+void log_echo_errors(bool on)
+{
+    lg.echoes_errors = on;
+}
+
+void log_open_syslog(void)
+{
+    openlog(lg.prog, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+    lg.to_syslog = true;
+    lg.is_text = true;
+}
+
+int log_reopen(void)
+{
+    return lg.path != NULL ? log_open_file(lg.path) : 0;
+}
+
+static void put_json_line(struct buf *b, enum log_level level, const char *msg,
+                          const struct log_field *fields, size_t n)
+{
+    buf_puts(b, "{\"time\":\"");
+    clock_put_iso8601(b, clock_wall_ms());
+    buf_printf(b, "\",\"level\":\"%s\",\"msg\":", level_names[level]);
+    buf_put_json(b, msg, strlen(msg));
+    buf_printf(b, ",\"prog\":\"%s\",\"pid\":%d", lg.prog, (int)getpid());
+    for (size_t i = 0; i < n; i++) {
+        if (!fields[i].is_number && fields[i].text == NULL)
+            continue;
+        buf_printf(b, ",\"%s\":", fields[i].key);
+        if (fields[i].is_number)
+            buf_printf(b, "%lld", (long long)fields[i].number);
+        else
+            buf_put_json(b, fields[i].text, strlen(fields[i].text));
+    }
+    buf_puts(b, "}\n");
+}
+
+static bool is_plain(const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++)
+        if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == '"' || *p == '=')
+            return false;
+    return text[0] != '\0';
+}
+
+static void put_text_value(struct buf *b, const char *text)
+{
+    if (is_plain(text))
+        buf_puts(b, text);
+    else
+        buf_put_json(b, text, strlen(text));
+}
+
+/* A line is a line, and a terminal obeys nobody but us. */
+static void put_text_message(struct buf *b, const char *msg)
+{
+    for (const char *p = msg; *p != '\0'; p++)
+        buf_putc(b, (unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p);
+}
+
+static void put_text_line(struct buf *b, enum log_level level, const char *msg,
+                          const struct log_field *fields, size_t n)
+{
+    if (!lg.to_syslog) {
+        clock_put_iso8601(b, clock_wall_ms());
+        buf_printf(b, " %-5s %s[%d] ", level_names[level], lg.prog, (int)getpid());
+    }
+    put_text_message(b, msg);
+    for (size_t i = 0; i < n; i++) {
+        if (fields[i].is_number) {
+            buf_printf(b, " %s=%lld", fields[i].key, (long long)fields[i].number);
+        } else if (fields[i].text != NULL) {
+            buf_printf(b, " %s=", fields[i].key);
+            put_text_value(b, fields[i].text);
+        }
+    }
+    buf_putc(b, '\n');
+}
+
+/* Standard error need not be told twice. */
+static bool wants_echo(enum log_level level)
+{
+    return lg.echoes_errors && level == LOGLV_ERROR && (lg.to_syslog || lg.fd != STDERR_FILENO);
+}
+
+static void write_line(enum log_level level, const struct log_field *fields, size_t n,
+                       const char *fmt, va_list ap)
+{
+    int saved_errno = errno;
+    char *msg = NULL;
+    if (vasprintf(&msg, fmt, ap) < 0)
+        return;
+    if (wants_echo(level))
+        dprintf(STDERR_FILENO, "%s: %s\n", lg.prog, msg);
+    buf_clear(&lg.line);
+    if (lg.is_text)
+        put_text_line(&lg.line, level, msg, fields, n);
+    else
+        put_json_line(&lg.line, level, msg, fields, n);
+    free(msg);
+    if (lg.to_syslog) {
+        syslog(level_priorities[level], "%s", buf_cstr(&lg.line));
+    } else {
+        /* A full disk or a closed terminal costs the line; there is nobody to tell. */
+        ssize_t written = write(lg.fd, lg.line.data, lg.line.len);
+        (void)written;
+    }
+    errno = saved_errno;
+}
+
+void log_write(enum log_level level, const struct log_field *fields, size_t n, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    write_line(level, fields, n, fmt, ap);
+    va_end(ap);
+}
+
+void log_fatal(int code, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    write_line(LOGLV_ERROR, NULL, 0, fmt, ap);
+    va_end(ap);
+    exit(code);
+}

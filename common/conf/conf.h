@@ -1,0 +1,135 @@
+/* The configuration as both daemons, weirctl and the tests read it (CONTRACT 3). Immutable once
+ * loaded. Keys, bounds, defaults and help live in conf_schema.c as data. */
+#ifndef WEIR_COMMON_CONF_H
+#define WEIR_COMMON_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/log.h"
+#include "common/terms/provider_type.h"
+
+/* Keys of the shared table have fixed room; longer names are a configuration error. */
+#define CONF_PROVIDER_ID_MAX 63
+#define CONF_MODEL_MAX       127
+#define CONF_CHAIN_NAME_MAX  127
+
+/* A larger file is refused, in bytes. */
+#define CONF_FILE_MAX 1048576
+
+enum delivery {
+    DELIVERY_STREAM,
+    DELIVERY_COMPLETE
+};
+
+struct conf_provider {
+    char *id, *name, *api_key;
+    char *base_url; /* without a trailing slash; the type's own when the file gives none */
+    enum provider_type type;
+    uint32_t timeout_ms; /* instead of requestTimeoutMs; 0 = not given */
+    bool http2;
+    char *ca_file; /* certificates to trust, PEM; NULL = the system's */
+    /* rateLimits; 0 = no such limit */
+    uint32_t requests_per_minute, tokens_per_minute, requests_per_day, concurrent_requests;
+};
+
+/* A distinct provider+model pair, in the order in which the chains first name it. */
+struct conf_pair {
+    const struct conf_provider *provider;
+    const char *model;
+    const char *model_json; /* the same as a JSON string, quotes included */
+    uint64_t key_hash;      /* pair_key_hash(provider->id, model) */
+};
+
+struct conf_chain {
+    char *name;
+    uint64_t name_hash; /* chain_name_hash(name); 0 where a pair was named in its place */
+    uint32_t *pairs;    /* indexes into conf.pairs, in the order to try */
+    uint32_t n_pairs;
+    enum delivery delivery; /* settings.delivery unless the chain has its own */
+};
+
+struct conf_listen {
+    char *text;      /* as configured, for messages */
+    char *address;   /* numeric, without brackets; NULL for a Unix socket */
+    uint16_t port;   /* 0 for a Unix socket */
+    char *unix_path; /* NULL unless unix:PATH */
+};
+
+struct conf {
+    char *path;
+    /* settings */
+    uint16_t port;
+    char **api_keys;
+    uint32_t n_api_keys;
+    bool has_literal_keys;  /* of clients or providers: spelt in the file, not in the environment */
+    uint32_t default_chain; /* index into chains */
+    enum log_level log_level;
+    enum delivery delivery;
+    bool normalize_responses;
+    uint32_t cooldown_default_ms, request_timeout_ms, stream_idle_timeout_ms;
+    uint32_t first_token_timeout_ms, deadline_ms;
+    bool has_first_token_timeout; /* the file's own; else it is a sum, of each provider's timeout */
+    uint32_t retry_attempts, retry_max_wait_ms;
+    uint32_t mid_stream_failure_threshold, mid_stream_cooldown_ms, mid_stream_cooldown_max_ms;
+    uint32_t recovery_concurrency, pre_stream_failure_threshold;
+    bool queue_mode;
+    uint32_t queue_max_wait_ms, queue_max_size;
+    /* providers, chains, and the pairs they name */
+    struct conf_provider *providers;
+    struct conf_chain *chains;
+    struct conf_pair *pairs;
+    uint32_t n_providers, n_chains, n_pairs;
+    /* server */
+    struct conf_listen *listen;
+    uint32_t n_listen;
+    uint32_t workers; /* resolved: `auto` is the number of CPUs */
+    char *pid_file, *user, *group, *access_log, *error_log; /* NULL = none */
+    uint32_t max_connections;
+    uint32_t max_body_bytes, max_header_bytes, max_held_bytes;
+    uint32_t client_header_timeout_ms, client_body_timeout_ms, keep_alive_timeout_ms;
+    uint32_t drain_timeout_ms, stream_heartbeat_ms;
+    /* tracker */
+    char *tracker_socket, *tracker_shm, *tracker_state_file; /* state file: NULL = none */
+    char *tracker_user, *tracker_pid_file;                   /* NULL = server.user, none */
+    uint32_t tracker_capacity;
+};
+
+/* Reads and checks the file. On success *out is set (caller frees) and 0 is returned; warnings may
+ * stand in messages. On failure -1, and messages holds every fault, each a line
+ * `FILE:LINE:COLUMN: text`. Secrets are never in messages. */
+int conf_load(const char *path, struct conf **out, struct buf *messages);
+/* As conf_load, for programs that use no key (weir-trackerd, weirctl): ${NAME} is left as it
+ * stands, so that the environment need not hold the keys. */
+int conf_load_without_secrets(const char *path, struct conf **out, struct buf *messages);
+/* As conf_load, for a client of weir: of the keys, only settings.apiKeys are read. */
+int conf_load_with_client_keys(const char *path, struct conf **out, struct buf *messages);
+/* Accepts NULL inside; sets *conf to NULL. */
+void conf_free(struct conf **conf);
+
+/* Appends the settings as in force, as YAML, secrets masked. */
+void conf_print_effective(const struct conf *conf, struct buf *out);
+
+/* For a reload: appends the keys that differ but take effect at a restart only, as "server.user,
+ * tracker.shm", and returns how many there are. */
+size_t conf_print_fixed_changes(const struct conf *running, const struct conf *fresh,
+                                struct buf *out);
+
+/* The same, and then gives `fresh` the running values of those keys. */
+size_t conf_keep_fixed(const struct conf *running, struct conf *fresh, struct buf *out);
+
+/* Index of the chain of that name; -1 when there is no such chain. */
+int conf_chain_lookup(const struct conf *conf, const char *name, size_t len);
+
+/* FNV-1a (64 bit) of provider id, a NUL, model: how events and worker pages name a pair. Never 0.
+ */
+uint64_t pair_key_hash(const char *provider_id, const char *model);
+
+/* FNV-1a (64 bit) of the name: how the recent requests name a chain. Never 0. */
+uint64_t chain_name_hash(const char *name);
+
+const char *provider_type_name(enum provider_type type);
+
+#endif

@@ -1,0 +1,168 @@
+/* See http1.h: the chunked body (RFC 9112 7.1). One function a state, a byte at a time outside the
+ * data; what a lenient parser would forgive is refused. */
+#include "common/http/request.h"
+
+#define LINE_MAX_BYTES     256 /* a chunk's size line, with extensions */
+#define SIZE_MAX_DIGITS    8
+#define TRAILERS_MAX_BYTES (8u << 10)
+
+enum state {
+    SIZE,          /* digits of a chunk's size */
+    EXTENSION,     /* behind the size's `;` */
+    SIZE_LF,       /* the LF of that line */
+    DATA,          /* `left` bytes */
+    DATA_CR,       /* the CR behind them */
+    DATA_LF,       /* and its LF */
+    TRAILER_START, /* of a trailer line, or of the empty line */
+    TRAILER_NAME,
+    TRAILER_VALUE,
+    TRAILER_LF,
+    LAST_LF, /* the empty line's LF */
+    END,
+    BAD,
+};
+
+/* Takes one byte and names the next state. */
+typedef enum state (*step_fn)(struct http1_chunked *c, unsigned char byte);
+
+void http1_chunked_init(struct http1_chunked *c)
+{
+    *c = (struct http1_chunked){.state = SIZE};
+}
+
+static int hex_value(unsigned char byte)
+{
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    byte |= 0x20;
+    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
+}
+
+static bool is_text(unsigned char byte)
+{
+    return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
+}
+
+static enum state in_size(struct http1_chunked *c, unsigned char byte)
+{
+    int digit = hex_value(byte);
+    if (digit >= 0) {
+        if (c->digits == SIZE_MAX_DIGITS)
+            return BAD;
+        c->digits++;
+        c->left = c->left << 4 | (uint32_t)digit;
+        return SIZE;
+    }
+    if (c->digits == 0)
+        return BAD;
+    return byte == '\r' ? SIZE_LF : byte == ';' ? EXTENSION : BAD;
+}
+
+static enum state in_extension(struct http1_chunked *c, unsigned char byte)
+{
+    if (byte == '\r')
+        return SIZE_LF;
+    return is_text(byte) ? EXTENSION : BAD;
+}
+
+static enum state in_size_lf(struct http1_chunked *c, unsigned char byte)
+{
+    c->overhead = 0;
+    c->digits = 0;
+    if (byte != '\n')
+        return BAD;
+    return c->left > 0 ? DATA : TRAILER_START;
+}
+
+static enum state in_data_cr(struct http1_chunked *c, unsigned char byte)
+{
+    return byte == '\r' ? DATA_LF : BAD;
+}
+
+static enum state in_data_lf(struct http1_chunked *c, unsigned char byte)
+{
+    c->overhead = 0;
+    return byte == '\n' ? SIZE : BAD;
+}
+
+static bool is_name(unsigned char byte)
+{
+    return byte > ' ' && byte < 0x7f && byte != ':';
+}
+
+static enum state in_trailer_start(struct http1_chunked *c, unsigned char byte)
+{
+    if (byte == '\r')
+        return LAST_LF;
+    return is_name(byte) ? TRAILER_NAME : BAD;
+}
+
+static enum state in_trailer_name(struct http1_chunked *c, unsigned char byte)
+{
+    if (byte == ':')
+        return TRAILER_VALUE;
+    return is_name(byte) ? TRAILER_NAME : BAD;
+}
+
+static enum state in_trailer_value(struct http1_chunked *c, unsigned char byte)
+{
+    if (byte == '\r')
+        return TRAILER_LF;
+    return is_text(byte) ? TRAILER_VALUE : BAD;
+}
+
+static enum state in_trailer_lf(struct http1_chunked *c, unsigned char byte)
+{
+    return byte == '\n' ? TRAILER_START : BAD;
+}
+
+static enum state in_last_lf(struct http1_chunked *c, unsigned char byte)
+{
+    return byte == '\n' ? END : BAD;
+}
+
+static const step_fn steps[] = {
+    [SIZE] = in_size,
+    [EXTENSION] = in_extension,
+    [SIZE_LF] = in_size_lf,
+    [DATA_CR] = in_data_cr,
+    [DATA_LF] = in_data_lf,
+    [TRAILER_START] = in_trailer_start,
+    [TRAILER_NAME] = in_trailer_name,
+    [TRAILER_VALUE] = in_trailer_value,
+    [TRAILER_LF] = in_trailer_lf,
+    [LAST_LF] = in_last_lf,
+};
+
+static enum http1_chunk_result take_data(struct http1_chunked *c, const char *data, size_t len,
+                                         struct http1_text *piece)
+{
+    *piece = (struct http1_text){data, len < c->left ? len : c->left};
+    c->left -= (uint32_t)piece->len;
+    if (c->left == 0)
+        c->state = DATA_CR;
+    return HTTP1_CHUNK_DATA;
+}
+
+enum http1_chunk_result http1_chunked_feed(struct http1_chunked *c, const char *data, size_t len,
+                                           size_t *used, struct http1_text *piece)
+{
+    enum http1_chunk_result result = HTTP1_CHUNK_MORE;
+    size_t at = 0;
+    *piece = (struct http1_text){data, 0};
+    while (at < len && c->state != DATA && c->state != END && c->state != BAD) {
+        uint32_t bound = c->state < TRAILER_START ? LINE_MAX_BYTES : TRAILERS_MAX_BYTES;
+        enum state next = steps[c->state](c, (unsigned char)data[at++]);
+        c->state = (uint8_t)(c->overhead++ < bound ? next : BAD);
+    }
+    if (c->state == END)
+        result = HTTP1_CHUNK_END;
+    else if (c->state == BAD)
+        result = HTTP1_CHUNK_BAD;
+    else if (at < len) {
+        result = take_data(c, data + at, len - at, piece);
+        at += piece->len;
+    }
+    *used = at;
+    return result;
+}

@@ -1,0 +1,163 @@
+/* The pid file of a daemon, see daemon.h. Locked with fcntl's process-wide locks, not flock: the
+ * lock must not pass to the workers, who may outlive a killed master for a moment. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/base/alloc.h"
+#include "common/base/buf.h"
+#include "common/base/log.h"
+#include "common/process/daemon.h"
+
+#define PID_FILE_MODE 0644
+
+static struct {
+    char *path; /* NULL: we have none */
+    int fd;
+    pid_t owner; /* a forked child must not remove it */
+} pf = {.fd = -1};
+
+static int lock_whole(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_SETLK, &lock) == 0)
+        return 0;
+    if (errno == EACCES)
+        errno = EAGAIN;
+    return -1;
+}
+
+/* Another instance may have removed the file between our open and our lock. */
+static bool is_still_at(int fd, const char *path)
+{
+    struct stat ours, there;
+    return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+           ours.st_ino == there.st_ino;
+}
+
+static int close_keeping_errno(int fd)
+{
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+/* Never O_CREAT alone: in a folder that others may write to (sticky, of the service's group) Linux
+ * refuses it for an existing file of theirs, even to root. */
+static int open_or_create(const char *path)
+{
+    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+    for (;;) {
+        int fd = open(path, flags);
+        if (fd >= 0 || errno != ENOENT)
+            return fd;
+        fd = open(path, flags | O_CREAT | O_EXCL, PID_FILE_MODE);
+        if (fd >= 0)
+            (void)!fchmod(fd, PID_FILE_MODE); /* whatever the umask is: it is no secret */
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+}
+
+static int open_locked(const char *path)
+{
+    for (;;) {
+        int fd = open_or_create(path);
+        if (fd < 0)
+            return -1;
+        if (lock_whole(fd) != 0)
+            return close_keeping_errno(fd);
+        if (is_still_at(fd, path))
+            return fd;
+        close(fd);
+    }
+}
+
+static int write_pid(int fd)
+{
+    struct buf text = BUF_INIT;
+    buf_printf(&text, "%ld\n", (long)getpid());
+    errno = EIO; /* for a short write, which sets none */
+    bool is_written =
+        ftruncate(fd, 0) == 0 && pwrite(fd, text.data, text.len, 0) == (ssize_t)text.len;
+    buf_free(&text);
+    return is_written ? 0 : -1;
+}
+
+static int own(const char *path, int fd)
+{
+    if (write_pid(fd) != 0)
+        return close_keeping_errno(fd);
+    free(pf.path); /* a parent's */
+    pf.path = xstrdup(path);
+    pf.fd = fd;
+    pf.owner = getpid();
+    return 0;
+}
+
+int daemon_pid_file_write(const char *path)
+{
+    if (path == NULL)
+        return 0;
+    /* One a process: closing a second descriptor of the file would lose the first's lock. */
+    assert(pf.path == NULL || pf.owner != getpid());
+    int fd = open_locked(path);
+    return fd >= 0 ? own(path, fd) : -1;
+}
+
+void daemon_pid_file_begin(const char *path, const char *prog, int uid, int gid)
+{
+    if (path == NULL)
+        return;
+    daemon_make_folder(path, DAEMON_RUN_MODE, uid, gid);
+    if (daemon_pid_file_write(path) != 0)
+        log_fatal(EX_UNAVAILABLE, "pid file %s: %s%s", path,
+                  errno == EAGAIN ? "held by another " : "",
+                  errno == EAGAIN ? prog : strerror(errno));
+}
+
+int daemon_pid_file_fd(void)
+{
+    return pf.path != NULL ? pf.fd : -1;
+}
+
+static void forget(void)
+{
+    close(pf.fd);
+    free(pf.path);
+    pf.path = NULL;
+    pf.fd = -1;
+}
+
+void daemon_pid_file_release(void)
+{
+    if (pf.path != NULL)
+        forget();
+}
+
+int daemon_pid_file_take_over(const char *path, int fd)
+{
+    if (fd >= 0 && path != NULL && is_still_at(fd, path))
+        return lock_whole(fd) == 0 ? own(path, fd) : close_keeping_errno(fd);
+    if (fd >= 0)
+        close(fd);
+    return daemon_pid_file_write(path);
+}
+
+void daemon_pid_file_remove(void)
+{
+    if (pf.path == NULL || pf.owner != getpid())
+        return;
+    /* Without the right to remove it (root has been left) an empty file says as much. */
+    if (unlink(pf.path) != 0) {
+        int rc = ftruncate(pf.fd, 0);
+        (void)rc;
+    }
+    forget();
+}

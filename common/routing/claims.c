@@ -1,0 +1,225 @@
+/* See claims.h. */
+#include "common/routing/claims.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+
+/* The manual limits that are budgets. */
+static const struct limit {
+    const char *setting;
+    enum ledger_budget budget;
+    size_t offset; /* in struct conf_provider */
+    bool is_of_tokens;
+} limits[] = {
+    {"requestsPerMinute", LEDGER_REQUESTS_MINUTE,
+     offsetof(struct conf_provider, requests_per_minute), false},
+    {"requestsPerDay", LEDGER_REQUESTS_DAY, offsetof(struct conf_provider, requests_per_day),
+     false},
+    {"tokensPerMinute", LEDGER_TOKENS_MINUTE, offsetof(struct conf_provider, tokens_per_minute),
+     true},
+};
+#define N_LIMITS (sizeof(limits) / sizeof(limits[0]))
+
+struct claims {
+    const struct conf *conf;
+    struct ledger *ledger;
+    uint64_t owner;
+    int *pairs; /* index in the ledger of each configured pair; -1 = none */
+};
+
+struct claims *claims_new(const struct conf *conf, struct ledger *ledger,
+                          const struct wpages *pages, uint64_t owner)
+{
+    struct claims *c = xcalloc(1, sizeof(*c));
+    c->conf = conf;
+    c->ledger = pages != NULL ? ledger : NULL;
+    c->owner = owner;
+    c->pairs = xcalloc(conf->n_pairs, sizeof(*c->pairs));
+    for (uint32_t i = 0; i < conf->n_pairs; i++)
+        c->pairs[i] = pages != NULL ? wpages_pair_find(pages, conf->pairs[i].key_hash) : -1;
+    return c;
+}
+
+void claims_free(struct claims **claims)
+{
+    free((*claims)->pairs);
+    free(*claims);
+    *claims = NULL;
+}
+
+static uint32_t recovery_limit(const struct tableview_pick *pick)
+{
+    return pick->is_recovering ? pick->recovery_concurrency : 0;
+}
+
+/* Manual limits are for providers that tell nothing of theirs. */
+static bool has_manual_limits(const struct tableview_pick *pick)
+{
+    return !pick->has_quota;
+}
+
+static bool take_places(struct claims *c, uint32_t pair, const struct tableview_pick *pick,
+                        struct claim *out, enum outcome *refusal)
+{
+    const struct conf_provider *p = c->conf->pairs[pair].provider;
+    out->recovery =
+        ledger_claim(c->ledger, c->pairs[pair], LEDGER_RECOVERY, recovery_limit(pick), c->owner);
+    *refusal = OUTCOME_IN_RECOVERY;
+    if (out->recovery == LEDGER_REFUSED)
+        return false;
+    out->concurrent = ledger_claim(c->ledger, c->pairs[pair], LEDGER_CONCURRENT,
+                                   p->concurrent_requests, c->owner);
+    *refusal = OUTCOME_NO_QUOTA;
+    return out->concurrent != LEDGER_REFUSED;
+}
+
+static uint32_t amount_of(const struct claims *c, uint32_t pair, const struct limit *limit)
+{
+    const char *provider = (const char *)c->conf->pairs[pair].provider;
+    return *(const uint32_t *)(provider + limit->offset);
+}
+
+static bool has_left(const struct claims *c, uint32_t pair, const struct limit *limit,
+                     uint64_t now_at, uint64_t *reset_at)
+{
+    return ledger_has_left(c->ledger, c->pairs[pair], limit->budget, amount_of(c, pair, limit),
+                           now_at, reset_at);
+}
+
+/* Notes the limits of which nothing is left. */
+static void look_at_budgets(const struct claims *c, uint32_t pair, uint64_t now_at,
+                            struct claims_used_up *out)
+{
+    uint64_t last_at = 0;
+    *out = (struct claims_used_up){0};
+    for (const struct limit *l = limits; l < limits + N_LIMITS; l++) {
+        uint64_t reset_at = 0;
+        if (has_left(c, pair, l, now_at, &reset_at))
+            continue;
+        uint64_t *latest = l->is_of_tokens ? &out->tokens_reset_at : &out->requests_reset_at;
+        *(l->is_of_tokens ? &out->tokens : &out->requests) = true;
+        *latest = reset_at > *latest ? reset_at : *latest;
+        out->setting = reset_at > last_at ? l->setting : out->setting;
+        last_at = reset_at > last_at ? reset_at : last_at;
+    }
+}
+
+/* Two workers may see the last request left; one of them gets it. */
+static bool take_budgets(struct claims *c, uint32_t pair, uint64_t now_at, struct claim *out)
+{
+    uint64_t at;
+    out->holds_tokens = c->conf->pairs[pair].provider->tokens_per_minute != 0;
+    for (const struct limit *l = limits; l < limits + N_LIMITS; l++)
+        if (!ledger_take(c->ledger, c->pairs[pair], l->budget, amount_of(c, pair, l), 1, now_at,
+                         &at))
+            return false;
+    return true;
+}
+
+static enum outcome refuse(struct claims *c, struct claim *claim, enum outcome outcome)
+{
+    claims_release(c, claim);
+    return outcome;
+}
+
+enum outcome claims_take(struct claims *c, uint32_t pair, const struct tableview_pick *pick,
+                         uint64_t now_at, struct claim *out, struct claims_used_up *used_up)
+{
+    enum outcome refusal;
+    *out = (struct claim){.recovery = LEDGER_REFUSED, .concurrent = LEDGER_REFUSED};
+    *used_up = (struct claims_used_up){0};
+    if (c->ledger == NULL)
+        return OUTCOME_NONE;
+    if (!take_places(c, pair, pick, out, &refusal))
+        return refuse(c, out, refusal);
+    if (!has_manual_limits(pick))
+        return OUTCOME_NONE;
+    look_at_budgets(c, pair, now_at, used_up);
+    if (used_up->requests || used_up->tokens || !take_budgets(c, pair, now_at, out))
+        return refuse(c, out, OUTCOME_NO_QUOTA);
+    look_at_budgets(c, pair, now_at, used_up);
+    return OUTCOME_NONE;
+}
+
+void claims_take_anyway(struct claims *c, uint32_t pair, const struct tableview_pick *pick,
+                        uint64_t now_at, struct claim *out, struct claims_used_up *used_up)
+{
+    int index = c->pairs[pair];
+    const struct conf_provider *p = c->conf->pairs[pair].provider;
+    *out = (struct claim){.recovery = LEDGER_REFUSED, .concurrent = LEDGER_REFUSED};
+    *used_up = (struct claims_used_up){0};
+    if (c->ledger == NULL)
+        return;
+    out->recovery = ledger_claim(c->ledger, index, LEDGER_RECOVERY, recovery_limit(pick), c->owner);
+    out->concurrent =
+        ledger_claim(c->ledger, index, LEDGER_CONCURRENT, p->concurrent_requests, c->owner);
+    if (!has_manual_limits(pick))
+        return;
+    out->holds_tokens = p->tokens_per_minute != 0;
+    for (const struct limit *l = limits; l < limits + N_LIMITS; l++) {
+        uint64_t reset_at;
+        ledger_spend(c->ledger, index, l->budget, amount_of(c, pair, l), 1, now_at, &reset_at);
+    }
+    look_at_budgets(c, pair, now_at, used_up);
+}
+
+void claims_release(struct claims *c, struct claim *claim)
+{
+    if (c->ledger == NULL)
+        return;
+    ledger_release(c->ledger, claim->recovery, c->owner);
+    ledger_release(c->ledger, claim->concurrent, c->owner);
+    claim->recovery = claim->concurrent = LEDGER_REFUSED;
+}
+
+void claims_spend_tokens(struct claims *c, uint32_t pair, const struct claim *claim,
+                         uint64_t tokens, uint64_t now_at, struct claims_used_up *used_up)
+{
+    *used_up = (struct claims_used_up){0};
+    if (c->ledger == NULL || !claim->holds_tokens)
+        return;
+    uint64_t more = tokens > 0 ? tokens - 1 : 0;
+    used_up->tokens = !ledger_spend(c->ledger, c->pairs[pair], LEDGER_TOKENS_MINUTE,
+                                    c->conf->pairs[pair].provider->tokens_per_minute,
+                                    more < UINT32_MAX ? (uint32_t)more : UINT32_MAX, now_at,
+                                    &used_up->tokens_reset_at);
+}
+
+uint64_t claims_rest_ms(const struct claims_used_up *u, uint64_t now_at)
+{
+    uint64_t until_at = u->requests ? u->requests_reset_at : 0;
+    if (u->tokens && u->tokens_reset_at > until_at)
+        until_at = u->tokens_reset_at;
+    return until_at > now_at ? (until_at - now_at) / CLOCK_NS_PER_MS : 0;
+}
+
+/* In claims_take's order. */
+static struct claims_look look_at_limits(const struct claims *c, uint32_t pair,
+                                         const struct tableview_pick *pick, uint64_t now_at)
+{
+    int index = c->pairs[pair];
+    if (!ledger_has_place(c->ledger, index, LEDGER_RECOVERY, recovery_limit(pick)))
+        return (struct claims_look){OUTCOME_IN_RECOVERY, 0, "recoveryConcurrency"};
+    if (!ledger_has_place(c->ledger, index, LEDGER_CONCURRENT,
+                          c->conf->pairs[pair].provider->concurrent_requests))
+        return (struct claims_look){OUTCOME_NO_QUOTA, 0, "concurrentRequests"};
+    struct claims_used_up used_up = {0};
+    if (has_manual_limits(pick))
+        look_at_budgets(c, pair, now_at, &used_up);
+    return (struct claims_look){used_up.setting != NULL ? OUTCOME_NO_QUOTA : OUTCOME_NONE,
+                                claims_rest_ms(&used_up, now_at), used_up.setting};
+}
+
+struct claims_look claims_look(const struct claims *c, struct tableview *view, uint32_t pair,
+                               uint64_t now_at)
+{
+    struct tableview_pick pick;
+    struct claims_look look = {.outcome = OUTCOME_NONE};
+    look.outcome = tableview_verdict(view, pair, now_at, &pick, &look.rest_ms);
+    if (look.outcome != OUTCOME_NONE || c->ledger == NULL)
+        return look;
+    return look_at_limits(c, pair, &pick, now_at);
+}

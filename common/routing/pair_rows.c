@@ -1,0 +1,160 @@
+/* See ratelimits.h. */
+#include "common/routing/pair_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+
+static void put_last_cooldown(struct ratelimit_cooldown *out, const struct shmtab_state *state)
+{
+    const struct shmtab_hot *hot = &state->hot;
+    if (hot->cooldown_began_at == 0)
+        return;
+    out->incident = hot->incident;
+    out->cause = state->cause;
+    out->began_wall_ms = clock_wall_ms_of(hot->cooldown_began_at);
+    if (hot->cooldown_until_at >= hot->cooldown_began_at)
+        out->until_wall_ms = clock_wall_ms_of(hot->cooldown_until_at);
+    memcpy(out->reason, state->reason, sizeof(out->reason));
+}
+
+static void put_table(struct ratelimit_row *out, const struct shmtab_state *state)
+{
+    uint64_t now_at = clock_boot_ns();
+    uint64_t rest_ns = shmtab_rest_ns(&state->hot, now_at);
+    out->status = shmtab_status(&state->hot, now_at);
+    if (rest_ns > 0) {
+        out->cooldown_remaining_ms = (rest_ns + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS;
+        out->cooldown_until_wall_ms = clock_wall_ms_of(state->hot.cooldown_until_at);
+        memcpy(out->reason, state->reason, sizeof(out->reason));
+    }
+    put_last_cooldown(&out->last, state);
+    out->mid_failures = state->hot.mid_failures;
+    out->cooldowns = state->cooldowns;
+    out->has_quota = (state->hot.flags & SHMTAB_QUOTA) != 0;
+    out->quota_remaining_requests = state->quota_remaining_requests;
+    out->quota_remaining_tokens = state->quota_remaining_tokens;
+    out->quota_reset_requests_wall_ms = state->quota_reset_requests_wall_ms;
+    out->quota_reset_tokens_wall_ms = state->quota_reset_tokens_wall_ms;
+    out->quota_updated_wall_ms = state->quota_updated_wall_ms;
+}
+
+static void put_pages(struct ratelimit_row *out, const struct wpages *pages, uint64_t key_hash)
+{
+    struct wpages_sum sum;
+    wpages_sum(pages, wpages_pair_find(pages, key_hash), &sum);
+    out->requests = sum.requests;
+    out->successes = sum.successes;
+    out->failures = sum.failures;
+}
+
+static void put_row(const struct conf_pair *pair, const struct shmtab_state *state,
+                    const struct wpages *pages, struct ratelimit_row *out)
+{
+    *out = (struct ratelimit_row){.provider = pair->provider->id, .model = pair->model};
+    if (state != NULL)
+        put_table(out, state);
+    if (pages != NULL)
+        put_pages(out, pages, pair->key_hash);
+}
+
+void ratelimits_row(const struct conf *conf, uint32_t pair, const struct shmtab *tab,
+                    const struct wpages *pages, struct ratelimit_row *out)
+{
+    const struct conf_pair *p = &conf->pairs[pair];
+    struct shmtab_state state;
+    bool is_there =
+        tab != NULL && shmtab_read(tab, shmtab_find(tab, p->provider->id, p->model), &state);
+    put_row(p, is_there ? &state : NULL, pages, out);
+}
+
+/* trackerd gives rows in the configuration's order, so the pair's own index is a good guess. */
+static const struct shmtab_state *find_state(const struct shmtab_state *states, uint32_t n,
+                                             uint32_t guess, uint64_t key_hash)
+{
+    if (guess < n && states[guess].hot.key_hash == key_hash)
+        return &states[guess];
+    for (uint32_t i = 0; i < n; i++)
+        if (states[i].hot.key_hash == key_hash)
+            return &states[i];
+    return NULL;
+}
+
+void ratelimits_all(const struct conf *conf, const struct shmtab *tab, const struct wpages *pages,
+                    struct ratelimit_row *out)
+{
+    uint32_t n = tab != NULL ? shmtab_capacity(tab) : 0;
+    struct shmtab_state *states = xcalloc(n, sizeof(*states)); /* before the lock is taken */
+    if (tab != NULL)
+        shmtab_read_all(tab, states, n);
+    for (uint32_t i = 0; i < conf->n_pairs; i++)
+        put_row(&conf->pairs[i], find_state(states, n, i, conf->pairs[i].key_hash), pages, &out[i]);
+    free(states);
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------- */
+
+static void add_number(json_object *o, const char *key, uint64_t value)
+{
+    json_object_object_add(o, key, json_object_new_int64((int64_t)value));
+}
+
+static void add_known(json_object *o, const char *key, bool is_known, int64_t value)
+{
+    json_object_object_add(o, key, is_known ? json_object_new_int64(value) : NULL);
+}
+
+/* A reset as the provider told it: ms from the moment of the update. */
+static void add_reset(json_object *o, const char *key, uint64_t reset_wall_ms, uint64_t updated_ms)
+{
+    uint64_t ms = reset_wall_ms > updated_ms ? reset_wall_ms - updated_ms : 0;
+    add_known(o, key, reset_wall_ms != 0, (int64_t)ms);
+}
+
+static json_object *quota_json(const struct ratelimit_row *row)
+{
+    if (!row->has_quota)
+        return NULL;
+    json_object *o = json_object_new_object();
+    add_known(o, "remainingRequests", row->quota_remaining_requests != SHMTAB_QUOTA_UNKNOWN,
+              row->quota_remaining_requests);
+    add_known(o, "remainingTokens", row->quota_remaining_tokens != SHMTAB_QUOTA_UNKNOWN,
+              row->quota_remaining_tokens);
+    add_reset(o, "resetRequestsMs", row->quota_reset_requests_wall_ms, row->quota_updated_wall_ms);
+    add_reset(o, "resetTokensMs", row->quota_reset_tokens_wall_ms, row->quota_updated_wall_ms);
+    add_number(o, "lastUpdated", row->quota_updated_wall_ms);
+    return o;
+}
+
+json_object *ratelimits_row_json(const struct ratelimit_row *row)
+{
+    json_object *o = json_object_new_object();
+    bool rests = row->cooldown_remaining_ms > 0;
+    json_object_object_add(o, "provider", json_object_new_string(row->provider));
+    json_object_object_add(o, "model", json_object_new_string(row->model));
+    json_object_object_add(o, "status", json_object_new_string(pair_status_word(row->status)));
+    add_known(o, "cooldownUntil", rests, (int64_t)row->cooldown_until_wall_ms);
+    add_number(o, "cooldownRemainingMs", row->cooldown_remaining_ms);
+    json_object_object_add(o, "reason", rests ? json_object_new_string(row->reason) : NULL);
+    add_number(o, "midStreamFailures", row->mid_failures);
+    add_number(o, "cooldowns", row->cooldowns);
+    add_number(o, "requests", row->requests);
+    add_number(o, "successes", row->successes);
+    add_number(o, "failures", row->failures);
+    json_object_object_add(o, "quota", quota_json(row));
+    return o;
+}
+
+json_object *ratelimits_json(const struct conf *conf, const struct shmtab *tab,
+                             const struct wpages *pages)
+{
+    struct ratelimit_row *rows = xcalloc(conf->n_pairs, sizeof(*rows));
+    json_object *list = json_object_new_array();
+    ratelimits_all(conf, tab, pages, rows);
+    for (uint32_t i = 0; i < conf->n_pairs; i++)
+        json_object_array_add(list, ratelimits_row_json(&rows[i]));
+    free(rows);
+    return list;
+}

@@ -1,0 +1,72 @@
+/* See trail.h. */
+#include "common/routing/trail.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/base/alloc.h"
+
+void trail_free(struct trail *trail)
+{
+    free(trail->steps);
+    *trail = (struct trail)TRAIL_INIT;
+}
+
+struct trail_step *trail_add(struct trail *trail, uint32_t pair, enum outcome outcome)
+{
+    if (trail->n == trail->cap) {
+        trail->cap = trail->cap != 0 ? trail->cap * 2 : 4;
+        trail->steps = xreallocarray(trail->steps, trail->cap, sizeof(*trail->steps));
+    }
+    struct trail_step *step = &trail->steps[trail->n++];
+    *step = (struct trail_step){.pair = pair, .outcome = outcome};
+    return step;
+}
+
+void trail_begin_pass(struct trail *trail)
+{
+    uint32_t n = trail->pass;
+    for (uint32_t i = trail->pass; i < trail->n; i++)
+        if (outcome_was_attempted(trail->steps[i].outcome))
+            trail->steps[n++] = trail->steps[i];
+    trail->pass = trail->n = n;
+}
+
+static void describe_step(const struct trail_step *step, const struct conf *conf, struct buf *out)
+{
+    const struct conf_pair *pair = &conf->pairs[step->pair];
+    buf_printf(out, "%s/%s: %s", pair->provider->id, pair->model,
+               outcome_info(step->outcome)->text);
+    if (step->outcome == OUTCOME_IN_COOLDOWN)
+        buf_printf(out, " (%" PRIu64 " s left)", (step->rest_ms + 999) / 1000);
+    else if (step->status != 0)
+        buf_printf(out, " (HTTP %d)", step->status);
+}
+
+void trail_describe(const struct trail *trail, const struct conf *conf, struct buf *out)
+{
+    for (uint32_t i = trail->pass; i < trail->n; i++) {
+        if (i > trail->pass)
+            buf_puts(out, "; ");
+        describe_step(&trail->steps[i], conf, out);
+    }
+}
+
+void trail_put(const struct trail *trail, const struct conf *conf, struct buf *out)
+{
+    for (uint32_t i = 0; i < trail->n; i++) {
+        const struct trail_step *step = &trail->steps[i];
+        const struct conf_pair *pair = &conf->pairs[step->pair];
+        buf_puts(out, i > 0 ? ", " : "");
+        buf_puts(out, pair->provider->id);
+        buf_putc(out, '/');
+        buf_puts(out, pair->model);
+        buf_putc(out, '=');
+        buf_puts(out, outcome_info(step->outcome)->word);
+        if (!outcome_was_attempted(step->outcome))
+            continue;
+        buf_putc(out, ';');
+        buf_put_u64(out, step->elapsed_ms);
+        buf_puts(out, "ms");
+    }
+}

@@ -1,0 +1,45 @@
+/* What a request met on its way along the chain, entry by entry: pure data. choose and exchange
+ * fill it; the error message, the access log, X-Weir-Attempts, X-Weir-Trail and the record of the
+ * request (recent.h) are made from it. */
+#ifndef WEIR_COMMON_TRAIL_H
+#define WEIR_COMMON_TRAIL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/conf/conf.h"
+#include "common/terms/outcome.h"
+
+struct trail_step {
+    uint32_t pair; /* index into conf.pairs */
+    enum outcome outcome;
+    int status;          /* HTTP status of the provider; 0 = none */
+    uint64_t rest_ms;    /* how long the pair rests from then on; 0 = not */
+    uint64_t elapsed_ms; /* of the attempt */
+    uint64_t ended_at;   /* of the attempt, boot clock ns; 0 = passed by */
+};
+
+struct trail {
+    struct trail_step *steps;
+    uint32_t n, cap;
+    uint32_t pass; /* the first step of the pass along the chain that is under way */
+};
+#define TRAIL_INIT    \
+    {                 \
+        NULL, 0, 0, 0 \
+    }
+
+void trail_free(struct trail *trail);
+/* A new last step; valid until the next call. */
+struct trail_step *trail_add(struct trail *trail, uint32_t pair, enum outcome outcome);
+/* The chain is gone along anew, after a wait: what was tried so far stays for the log, what was
+ * only passed by is forgotten. */
+void trail_begin_pass(struct trail *trail);
+/* "fake/m1=in_cooldown, fake/m2=rate_limited;12ms": for X-Weir-Trail and the access log. Words of
+ * weir's own only, never a provider's. */
+void trail_put(const struct trail *trail, const struct conf *conf, struct buf *out);
+/* The pass under way: "fake/m1: in cooldown (12 s left); fake/m2: rate limited (HTTP 429)" */
+void trail_describe(const struct trail *trail, const struct conf *conf, struct buf *out);
+
+#endif

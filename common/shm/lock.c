@@ -1,0 +1,71 @@
+/* See shmlock.h. The journal and the odd sequence counters tell trackerd that a writer died in the
+ * middle; so whoever finds a dead owner may declare the mutex consistent at once, a reader too. */
+#include "common/shm/lock.h"
+
+#include <errno.h>
+#include <time.h>
+
+void shmlock_init(struct shmtab_lock *lock, const uint64_t boot_id[2])
+{
+    pthread_mutexattr_t attr;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
+    pthread_mutex_init(&lock->mutex, &attr);
+    pthread_mutexattr_destroy(&attr);
+    lock->version = SHMTAB_VERSION;
+    lock->bytes = SHMTAB_LOCK_BYTES;
+    lock->boot_id[0] = boot_id[0];
+    lock->boot_id[1] = boot_id[1];
+    lock->magic = SHMTAB_LOCK_MAGIC;
+}
+
+bool shmlock_is_good(const struct shmtab_lock *lock, const uint64_t boot_id[2])
+{
+    return lock->magic == SHMTAB_LOCK_MAGIC && lock->version == SHMTAB_VERSION &&
+           lock->bytes == SHMTAB_LOCK_BYTES && lock->boot_id[0] == boot_id[0] &&
+           lock->boot_id[1] == boot_id[1];
+}
+
+static enum shmlock_result result_of(struct shmtab_lock *lock, int error)
+{
+    switch (error) {
+    case 0:
+        return SHMLOCK_TAKEN;
+    case EOWNERDEAD:
+        pthread_mutex_consistent(&lock->mutex);
+        return SHMLOCK_TAKEN_FROM_DEAD;
+    case EBUSY:
+    case ETIMEDOUT:
+    case EDEADLK:
+        return SHMLOCK_BUSY;
+    default:
+        return SHMLOCK_BROKEN;
+    }
+}
+
+enum shmlock_result shmlock_take(struct shmtab_lock *lock)
+{
+    struct timespec until;
+    enum shmlock_result result = shmlock_try(lock); /* mostly it is free: no look at the clock */
+    if (result != SHMLOCK_BUSY)
+        return result;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += SHMLOCK_PATIENCE_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    return result_of(lock, pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &until));
+}
+
+enum shmlock_result shmlock_try(struct shmtab_lock *lock)
+{
+    return result_of(lock, pthread_mutex_trylock(&lock->mutex));
+}
+
+void shmlock_release(struct shmtab_lock *lock)
+{
+    pthread_mutex_unlock(&lock->mutex);
+}

@@ -1,0 +1,23 @@
+/* The types a provider can have, one line each: the word of the enum, the name in the configuration
+ * file, and the type's own base URL (NULL: the file must give one). Everything else that a type
+ * means is in server/, and a type that has no row there speaks OpenAI's dialect: how to add one is
+ * told in server/provider/README.md. Pure data; included by conf.h. */
+#ifndef WEIR_COMMON_PROVIDER_TYPES_H
+#define WEIR_COMMON_PROVIDER_TYPES_H
+
+#define PROVIDER_TYPES(TYPE)                                                \
+    TYPE(PROVIDER_OPENAI, "openai", "https://api.openai.com/v1")            \
+    TYPE(PROVIDER_OPENROUTER, "openrouter", "https://openrouter.ai/api/v1") \
+    TYPE(PROVIDER_GROQ, "groq", "https://api.groq.com/openai/v1")           \
+    TYPE(PROVIDER_CEREBRAS, "cerebras", "https://api.cerebras.ai/v1")       \
+    TYPE(PROVIDER_GOOGLE_AI, "google-ai",                                   \
+         "https://generativelanguage.googleapis.com/v1beta/openai")         \
+    TYPE(PROVIDER_GENERIC_OPENAI, "generic-openai", NULL)
+
+#define PROVIDER_TYPE_ENUM(word, name, url) word,
+enum provider_type {
+    PROVIDER_TYPES(PROVIDER_TYPE_ENUM) PROVIDER_TYPES_COUNT
+};
+#undef PROVIDER_TYPE_ENUM
+
+#endif

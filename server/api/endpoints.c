@@ -1,0 +1,210 @@
+/* See endpoints.h. */
+#include "server/api/endpoints.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/routing/pair_rows.h"
+#include "config.h"
+#include "server/api/health.h"
+#include "server/api/metrics.h"
+#include "server/api/status.h"
+#include "server/api/status_page.h"
+#include "server/worker/worker.h"
+
+#define STATUS_HEADERS "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+
+/* Puts root. headers may be NULL. */
+static void answer_json(struct client *client, const char *headers, json_object *root)
+{
+    const char *text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_NOSLASHESCAPE);
+    client_answer(client, 200, "application/json", headers, text, strlen(text));
+    json_object_put(root);
+}
+
+static void chat_completions(void *worker, struct client *client, struct client_request *request)
+{
+    client_exchange(client, worker_env(worker), CHAT_MESSAGES, "/chat/completions", request);
+}
+
+static void completions(void *worker, struct client *client, struct client_request *request)
+{
+    client_exchange(client, worker_env(worker), CHAT_PROMPT, "/completions", request);
+}
+
+static void embeddings(void *worker, struct client *client, struct client_request *request)
+{
+    client_exchange(client, worker_env(worker), CHAT_INPUT, "/embeddings", request);
+}
+
+static void add_model(json_object *list, const char *id, const char *owner)
+{
+    json_object *model = json_object_new_object();
+    json_object_object_add(model, "id", json_object_new_string(id));
+    json_object_object_add(model, "object", json_object_new_string("model"));
+    json_object_object_add(model, "created", json_object_new_int64(0));
+    json_object_object_add(model, "owned_by", json_object_new_string(owner));
+    json_object_array_add(list, model);
+}
+
+/* Two providers may offer the same model: it is listed once, under the first. */
+static bool is_listed_before(const struct conf *conf, uint32_t pair)
+{
+    for (uint32_t i = 0; i < pair; i++)
+        if (strcmp(conf->pairs[i].model, conf->pairs[pair].model) == 0)
+            return true;
+    return false;
+}
+
+static void models(void *worker, struct client *client, struct client_request *request)
+{
+    const struct conf *conf = worker_env(worker)->conf;
+    json_object *root = json_object_new_object(), *list = json_object_new_array();
+    for (uint32_t i = 0; i < conf->n_chains; i++)
+        add_model(list, conf->chains[i].name, "weir");
+    for (uint32_t i = 0; i < conf->n_pairs; i++)
+        if (!is_listed_before(conf, i))
+            add_model(list, conf->pairs[i].model, conf->pairs[i].provider->id);
+    json_object_object_add(root, "object", json_object_new_string("list"));
+    json_object_object_add(root, "data", list);
+    answer_json(client, NULL, root);
+}
+
+/* How many requests wait, over all workers, for each chain. */
+static json_object *queue_json(const struct conf *conf, const struct wpages *pages)
+{
+    json_object *list = json_object_new_array();
+    for (uint32_t i = 0; i < conf->n_chains; i++) {
+        json_object *row = json_object_new_object();
+        uint64_t depth = pages != NULL ? wpages_queued(pages, conf->chains[i].name) : 0;
+        json_object_object_add(row, "chain", json_object_new_string(conf->chains[i].name));
+        json_object_object_add(row, "depth", json_object_new_int64((int64_t)depth));
+        json_object_array_add(list, row);
+    }
+    return list;
+}
+
+static void ratelimits(void *worker, struct client *client, struct client_request *request)
+{
+    const struct exchange_env *env = worker_env(worker);
+    json_object *root = json_object_new_object();
+    json_object_object_add(root, "queue", queue_json(env->conf, worker_inherit(worker)->pages));
+    json_object_object_add(
+        root, "ratelimits",
+        ratelimits_json(env->conf, tableview_table(env->view), worker_inherit(worker)->pages));
+    answer_json(client, NULL, root);
+}
+
+/* Whether a pair rests is asked of the worker's own view, as a request would: cheap, and /health
+ * may be asked often. */
+static void note_default_chain(const struct exchange_env *env, struct health_facts *facts)
+{
+    const struct conf_chain *chain = &env->conf->chains[env->conf->default_chain];
+    uint64_t now_at = clock_boot_ns();
+    for (uint32_t i = 0; i < chain->n_pairs; i++) {
+        struct tableview_pick pick;
+        uint64_t rest_ms = 0;
+        bool rests = tableview_verdict(env->view, chain->pairs[i], now_at, &pick, &rest_ms) ==
+                     OUTCOME_IN_COOLDOWN;
+        health_note_pair(facts, rests ? clock_wall_ms() + rest_ms : 0);
+    }
+}
+
+static void health(void *worker, struct client *client, struct client_request *request)
+{
+    const struct exchange_env *env = worker_env(worker);
+    struct health_facts facts = {.has_tracker = worker_has_tracker(worker)};
+    uint64_t uptime_ms = (clock_boot_ns() - worker_inherit(worker)->started_at) / CLOCK_NS_PER_MS;
+    struct buf why = BUF_INIT;
+    json_object *root = json_object_new_object();
+    note_default_chain(env, &facts);
+    bool is_degraded = health_put_why(&facts, &why);
+    json_object_object_add(root, "status", json_object_new_string(is_degraded ? "degraded" : "ok"));
+    json_object_object_add(root, "why",
+                           is_degraded ? json_object_new_string(buf_cstr(&why)) : NULL);
+    json_object_object_add(root, "version", json_object_new_string(PACKAGE_VERSION));
+    json_object_object_add(root, "uptimeMs", json_object_new_int64((int64_t)uptime_ms));
+    json_object_object_add(root, "providers", json_object_new_int64(env->conf->n_providers));
+    json_object_object_add(root, "chains", json_object_new_int64(env->conf->n_chains));
+    json_object_object_add(root, "tracker",
+                           json_object_new_string(facts.has_tracker ? "up" : "down"));
+    buf_free(&why);
+    answer_json(client, NULL, root);
+}
+
+/* ---- for those who look after weir ----------------------------------------------------------- */
+
+/* The rule of /metrics, /status and /status.json: open to this machine, from elsewhere a key is
+ * needed. */
+static bool may_look(const struct client_request *request)
+{
+    return request->has_key || request->is_loopback;
+}
+
+static void refuse_to_show(struct client *client)
+{
+    client_answer_error(client, ERROR_INVALID_API_KEY,
+                        "From another machine, this needs an API key.");
+}
+
+static void metrics(void *worker, struct client *client, struct client_request *request)
+{
+    if (!may_look(request)) {
+        refuse_to_show(client);
+        return;
+    }
+    const struct exchange_env *env = worker_env(worker);
+    struct buf text = BUF_INIT;
+    metrics_print(env->conf, tableview_table(env->view), worker_inherit(worker)->pages,
+                  worker_has_tracker(worker), &text);
+    client_answer(client, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, text.data,
+                  text.len);
+    buf_free(&text);
+}
+
+static void status_document(void *worker, struct client *client, struct client_request *request)
+{
+    if (!may_look(request)) {
+        refuse_to_show(client);
+        return;
+    }
+    const struct inherit *inherit = worker_inherit(worker);
+    answer_json(client, STATUS_HEADERS,
+                status_json(&(struct status_view){
+                    .conf = inherit->conf,
+                    .table = worker_env(worker)->view,
+                    .claims = worker_env(worker)->claims,
+                    .pages = inherit->pages,
+                    .has_tracker = worker_has_tracker(worker),
+                    .started_at = inherit->started_at,
+                }));
+}
+
+static void status_page(void *worker, struct client *client, struct client_request *request)
+{
+    if (!may_look(request)) {
+        refuse_to_show(client);
+        return;
+    }
+    struct buf headers = BUF_INIT, page = BUF_INIT;
+    buf_puts(&headers, STATUS_HEADERS);
+    status_page_put(&headers, &page);
+    client_answer(client, 200, "text/html; charset=utf-8", buf_cstr(&headers), page.data, page.len);
+    buf_free(&headers);
+    buf_free(&page);
+}
+
+const struct client_endpoint endpoints[] = {
+    {"POST", "/v1/chat/completions", true, true, chat_completions},
+    {"POST", "/v1/completions", true, true, completions},
+    {"POST", "/v1/embeddings", true, true, embeddings},
+    {"GET", "/v1/models", true, false, models},
+    {"GET", "/v1/ratelimits", true, false, ratelimits},
+    {"GET", "/health", false, false, health},
+    {"GET", "/metrics", false, false, metrics},
+    {"GET", "/status", false, false, status_page},
+    {"GET", "/status.json", false, false, status_document},
+    {NULL, NULL, false, false, NULL},
+};

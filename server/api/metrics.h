@@ -1,0 +1,17 @@
+/* GET /metrics (CONTRACT 7): Prometheus text format 0.0.4, printed from the workers' pages and the
+ * table, so that any worker gives the sums over all of them. Reads only. */
+#ifndef WEIR_SERVER_METRICS_H
+#define WEIR_SERVER_METRICS_H
+
+#include <stdbool.h>
+
+#include "common/base/buf.h"
+#include "common/conf/conf.h"
+#include "common/shm/pages.h"
+#include "common/shm/table.h"
+
+/* tab and pages may be NULL. */
+void metrics_print(const struct conf *conf, const struct shmtab *tab, const struct wpages *pages,
+                   bool has_tracker, struct buf *out);
+
+#endif

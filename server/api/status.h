@@ -1,0 +1,28 @@
+/* GET /status.json: all that weir knows of itself at one moment, in one document, for the page at
+ * /status and for programs; the members are in weir(8). Made in a worker from the configuration,
+ * the table and all workers' pages, so that any worker gives the same. Reads only. */
+#ifndef WEIR_SERVER_STATUS_H
+#define WEIR_SERVER_STATUS_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/conf/conf.h"
+#include "common/routing/claims.h"
+#include "common/shm/pages.h"
+#include "common/tableview/tableview.h"
+
+struct status_view {
+    const struct conf *conf;
+    struct tableview *table;     /* may be NULL, and so may the next two */
+    const struct claims *claims; /* tell what passes a pair by */
+    const struct wpages *pages;
+    bool has_tracker;    /* this worker is connected to trackerd */
+    uint64_t started_at; /* of the master, boot clock ns */
+};
+
+/* The caller puts it. */
+json_object *status_json(const struct status_view *view);
+
+#endif

@@ -1,0 +1,17 @@
+/* GET /status: the page on which people watch weir. It draws /status.json and holds no data itself:
+ * the same text for everybody, save a nonce that names the style and the script which it may use.
+ * Its source is status_page.html, .css and .js, made into C by status_page.awk. Runs in a worker.
+ */
+#ifndef WEIR_SERVER_STATUS_PAGE_H
+#define WEIR_SERVER_STATUS_PAGE_H
+
+#include "common/base/buf.h"
+
+/* What stands between one nonce and the next; ended by NULL (status_page_html.c, made by the
+ * build). */
+extern const char *const status_page_html[];
+
+/* Appends the headers that belong to the page, Content-Security-Policy among them, and the page. */
+void status_page_put(struct buf *headers, struct buf *page);
+
+#endif

@@ -1,0 +1,538 @@
+/* See attempt.h. */
+#include "server/attempt/attempt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "server/attempt/classify.h"
+#include "server/dialect/chat_normalize.h"
+#include "server/loop/defer.h"
+#include "server/provider/provider.h"
+
+#define REQUEST_TEXT_BYTES 1024 /* what URL and headers of a request usually need */
+
+enum attempt_phase {
+    PHASE_WAITING, /* for the response's head */
+    PHASE_STREAM,  /* 2xx, events come */
+    PHASE_ANSWER,  /* 2xx, one JSON body comes */
+    PHASE_ERROR,   /* not 2xx, its body comes */
+    PHASE_OVER,
+};
+
+struct attempt {
+    struct attempt_spec spec;
+    const struct conf_provider *provider;
+    const struct attempt_events *events;
+    void *arg;
+    enum attempt_phase phase;
+    struct transfer *transfer; /* NULL once it is over */
+    struct sse *sse;
+    struct buf body;
+    unsigned malformed;
+    uint64_t choices_seen, choices_finished; /* bit sets, see chunk.h */
+    uint64_t header_timeout_ms;
+    uint64_t last_sign_at; /* the latest event, or piece of a body */
+    bool is_paused, has_retry_after, has_event;
+    struct attempt_result result;
+};
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static void let_go(struct attempt *a, bool may_finish)
+{
+    struct transfer *t = a->transfer;
+    a->transfer = NULL;
+    if (t == NULL)
+        return;
+    if (may_finish)
+        transfer_finish(t);
+    else
+        transfer_abort(t);
+}
+
+/* The one way an attempt ends on its own. */
+static void settle(struct attempt *a, enum outcome outcome)
+{
+    if (a->phase == PHASE_OVER)
+        return;
+    a->phase = PHASE_OVER;
+    a->result.outcome = outcome;
+    a->result.ended_at = clock_boot_ns();
+    let_go(a, outcome == OUTCOME_STREAM_COMPLETED);
+    a->events->done(a->arg);
+}
+
+/* Providers like to repeat the key they refuse: it goes no further than here. */
+static void mask_key(const struct attempt *a, char *text, size_t len)
+{
+    const char *key = a->provider->api_key;
+    size_t key_len = strlen(key);
+    char *at;
+    while (len >= key_len && (at = memmem(text, len, key, key_len)) != NULL) {
+        memset(at, '*', key_len);
+        len -= (size_t)(at + key_len - text);
+        text = at + key_len;
+    }
+}
+
+static void set_message(struct attempt *a, const char *text, size_t len)
+{
+    if (len >= sizeof(a->result.message))
+        len = sizeof(a->result.message) - 1;
+    memcpy(a->result.message, text, len);
+    a->result.message[len] = '\0';
+    mask_key(a, a->result.message, len);
+}
+
+static void set_message_json(struct attempt *a, struct jsonscan_span words)
+{
+    if (words.len == 0)
+        return;
+    size_t len = jsonscan_unescape(words, a->result.message, sizeof(a->result.message));
+    mask_key(a, a->result.message, len);
+}
+
+static void set_usage(struct attempt *a, int64_t prompt, int64_t completion, int64_t total)
+{
+    if (prompt >= 0)
+        a->result.prompt_tokens = prompt;
+    if (completion >= 0)
+        a->result.completion_tokens = completion;
+    if (total >= 0)
+        a->result.total_tokens = total;
+}
+
+/* ---- a stream ------------------------------------------------------------------------------ */
+
+static bool is_finished(const struct attempt *a)
+{
+    return a->choices_seen != 0 && a->choices_seen == a->choices_finished;
+}
+
+static bool drop_malformed(struct attempt *a)
+{
+    a->malformed++;
+    log_fields(LOGLV_WARN,
+               LOG_LIST(LOG_STR("requestId", a->spec.request_id),
+                        LOG_STR("provider", a->provider->id),
+                        LOG_STR("model", a->spec.conf->pairs[a->spec.pair].model)),
+               "dropped an event whose data is not JSON");
+    if (a->malformed <= ATTEMPT_MALFORMED_MAX)
+        return true;
+    settle(a, OUTCOME_STREAM_MALFORMED);
+    return false;
+}
+
+static bool is_error_typed(const struct sse_event *event)
+{
+    return event->type_len == 5 && memcmp(event->type, "error", 5) == 0;
+}
+
+static bool fail_with_error(struct attempt *a, const struct sse_event *event,
+                            const struct chunk *chunk)
+{
+    if (chunk->kind == CHUNK_JSON)
+        set_message_json(a, chunk->error_message);
+    else
+        set_message(a, event->data, event->data_len);
+    settle(a, OUTCOME_STREAM_ERROR);
+    return false;
+}
+
+/* Towards the exchange; what the chunk says holds either way. */
+static void hand_on(struct attempt *a, const struct sse_event *event, const struct chunk *chunk)
+{
+    struct sse_event normalized = *event;
+    char *data = NULL;
+    if (a->spec.conf->normalize_responses)
+        data = normalize_event(event->data, event->data_len, &normalized.data_len);
+    if (data != NULL)
+        normalized.data = data;
+    a->events->event(a->arg, &normalized, chunk);
+    free(data);
+}
+
+/* From the first event on, the next one is due before the first token may be. */
+static void begin_idle_clock(struct attempt *a)
+{
+    uint64_t was_due_at = attempt_due_at(a);
+    a->has_event = true;
+    if (attempt_due_at(a) < was_due_at)
+        a->events->due_sooner(a->arg);
+}
+
+static bool on_event(void *arg, const struct sse_event *event)
+{
+    struct attempt *a = arg;
+    struct chunk chunk;
+    a->last_sign_at = clock_boot_ns();
+    if (!a->has_event)
+        begin_idle_clock(a);
+    chunk_read(event->data, event->data_len, &chunk);
+    if (chunk.has_error || is_error_typed(event))
+        return fail_with_error(a, event, &chunk);
+    if (chunk.kind == CHUNK_MALFORMED)
+        return drop_malformed(a);
+    if (chunk.kind == CHUNK_DONE) {
+        settle(a, OUTCOME_STREAM_COMPLETED);
+        return false;
+    }
+    a->choices_seen |= chunk.choices_seen;
+    a->choices_finished |= chunk.choices_finished;
+    set_usage(a, chunk.prompt_tokens, chunk.completion_tokens, chunk.total_tokens);
+    if (a->result.first_content_at == 0 && (chunk.has_content || chunk.has_finish))
+        a->result.first_content_at = a->last_sign_at;
+    hand_on(a, event, &chunk);
+    return a->phase == PHASE_STREAM;
+}
+
+static void stream_ended(struct attempt *a, enum transfer_end end, const char *detail)
+{
+    if (sse_finish(a->sse) == SSE_TOO_LARGE)
+        settle(a, OUTCOME_STREAM_MALFORMED);
+    if (a->phase == PHASE_OVER)
+        return;
+    if (is_finished(a)) {
+        /* Everything was said; how the connection ends no longer matters. */
+        settle(a, OUTCOME_STREAM_COMPLETED);
+    } else if (end == TRANSFER_COMPLETE) {
+        settle(a, OUTCOME_STREAM_TRUNCATED);
+    } else {
+        set_message(a, detail, strlen(detail));
+        settle(a, OUTCOME_STREAM_LOST);
+    }
+}
+
+/* ---- bodies -------------------------------------------------------------------------------- */
+
+static void keep_body(struct attempt *a)
+{
+    a->result.body = buf_cstr(&a->body);
+    a->result.body_len = a->body.len;
+}
+
+static void normalize_body(struct attempt *a)
+{
+    size_t len;
+    char *body = normalize_answer(a->body.data, a->body.len, &len);
+    if (body == NULL)
+        return;
+    buf_free(&a->body);
+    a->body = (struct buf){body, len, len + 1};
+}
+
+static void answer_ended(struct attempt *a, enum transfer_end end, const char *detail)
+{
+    struct answer_facts facts;
+    if (end != TRANSFER_COMPLETE) {
+        set_message(a, detail, strlen(detail));
+        settle(a, OUTCOME_ANSWER_CUT);
+        return;
+    }
+    answer_read(a->body.data != NULL ? a->body.data : "", a->body.len, &facts);
+    if (facts.kind != ANSWER_GOOD) {
+        set_message_json(a, facts.error_message);
+        settle(a, OUTCOME_BAD_ANSWER);
+        return;
+    }
+    set_usage(a, facts.prompt_tokens, facts.completion_tokens, facts.total_tokens);
+    if (a->spec.conf->normalize_responses)
+        normalize_body(a);
+    keep_body(a);
+    a->result.first_content_at = clock_boot_ns();
+    settle(a, OUTCOME_ANSWER_COMPLETED);
+}
+
+/* An error's body, or as much of it as came: what counts is the status. */
+static void error_ended(struct attempt *a, bool is_whole)
+{
+    struct answer_facts facts;
+    answer_read(a->body.data != NULL ? a->body.data : "", a->body.len, &facts);
+    enum outcome outcome = classify_status(a->result.status, a->has_retry_after, &facts);
+    /* What is said of a request may quote it, and goes into the log: its code will do. */
+    if (outcome == OUTCOME_CLIENT_ERROR || outcome == OUTCOME_CONTENT_FILTERED)
+        set_message_json(a, facts.error_code.len > 0 ? facts.error_code : facts.error_type);
+    else
+        set_message_json(a, facts.error_message);
+    if (is_whole) {
+        keep_body(a);
+        mask_key(a, a->body.data, a->body.len);
+    }
+    settle(a, outcome);
+}
+
+/* ---- what the transfer tells --------------------------------------------------------------- */
+
+static void read_limits(struct attempt *a, const struct transfer_headers *headers)
+{
+    static const struct answer_facts no_facts;
+    bool was_clamped;
+    uint64_t now_wall_ms = clock_wall_ms();
+    a->has_retry_after = transfer_header(headers, "retry-after") != NULL ||
+                         transfer_header(headers, "retry-after-ms") != NULL;
+    if (a->result.status >= 200 && a->result.status < 300) {
+        limits_read_quota(a->provider->type, transfer_header, headers, now_wall_ms,
+                          a->spec.conf->cooldown_default_ms, &a->result.quota);
+        return;
+    }
+    uint64_t named_ms;
+    a->result.has_named_wait =
+        limits_retry_after_ms(transfer_header, headers, now_wall_ms, &named_ms, &was_clamped);
+    enum outcome outcome = classify_status(a->result.status, a->has_retry_after, &no_facts);
+    a->result.rest_ms = classify_rest_ms(outcome, a->spec.conf, a->provider->type, transfer_header,
+                                         headers, now_wall_ms, &was_clamped);
+    if (was_clamped)
+        log_fields(LOGLV_WARN,
+                   LOG_LIST(LOG_STR("requestId", a->spec.request_id),
+                            LOG_STR("provider", a->provider->id), LOG_INT("ms", a->result.rest_ms)),
+                   "the provider asked for an absurd wait; bounded");
+}
+
+static void on_head(void *arg, int status, const struct transfer_headers *headers)
+{
+    struct attempt *a = arg;
+    const char *type = transfer_header(headers, "content-type");
+    uint64_t was_due_at = attempt_due_at(a);
+    a->last_sign_at = clock_boot_ns();
+    a->result.status = status;
+    if (type != NULL)
+        strncpy(a->result.content_type, type, sizeof(a->result.content_type) - 1);
+    read_limits(a, headers);
+    if (status < 200 || status >= 300) {
+        a->phase = PHASE_ERROR;
+    } else if (a->spec.is_stream && classify_is_event_stream(type)) {
+        a->phase = PHASE_STREAM;
+        a->sse = sse_new(on_event, a);
+    } else if (!a->spec.is_stream && !classify_is_event_stream(type)) {
+        a->phase = PHASE_ANSWER;
+    } else {
+        settle(a, OUTCOME_BAD_ANSWER);
+    }
+    if (a->phase != PHASE_OVER && attempt_due_at(a) < was_due_at)
+        a->events->due_sooner(a->arg);
+}
+
+static void on_data(void *arg, const char *data, size_t len)
+{
+    struct attempt *a = arg;
+    if (a->phase == PHASE_STREAM) {
+        if (sse_feed(a->sse, data, len) == SSE_TOO_LARGE)
+            settle(a, OUTCOME_STREAM_MALFORMED);
+        return;
+    }
+    a->last_sign_at = clock_boot_ns();
+    size_t max = a->phase == PHASE_ERROR ? ATTEMPT_ERROR_MAX_BYTES : ATTEMPT_ANSWER_MAX_BYTES;
+    if (len <= max - a->body.len)
+        buf_put(&a->body, data, len);
+    else if (a->phase == PHASE_ERROR)
+        error_ended(a, false);
+    else
+        settle(a, OUTCOME_BAD_ANSWER);
+}
+
+static void on_done(void *arg, enum transfer_end end, const char *detail)
+{
+    struct attempt *a = arg;
+    a->transfer = NULL;
+    switch (a->phase) {
+    case PHASE_WAITING:
+        set_message(a, detail, strlen(detail));
+        settle(a, classify_no_head(end));
+        break;
+    case PHASE_STREAM:
+        stream_ended(a, end, detail);
+        break;
+    case PHASE_ANSWER:
+        answer_ended(a, end, detail);
+        break;
+    case PHASE_ERROR:
+        error_ended(a, end == TRANSFER_COMPLETE);
+        break;
+    case PHASE_OVER:
+        break;
+    }
+}
+
+static void on_fed(void *arg)
+{
+    struct attempt *a = arg;
+    if (a->phase == PHASE_STREAM)
+        a->events->fed(a->arg);
+}
+
+static const struct transfer_events transfer_events = {on_head, on_data, on_fed, on_done};
+
+/* ---- the clock ----------------------------------------------------------------------------- */
+
+static uint64_t after_ms(uint64_t at, uint64_t ms)
+{
+    return at + ms * CLOCK_NS_PER_MS;
+}
+
+static uint64_t first_token_due_at(const struct attempt *a)
+{
+    if (!a->spec.is_stream || a->result.first_content_at != 0)
+        return UINT64_MAX;
+    const struct conf *conf = a->spec.conf;
+    uint64_t ms = a->header_timeout_ms + conf->stream_idle_timeout_ms;
+    if (conf->has_first_token_timeout)
+        ms = conf->first_token_timeout_ms;
+    return after_ms(a->result.started_at, ms);
+}
+
+static uint64_t phase_due_at(const struct attempt *a)
+{
+    if (a->phase == PHASE_WAITING || a->phase == PHASE_ERROR)
+        return after_ms(a->result.started_at, a->header_timeout_ms);
+    if (a->phase == PHASE_STREAM && !a->has_event && a->spec.conf->has_first_token_timeout)
+        return UINT64_MAX; /* the operator says how long the first content may take */
+    return after_ms(a->last_sign_at, a->spec.conf->stream_idle_timeout_ms);
+}
+
+uint64_t attempt_due_at(const struct attempt *a)
+{
+    if (a->phase == PHASE_OVER || a->is_paused)
+        return 0;
+    uint64_t token_at = first_token_due_at(a), phase_at = phase_due_at(a);
+    return token_at < phase_at ? token_at : phase_at;
+}
+
+static void timed_out(struct attempt *a)
+{
+    switch (a->phase) {
+    case PHASE_WAITING:
+        settle(a, OUTCOME_HEADER_TIMEOUT);
+        break;
+    case PHASE_ERROR:
+        error_ended(a, false);
+        break;
+    case PHASE_ANSWER:
+        settle(a, OUTCOME_ANSWER_CUT);
+        break;
+    case PHASE_STREAM:
+        settle(a, is_finished(a) ? OUTCOME_STREAM_COMPLETED : OUTCOME_STREAM_IDLE);
+        break;
+    case PHASE_OVER:
+        break;
+    }
+}
+
+void attempt_on_timer(struct attempt *a, uint64_t now_at)
+{
+    uint64_t due_at = attempt_due_at(a);
+    if (due_at == 0 || now_at < due_at)
+        return;
+    if (a->phase == PHASE_STREAM && now_at >= first_token_due_at(a))
+        settle(a, OUTCOME_STREAM_NO_TOKEN);
+    else
+        timed_out(a);
+}
+
+void attempt_pause(struct attempt *a, bool paused)
+{
+    if (a->transfer == NULL || a->is_paused == paused)
+        return;
+    a->is_paused = paused;
+    a->last_sign_at = clock_boot_ns();
+    transfer_pause(a->transfer, paused);
+}
+
+/* ---- beginning and freeing ----------------------------------------------------------------- */
+
+static void send_request(struct attempt *a)
+{
+    struct buf text = BUF_INIT;
+    buf_reserve(&text, REQUEST_TEXT_BYTES);
+    provider_put_headers(a->provider, a->spec.is_stream, a->spec.request_id, &text);
+    size_t headers_len = text.len;
+    provider_put_url(a->provider, a->spec.endpoint, &text);
+    buf_cstr(&text);
+    struct transfer_request request = {
+        .url = text.data + headers_len,
+        .headers = text.data,
+        .headers_len = headers_len,
+        .body = a->spec.body,
+        .n_body = a->spec.n_body,
+        .http2 = a->provider->http2,
+        .ca_file = a->provider->ca_file,
+    };
+    a->transfer = transfer_start(a->spec.transfers, &request, &transfer_events, a);
+    explicit_bzero(text.data, text.len);
+    buf_free(&text);
+}
+
+struct attempt *attempt_start(const struct attempt_spec *spec, const struct attempt_events *events,
+                              void *arg)
+{
+    struct attempt *a = xcalloc(1, sizeof(*a));
+    a->spec = *spec;
+    a->provider = spec->conf->pairs[spec->pair].provider;
+    a->events = events;
+    a->arg = arg;
+    a->header_timeout_ms =
+        a->provider->timeout_ms != 0 ? a->provider->timeout_ms : spec->conf->request_timeout_ms;
+    a->result.started_at = a->last_sign_at = clock_boot_ns();
+    a->result.prompt_tokens = a->result.completion_tokens = a->result.total_tokens = -1;
+    send_request(a);
+    return a;
+}
+
+bool attempt_needs_body(const struct attempt *a)
+{
+    return a->transfer != NULL && transfer_needs_body(a->transfer);
+}
+
+void attempt_cancel(struct attempt *a, enum outcome outcome)
+{
+    if (a->phase == PHASE_OVER)
+        return;
+    a->phase = PHASE_OVER;
+    a->result.outcome = outcome;
+    a->result.ended_at = clock_boot_ns();
+    let_go(a, false);
+}
+
+void attempt_fail(struct attempt *a, enum outcome outcome)
+{
+    settle(a, outcome);
+}
+
+static void destroy(void *ptr)
+{
+    struct attempt *a = ptr;
+    if (a->sse != NULL)
+        sse_free(&a->sse);
+    buf_free(&a->body);
+    free(a);
+}
+
+void attempt_free(struct attempt **attempt)
+{
+    attempt_cancel(*attempt, OUTCOME_CLIENT_LEFT);
+    turn_defer(destroy, *attempt);
+    *attempt = NULL;
+}
+
+const struct attempt_result *attempt_result(const struct attempt *a)
+{
+    return &a->result;
+}
+
+uint32_t attempt_pair(const struct attempt *a)
+{
+    return a->spec.pair;
+}
+
+void attempt_words(const struct attempt *a, char out[ATTEMPT_MESSAGE_BYTES])
+{
+    struct answer_facts facts = {0};
+    memcpy(out, a->result.message, ATTEMPT_MESSAGE_BYTES);
+    if (a->result.body != NULL)
+        answer_read(a->result.body, a->result.body_len, &facts);
+    if (facts.error_message.len > 0)
+        mask_key(a, out, jsonscan_unescape(facts.error_message, out, ATTEMPT_MESSAGE_BYTES));
+}

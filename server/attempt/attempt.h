@@ -1,0 +1,91 @@
+/* One try of a request at one pair, in a worker: sends it, watches what comes and the clock, and
+ * ends with exactly one outcome. exchange starts attempts and hears from them through a small table
+ * of functions. An attempt knows nothing of clients, chains or counters. */
+#ifndef WEIR_SERVER_ATTEMPT_H
+#define WEIR_SERVER_ATTEMPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/conf/conf.h"
+#include "common/http/sse.h"
+#include "common/terms/outcome.h"
+#include "server/dialect/chat_event.h"
+#include "server/provider/limit_headers.h"
+#include "server/upstream/transfer.h"
+
+#define ATTEMPT_ANSWER_MAX_BYTES (64u << 20)  /* an answer without streaming; larger: bad_answer */
+#define ATTEMPT_ERROR_MAX_BYTES  (256u << 10) /* of an error's body; the rest is not read */
+#define ATTEMPT_MALFORMED_MAX    3 /* events that are not JSON are dropped; one more is a failure */
+#define ATTEMPT_MESSAGE_BYTES    512 /* of the provider's own words */
+
+struct attempt;
+
+struct attempt_spec {
+    const struct conf *conf;
+    struct transfers *transfers;
+    uint32_t pair;
+    const char *endpoint; /* "/chat/completions"; static */
+    const char *request_id;
+    bool is_stream;
+    const struct iovec *body; /* in pieces; borrowed while attempt_needs_body */
+    size_t n_body;
+};
+
+struct attempt_result {
+    enum outcome outcome;
+    int status;          /* HTTP status; 0 = no response */
+    uint64_t rest_ms;    /* how long the pair shall rest; 0 = not */
+    bool has_named_wait; /* the response itself said how long */
+    struct limits_quota quota;
+    char message[ATTEMPT_MESSAGE_BYTES]; /* the provider's words, or the transfer's; may be "" */
+    const char
+        *body; /* a complete answer or error body; NULL = none. Lives as long as the attempt */
+    size_t body_len;
+    char content_type[128];                                 /* of body */
+    int64_t prompt_tokens, completion_tokens, total_tokens; /* -1 = unknown */
+    uint64_t started_at, first_content_at, ended_at;        /* 0 = never */
+};
+
+struct attempt_events {
+    /* An event of the stream, JSON checked. Not called for [DONE], comments and dropped events. */
+    void (*event)(void *arg, const struct sse_event *event, const struct chunk *chunk);
+    /* All events that came in one read were raised. Not called when the last of them ended the
+     * attempt. */
+    void (*fed)(void *arg);
+    /* The attempt is over: attempt_result says how. Free it then. */
+    void (*done)(void *arg);
+    /* attempt_due_at came nearer than it was. */
+    void (*due_sooner)(void *arg);
+};
+
+/* Raises no event before it returns. */
+struct attempt *attempt_start(const struct attempt_spec *spec, const struct attempt_events *events,
+                              void *arg);
+/* False once the request's body is not looked at any more. */
+bool attempt_needs_body(const struct attempt *attempt);
+/* Ends a running attempt with this outcome (the client left, a deadline): its connection is closed
+ * at once, `done` is not called. */
+void attempt_cancel(struct attempt *attempt, enum outcome outcome);
+/* Ends a running attempt over what it has brought, as though it had found out itself: `done` is
+ * called. For an event's receiver. */
+void attempt_fail(struct attempt *attempt, enum outcome outcome);
+/* Frees at the end of the loop's turn. */
+void attempt_free(struct attempt **attempt);
+
+const struct attempt_result *attempt_result(const struct attempt *attempt);
+uint32_t attempt_pair(const struct attempt *attempt);
+/* After a failure, for its requester: the provider's words, even where they may quote the request,
+ * so not for a log; without its key. */
+void attempt_words(const struct attempt *attempt, char out[ATTEMPT_MESSAGE_BYTES]);
+
+/* When it wants attempt_on_timer at the latest (boot clock ns); 0 = not at all. May move later
+ * without notice: a call that comes too early does nothing. */
+uint64_t attempt_due_at(const struct attempt *attempt);
+void attempt_on_timer(struct attempt *attempt, uint64_t now_at);
+
+/* The client's buffer is full / has room again. Silence while paused is not the provider's. */
+void attempt_pause(struct attempt *attempt, bool paused);
+
+#endif

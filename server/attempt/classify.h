@@ -1,0 +1,36 @@
+/* What a provider's response, or the lack of one, means: pure. attempt asks here; the answer is an
+ * outcome (common/terms/outcome.h) and how long the pair shall rest. */
+#ifndef WEIR_SERVER_CLASSIFY_H
+#define WEIR_SERVER_CLASSIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/conf/conf.h"
+#include "common/terms/outcome.h"
+#include "common/wire/evwire.h"
+#include "server/dialect/chat_event.h"
+#include "server/provider/limit_headers.h"
+#include "server/upstream/transfer.h"
+
+/* The outcome of a transfer that ended before the response's head was complete. */
+enum outcome classify_no_head(enum transfer_end end);
+
+/* Of a response that is not 2xx, by its status, its headers and its body (as far as it came). */
+enum outcome classify_status(int status, bool has_retry_after, const struct answer_facts *facts);
+
+/* Is this the Content-Type of an event stream? NULL (none was sent) is none. */
+bool classify_is_event_stream(const char *content_type);
+
+/* How long a pair rests after an outcome; 0 = not at all. */
+uint64_t classify_rest_ms(enum outcome outcome, const struct conf *conf, enum provider_type type,
+                          limits_header_fn header, const void *arg, uint64_t now_wall_ms,
+                          bool *was_clamped);
+
+/* The cause that stands in the table for a rest after this outcome. */
+enum cooldown_cause classify_cause(enum outcome outcome);
+
+/* Is this one of the statuses that are relayed when every entry that was tried answered so? */
+bool classify_is_agreeable(int status);
+
+#endif

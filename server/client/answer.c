@@ -1,0 +1,198 @@
+/* Answers with HTTP's framing. See client_conn.h. */
+#include "server/client/state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/decimal.h"
+#include "server/loop/defer.h"
+#include "server/record/access_log.h"
+
+static const char *http_date(struct clients *owner)
+{
+    time_t now = (time_t)(clock_wall_ms() / 1000);
+    if (now != owner->date_second) {
+        struct tm tm;
+        gmtime_r(&now, &tm);
+        strftime(owner->date, sizeof(owner->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        owner->date_second = now;
+    }
+    return owner->date;
+}
+
+static void put_text(struct client *c, const char *text)
+{
+    client_put(c, text, strlen(text));
+}
+
+static void put_number(struct client *c, uint64_t number)
+{
+    char digits[DECIMAL_MAX];
+    client_put(c, digits, decimal_put(digits, number));
+}
+
+static void put_framing(struct client *c, int64_t length)
+{
+    if (length >= 0) {
+        put_text(c, "Content-Length: ");
+        put_number(c, (uint64_t)length);
+        put_text(c, "\r\n");
+    } else if (c->is_chunked_answer) {
+        put_text(c, "Transfer-Encoding: chunked\r\n");
+    }
+    if (!c->keep_alive)
+        put_text(c, "Connection: close\r\n");
+    else if (c->is_http10)
+        put_text(c, "Connection: keep-alive\r\n");
+}
+
+static void send_head(void *client, int status, const char *headers, size_t headers_len,
+                      int64_t length)
+{
+    struct client *c = client;
+    c->answer_started = true;
+    c->keep_alive = c->keep_alive && !c->owner->is_draining;
+    c->is_chunked_answer = length < 0 && !c->is_http10;
+    if (length < 0 && c->is_http10)
+        c->keep_alive = false;
+    put_text(c, "HTTP/1.1 ");
+    put_number(c, (uint64_t)status);
+    put_text(c, " ");
+    put_text(c, answer_reason_phrase(status));
+    put_text(c, "\r\nDate: ");
+    put_text(c, http_date(c->owner));
+    put_text(c, "\r\n");
+    put_framing(c, length);
+    client_put(c, headers, headers_len);
+    put_text(c, "\r\n");
+}
+
+static void send_body(void *client, const struct iovec *pieces, int n)
+{
+    struct client *c = client;
+    if (c->is_head_request)
+        return;
+    if (c->is_chunked_answer) {
+        client_put_chunk(c, pieces, n);
+        return;
+    }
+    for (int i = 0; i < n; i++)
+        client_put(c, pieces[i].iov_base, pieces[i].iov_len);
+}
+
+static void flush(void *client)
+{
+    client_flush(client);
+}
+
+static void end_answer(void *client)
+{
+    struct client *c = client;
+    c->exchange = NULL;
+    if (c->state == CLIENT_DEAD)
+        return;
+    if (c->is_chunked_answer)
+        client_put(c, "0\r\n\r\n", 5);
+    client_flush(c);
+    if (!c->keep_alive || c->owner->is_draining) {
+        client_linger(c);
+        return;
+    }
+    client_await_request(c);
+    if (c->in.len > 0)
+        turn_defer(client_go_on, c); /* a request sent ahead: not from inside this answer */
+}
+
+static size_t queued(void *client)
+{
+    return client_queued(client);
+}
+
+static void exchange_timer(void *client, uint64_t due_at)
+{
+    struct client *c = client;
+    if (c->state == CLIENT_BUSY)
+        client_set_timer_at(c, due_at);
+}
+
+static const struct exchange_client exchange_ops = {send_head,  send_body, flush,
+                                                    end_answer, queued,    exchange_timer};
+
+static void answer(struct client *c, int status, const char *content_type, const char *headers,
+                   const struct iovec *body, const char *outcome)
+{
+    struct buf extra = BUF_INIT;
+    buf_printf(&extra, "Content-Type: %s\r\n", content_type);
+    if (headers != NULL)
+        buf_puts(&extra, headers);
+    buf_printf(&extra, "X-Request-Id: %s\r\n", c->request_id);
+    send_head(c, status, extra.data, extra.len, (int64_t)body->iov_len);
+    send_body(c, body, 1);
+    buf_free(&extra);
+    if (c->endpoint == NULL || c->endpoint->has_body)
+        account_request_ended(c->owner->setup.account, &(struct account_request){.status = status});
+    access_log_write(&(struct access_record){
+        .request_id = c->request_id,
+        .path = c->endpoint != NULL ? c->endpoint->path : NULL,
+        .method = c->endpoint != NULL ? c->endpoint->method : NULL,
+        .status = status,
+        .bytes = body->iov_len,
+        .prompt_tokens = -1,
+        .completion_tokens = -1,
+        .outcome = outcome,
+    });
+    end_answer(c);
+}
+
+void client_answer(struct client *c, int status, const char *content_type, const char *headers,
+                   const void *body, size_t len)
+{
+    const struct iovec piece = {(void *)body, len};
+    answer(c, status, content_type, headers, &piece, "answered");
+}
+
+void client_answer_error_with(struct client *c, enum answer_error error, const char *headers,
+                              const char *message)
+{
+    struct buf body = BUF_INIT;
+    answer_put_error(&body, error, message, strlen(message));
+    const struct iovec piece = {body.data, body.len};
+    answer(c, answer_error_status(error), "application/json", headers, &piece,
+           answer_error_code(error));
+    buf_free(&body);
+}
+
+void client_answer_error(struct client *c, enum answer_error error, const char *message)
+{
+    client_answer_error_with(c, error, NULL, message);
+}
+
+/* An error after which nothing more of this connection can be understood or trusted. */
+void client_refuse(struct client *c, enum answer_error error, const char *message)
+{
+    c->state = CLIENT_BUSY;
+    c->keep_alive = false;
+    client_answer_error_with(c, error, NULL, message);
+}
+
+void client_exchange(struct client *c, const struct exchange_env *env, enum chat_kind kind,
+                     const char *endpoint, struct client_request *request)
+{
+    struct exchange_request xr = {
+        .kind = kind,
+        .path = c->endpoint->path,
+        .endpoint = endpoint,
+        .request_id = c->request_id,
+        .body = request->body,
+        .body_len = request->body_len,
+        .received_at = c->received_at,
+        .delivery = c->delivery,
+        .explain = c->explain,
+        .is_probe = c->is_probe,
+    };
+    request->body = NULL;
+    c->exchange = exchange_new(env, &xr, &exchange_ops, c);
+    exchange_begin(c->exchange);
+}

@@ -1,0 +1,272 @@
+/* What a request's head asks for: endpoint, key, size, wishes. Everything that can be refused is
+ * refused here, before a body is read. See client_conn.h. */
+#include "server/client/state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+
+#define BODY_FIRST_BYTES (64u << 10) /* room made for an announced body before it comes */
+
+static bool is_sane_id(struct http1_text id)
+{
+    if (id.len == 0 || id.len > CLIENT_REQUEST_ID_MAX)
+        return false;
+    for (size_t i = 0; i < id.len; i++)
+        if (id.at[i] <= ' ' || id.at[i] > '~' || strchr("\"\\<>{}", id.at[i]) != NULL)
+            return false;
+    return true;
+}
+
+static uint64_t next_random(struct clients *owner) /* xorshift128+: names, not secrets */
+{
+    uint64_t a = owner->id_seed[0], b = owner->id_seed[1];
+    owner->id_seed[0] = b;
+    a ^= a << 23;
+    owner->id_seed[1] = a ^ b ^ (a >> 18) ^ (b >> 5);
+    return owner->id_seed[1] + b;
+}
+
+static char *put_hex(char *to, uint64_t number)
+{
+    for (int shift = 60; shift >= 0; shift -= 4)
+        *to++ = "0123456789abcdef"[number >> shift & 15];
+    return to;
+}
+
+void client_take_request_id(struct client *c, const struct http1_request *req)
+{
+    const struct http1_text *id = req != NULL ? http1_header(req, "x-request-id") : NULL;
+    char *end;
+    if (id != NULL && is_sane_id(*id)) {
+        memcpy(c->request_id, id->at, id->len);
+        end = c->request_id + id->len;
+    } else {
+        end = put_hex(c->request_id, next_random(c->owner));
+        end = put_hex(end, next_random(c->owner));
+    }
+    *end = '\0';
+}
+
+/* In time that depends on nothing but the length of what the client sent. */
+static bool equals_constant_time(struct http1_text given, const char *key)
+{
+    size_t key_len = strlen(key);
+    unsigned char difference = given.len != key_len;
+    for (size_t i = 0, k = 0; i < given.len; i++) {
+        difference |= (unsigned char)(given.at[i] ^ key[k]);
+        k = k + 1 < key_len ? k + 1 : 0;
+    }
+    return difference == 0;
+}
+
+static bool has_valid_key(const struct conf *conf, const struct http1_request *req)
+{
+    const struct http1_text *header = http1_header(req, "authorization");
+    bool is_valid = false;
+    if (header == NULL || header->len < 7 || strncasecmp(header->at, "Bearer ", 7) != 0)
+        return false;
+    struct http1_text key = {header->at + 7, header->len - 7};
+    for (; key.len > 0 && key.at[0] == ' '; key.at++)
+        key.len--;
+    for (uint32_t i = 0; i < conf->n_api_keys; i++)
+        is_valid |= equals_constant_time(key, conf->api_keys[i]);
+    return is_valid;
+}
+
+static bool is_asked_for(const struct client_endpoint *e, struct http1_text method)
+{
+    bool is_head_of_get = http1_text_equals(method, "HEAD") && strcmp(e->method, "GET") == 0;
+    return is_head_of_get || http1_text_equals(method, e->method);
+}
+
+/* No endpoint has that path with that method: which methods would it take? */
+static void refuse_path(struct client *c, const struct http1_request *req)
+{
+    struct buf allow = BUF_INIT;
+    for (const struct client_endpoint *e = c->owner->setup.endpoints; e->path != NULL; e++) {
+        if (!http1_text_equals(req->path, e->path))
+            continue;
+        buf_printf(&allow, "%s%s", allow.len == 0 ? "Allow: " : ", ", e->method);
+        if (strcmp(e->method, "GET") == 0)
+            buf_puts(&allow, ", HEAD");
+    }
+    bool is_found = allow.len > 0;
+    buf_puts(&allow, "\r\n");
+    c->state = CLIENT_BUSY;
+    c->keep_alive = c->keep_alive && req->framing == HTTP1_NO_BODY;
+    client_answer_error_with(c, is_found ? ERROR_METHOD_NOT_ALLOWED : ERROR_NOT_FOUND,
+                             is_found ? buf_cstr(&allow) : NULL,
+                             is_found ? "This path does not take that method."
+                                      : "There is no such path.");
+    buf_free(&allow);
+}
+
+/* Sets c->endpoint, or answers 404 / 405 itself. HEAD is answered as GET without its body. */
+static bool find_endpoint(struct client *c, const struct http1_request *req)
+{
+    c->is_head_request = http1_text_equals(req->method, "HEAD");
+    c->endpoint = NULL;
+    for (const struct client_endpoint *e = c->owner->setup.endpoints; e->path != NULL; e++)
+        if (http1_text_equals(req->path, e->path) && is_asked_for(e, req->method))
+            c->endpoint = e;
+    if (c->endpoint == NULL)
+        refuse_path(c, req);
+    return c->endpoint != NULL;
+}
+
+static bool check_body(struct client *c, const struct http1_request *req)
+{
+    const struct conf *conf = c->owner->setup.conf;
+    if (c->endpoint->has_body && req->framing == HTTP1_NO_BODY) {
+        c->state = CLIENT_BUSY;
+        client_answer_error_with(c, ERROR_INVALID_REQUEST, NULL, "The request has no body.");
+        return false;
+    }
+    if (req->framing == HTTP1_LENGTH && req->content_length > conf->max_body_bytes) {
+        client_refuse(c, ERROR_REQUEST_TOO_LARGE, "The body is larger than server.maxBodyBytes.");
+        return false;
+    }
+    return true;
+}
+
+static bool is_1(const struct http1_request *req, const char *name)
+{
+    const struct http1_text *value = http1_header(req, name);
+    return value != NULL && http1_text_equals(*value, "1");
+}
+
+/* The wishes a client may have for one request; false: a 400 was sent. */
+static bool check_delivery(struct client *c, const struct http1_request *req)
+{
+    const struct http1_text *delivery = http1_header(req, "x-weir-delivery");
+    c->delivery = -1;
+    if (delivery == NULL)
+        return true;
+    if (http1_text_equals(*delivery, "stream"))
+        c->delivery = DELIVERY_STREAM;
+    else if (http1_text_equals(*delivery, "complete"))
+        c->delivery = DELIVERY_COMPLETE;
+    if (c->delivery < 0)
+        client_refuse(c, ERROR_INVALID_REQUEST, "X-Weir-Delivery is \"stream\" or \"complete\".");
+    return c->delivery >= 0;
+}
+
+static bool check_wishes(struct client *c, const struct http1_request *req)
+{
+    c->explain = is_1(req, "x-weir-explain");
+    c->is_probe = is_1(req, "x-weir-probe");
+    if (c->is_probe && !client_is_local(c)) {
+        client_refuse(c, ERROR_INVALID_REQUEST, "X-Weir-Probe is for this machine only.");
+        return false;
+    }
+    return check_delivery(c, req);
+}
+
+static bool check_key(struct client *c, const struct http1_request *req)
+{
+    c->has_key = has_valid_key(c->owner->setup.conf, req);
+    if (c->has_key || !c->endpoint->needs_key)
+        return true;
+    c->state = CLIENT_BUSY;
+    c->keep_alive = c->keep_alive && req->framing == HTTP1_NO_BODY;
+    client_answer_error_with(
+        c, ERROR_INVALID_API_KEY, "WWW-Authenticate: Bearer\r\n",
+        "The API key is missing or wrong. Send it as: Authorization: Bearer KEY");
+    return false;
+}
+
+void client_serve(struct client *c)
+{
+    struct client_request request = {
+        .request_id = c->request_id,
+        .received_at = c->received_at,
+        .has_key = c->has_key,
+        .is_loopback = c->is_loopback,
+        .body = c->body.data != NULL ? buf_take(&c->body) : NULL,
+    };
+    request.body_len = request.body != NULL ? c->body_expected : 0;
+    c->state = CLIENT_BUSY;
+    client_set_timer_at(c, 0);
+    c->endpoint->answer(c->owner->setup.worker, c, &request);
+    free(request.body);
+}
+
+static void begin_body(struct client *c, const struct http1_request *req)
+{
+    static const char go_ahead[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    c->framing = req->framing;
+    c->body_expected = req->framing == HTTP1_LENGTH ? req->content_length : 0;
+    http1_chunked_init(&c->chunked);
+    if (req->framing == HTTP1_NO_BODY || (req->framing == HTTP1_LENGTH && c->body_expected == 0)) {
+        if (c->endpoint->has_body)
+            buf_reserve(&c->body, 1);
+        client_serve(c);
+        return;
+    }
+    c->state = CLIENT_BODY;
+    c->body_at_timer = 0;
+    buf_reserve(&c->body,
+                c->body_expected < BODY_FIRST_BYTES ? c->body_expected + 1 : BODY_FIRST_BYTES);
+    client_set_timer_ms(c, c->owner->setup.conf->client_body_timeout_ms);
+    if (req->expect_continue) {
+        client_put(c, go_ahead, sizeof(go_ahead) - 1);
+        client_flush(c);
+    }
+}
+
+static void refuse_head(struct client *c, enum http1_error error, const char *why)
+{
+    static const enum answer_error kinds[] = {
+        [HTTP1_BAD] = ERROR_INVALID_REQUEST,
+        [HTTP1_TOO_MANY_HEADERS] = ERROR_HEADERS_TOO_LARGE,
+        [HTTP1_BAD_VERSION] = ERROR_HTTP_VERSION,
+        [HTTP1_EXPECTATION_FAILED] = ERROR_EXPECTATION_FAILED,
+    };
+    c->endpoint = NULL;
+    c->is_http10 = c->is_head_request = false;
+    client_take_request_id(c, NULL);
+    client_refuse(c, kinds[error], why != NULL ? why : "The request is not well-formed HTTP.");
+}
+
+static void on_head(struct client *c, const char *head, size_t len)
+{
+    struct http1_request req;
+    enum http1_error error = http1_parse_request(head, len, &req);
+    if (error != HTTP1_OK) {
+        refuse_head(c, error, req.why);
+        return;
+    }
+    c->received_at = clock_boot_ns();
+    c->is_http10 = req.version_minor == 0;
+    c->keep_alive = req.keep_alive;
+    client_take_request_id(c, &req);
+    if (find_endpoint(c, &req) && check_key(c, &req) && check_body(c, &req) &&
+        check_wishes(c, &req))
+        begin_body(c, &req);
+}
+
+/* Each takes what it can of the input and returns how much; 0: more is needed. */
+size_t client_take_head(struct client *c, const char *data, size_t len)
+{
+    size_t skip = 0;
+    size_t head_len = http1_head_end(data, len, c->head_looked, &skip);
+    if (head_len > c->owner->setup.conf->max_header_bytes ||
+        (head_len == 0 && len > c->owner->setup.conf->max_header_bytes)) {
+        c->endpoint = NULL;
+        client_take_request_id(c, NULL);
+        client_refuse(c, ERROR_HEADERS_TOO_LARGE, "The head is larger than server.maxHeaderBytes.");
+        return len;
+    }
+    if (head_len == 0) {
+        c->head_looked = len;
+        return 0;
+    }
+    c->head_looked = 0;
+    on_head(c, data + skip, head_len - skip);
+    return head_len;
+}

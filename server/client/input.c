@@ -1,0 +1,125 @@
+/* From bytes to requests: what a recv brought is used as far as it goes, whole from the worker's
+ * buffer where it can be; only what is incomplete is kept. See client_conn.h. */
+#include "server/client/state.h"
+
+#define LINGER_BYTES (1u << 20) /* that may still come from it */
+
+static size_t take_counted(struct client *c, const char *data, size_t len)
+{
+    size_t missing = c->body_expected - c->body.len;
+    size_t n = len < missing ? len : missing;
+    buf_put(&c->body, data, n);
+    if (c->body.len == c->body_expected)
+        client_serve(c);
+    return n;
+}
+
+static size_t take_chunked(struct client *c, const char *data, size_t len)
+{
+    size_t taken = 0;
+    for (;;) {
+        size_t used = 0;
+        struct http1_text piece;
+        enum http1_chunk_result result =
+            http1_chunked_feed(&c->chunked, data + taken, len - taken, &used, &piece);
+        taken += used;
+        switch (result) {
+        case HTTP1_CHUNK_DATA:
+            if (c->body.len + piece.len > c->owner->setup.conf->max_body_bytes) {
+                client_refuse(c, ERROR_REQUEST_TOO_LARGE,
+                              "The body is larger than server.maxBodyBytes.");
+                return len;
+            }
+            buf_put(&c->body, piece.at, piece.len);
+            break;
+        case HTTP1_CHUNK_END:
+            c->body_expected = c->body.len;
+            client_serve(c);
+            return taken;
+        case HTTP1_CHUNK_BAD:
+            client_refuse(c, ERROR_INVALID_REQUEST, "The chunked body is malformed.");
+            return len;
+        case HTTP1_CHUNK_MORE:
+            return len;
+        }
+    }
+}
+
+static size_t take_some(struct client *c, const char *data, size_t len)
+{
+    if (c->state == CLIENT_HEAD)
+        return client_take_head(c, data, len);
+    if (c->state == CLIENT_BODY)
+        return c->framing == HTTP1_LENGTH ? take_counted(c, data, len) : take_chunked(c, data, len);
+    return 0;
+}
+
+static void keep_rest(struct client *c, const char *data, size_t len)
+{
+    if (c->state == CLIENT_HEAD && c->in.len == 0 && len > 0)
+        client_set_timer_ms(c, c->owner->setup.conf->client_header_timeout_ms);
+    if (c->state == CLIENT_BUSY && len > CLIENT_AHEAD_MAX)
+        client_drop(c);
+    else if (c->state != CLIENT_LINGER && c->state != CLIENT_DEAD)
+        buf_put(&c->in, data, len);
+}
+
+/* Uses input as far as it goes (it is not in c->in) and returns how much was used. */
+static size_t consume(struct client *c, const char *data, size_t len)
+{
+    size_t used = 0;
+    while (used < len && (c->state == CLIENT_HEAD || c->state == CLIENT_BODY)) {
+        size_t n = take_some(c, data + used, len - used);
+        if (n == 0)
+            break;
+        used += n;
+    }
+    return used;
+}
+
+static void feed(struct client *c, const char *data, size_t len)
+{
+    size_t used = consume(c, data, len);
+    if (used < len)
+        keep_rest(c, data + used, len - used);
+}
+
+static void feed_kept(struct client *c)
+{
+    struct buf in = c->in;
+    c->in = (struct buf)BUF_INIT;
+    size_t used = consume(c, in.data, in.len);
+    if (used == 0 && c->state == CLIENT_HEAD) {
+        c->in = in; /* a head that grows byte by byte is not copied each time */
+        return;
+    }
+    if (used < in.len)
+        keep_rest(c, in.data + used, in.len - used);
+    buf_free(&in);
+}
+
+void client_go_on(void *ptr)
+{
+    struct client *c = ptr;
+    if (c->state == CLIENT_HEAD)
+        feed_kept(c);
+}
+
+void client_on_input(struct client *c, const char *data, size_t len)
+{
+    if (c->state == CLIENT_LINGER) {
+        c->lingered += len;
+        if (c->lingered > LINGER_BYTES)
+            client_drop(c);
+    } else if (c->in.len > 0) {
+        if (c->state == CLIENT_BUSY && c->in.len + len > CLIENT_AHEAD_MAX) {
+            client_drop(c);
+            return;
+        }
+        buf_put(&c->in, data, len);
+        if (c->state != CLIENT_BUSY)
+            feed_kept(c);
+    } else {
+        feed(c, data, len);
+    }
+}

@@ -1,0 +1,106 @@
+/* See answer.h. */
+#include "server/dialect/own_error.h"
+
+#include <json-c/json.h>
+#include <string.h>
+
+static const struct {
+    int status;
+    const char *code;
+} errors[ERROR_COUNT] = {
+    [ERROR_INVALID_REQUEST] = {400, "invalid_request"},
+    [ERROR_INVALID_API_KEY] = {401, "invalid_api_key"},
+    [ERROR_NOT_FOUND] = {404, "not_found"},
+    [ERROR_METHOD_NOT_ALLOWED] = {405, "method_not_allowed"},
+    [ERROR_REQUEST_TIMEOUT] = {408, "request_timeout"},
+    [ERROR_REQUEST_TOO_LARGE] = {413, "request_too_large"},
+    [ERROR_HEADERS_TOO_LARGE] = {431, "headers_too_large"},
+    [ERROR_EXPECTATION_FAILED] = {417, "invalid_request"},
+    [ERROR_HTTP_VERSION] = {505, "invalid_request"},
+    [ERROR_ALL_EXHAUSTED] = {503, "all_providers_exhausted"},
+    [ERROR_QUEUE_FULL] = {503, "queue_full"},
+    [ERROR_QUEUE_TIMEOUT] = {503, "queue_timeout"},
+    [ERROR_QUEUE_SHUTDOWN] = {503, "queue_shutdown"},
+    [ERROR_OVERLOADED] = {503, "overloaded"},
+    [ERROR_DEADLINE] = {504, "deadline_exceeded"},
+};
+
+int answer_error_status(enum answer_error error)
+{
+    return errors[error].status;
+}
+
+const char *answer_error_code(enum answer_error error)
+{
+    return errors[error].code;
+}
+
+static void put_error(struct buf *out, const char *message, size_t len, const char *type,
+                      const char *code)
+{
+    buf_puts(out, "{\"error\":{\"message\":");
+    buf_put_json(out, message, len);
+    buf_printf(out, ",\"type\":\"%s\",\"param\":null,\"code\":\"%s\"}}", type, code);
+}
+
+void answer_put_error(struct buf *out, enum answer_error error, const char *message, size_t len)
+{
+    put_error(out, message, len,
+              errors[error].status >= 500 ? "server_error" : "invalid_request_error",
+              errors[error].code);
+}
+
+void answer_put_stream_error(struct buf *out, const char *code, const char *message, size_t len)
+{
+    put_error(out, message, len, "server_error", code);
+}
+
+void answer_put_with_trail(struct buf *out, const char *json, size_t len, const char *trail)
+{
+    struct json_tokener *tokener = json_tokener_new();
+    json_object *root = json_tokener_parse_ex(tokener, json, (int)len), *error = NULL;
+    json_tokener_free(tokener);
+    json_object_object_get_ex(root, "error", &error);
+    json_object *place = json_object_is_type(error, json_type_object) ? error : root;
+    if (json_object_is_type(place, json_type_object)) {
+        json_object_object_add(place, "trail", json_object_new_string(trail));
+        json = json_object_to_json_string_length(
+            root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+    }
+    buf_put(out, json, len);
+    json_object_put(root);
+}
+
+void answer_add_probe(struct buf *out, const char *outcome, int status, const char *message)
+{
+    out->len--; /* the closing brace comes behind it */
+    buf_printf(out, ",\"probe\":{\"outcome\":\"%s\",\"status\":%d,\"message\":", outcome, status);
+    buf_put_json(out, message, strlen(message));
+    buf_puts(out, "}}");
+}
+
+const char *answer_reason_phrase(int status)
+{
+    static const struct {
+        int status;
+        const char *phrase;
+    } rows[] = {
+        {200, "OK"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {413, "Content Too Large"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {431, "Request Header Fields Too Large"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].status == status)
+            return rows[i].phrase;
+    return "Unknown";
+}

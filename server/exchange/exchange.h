@@ -1,0 +1,105 @@
+/* The life of one request, from its body to the end of its answer, in a worker: reads it, routes it
+ * to a chain, tries entry after entry, commits when content comes, relays, finishes. Everything a
+ * request needs hangs here; it reaches its client through struct exchange_client and providers
+ * through attempt.h. No sockets, no event loop: tests drive it with a fake clock.
+ *
+ *     READ -> ROUTE -> CHOOSE -> ATTEMPT -> RELAY -> SETTLE -> FINISH -> OVER
+ *                        ^ ^-- RETRY <-/ |  the same entry once more (retryAttempts)
+ *                        \---------------/  any other failure before commit
+ *
+ * With queueMode, a request whose chain is at rest waits in QUEUE and then chooses anew.
+ * Delivery `stream` commits at the first content; `complete` holds a stream until its clean end was
+ * seen, and commits early only when it grows past server.maxHeldBytes.
+ */
+#ifndef WEIR_SERVER_EXCHANGE_H
+#define WEIR_SERVER_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "common/conf/conf.h"
+#include "common/routing/claims.h"
+#include "common/shm/pages.h"
+#include "common/shm/recent_ring.h"
+#include "common/tableview/tableview.h"
+#include "server/dialect/chat_request.h"
+#include "server/exchange/queue.h"
+#include "server/record/credit.h"
+#include "server/tracker/link.h"
+#include "server/upstream/transfer.h"
+
+/* Bytes queued to a client: past the first its provider is paused, below the second resumed. */
+#define EXCHANGE_QUEUED_HIGH (256u << 10)
+#define EXCHANGE_QUEUED_LOW  (64u << 10)
+/* How long the end of an answer waits for trackerd to have applied what the request reported, so
+ * that whoever saw a failure finds it in the table. Then it goes out all the same. */
+#define EXCHANGE_SETTLE_MS 50
+
+struct exchange;
+
+/* Towards the client; `client` is handed back. None of them calls back into the exchange. */
+struct exchange_client {
+    /* The head: status and extra headers ("Name: value\r\n"..., without framing); length of the
+     * body, or -1 for a stream of unknown length. */
+    void (*head)(void *client, int status, const char *headers, size_t headers_len, int64_t length);
+    /* A piece of the body. */
+    void (*body)(void *client, const struct iovec *pieces, int n);
+    /* What head and body gave goes out now, in one write, if it has not yet; `end` does the same.
+     */
+    void (*flush)(void *client);
+    /* The answer is complete; the exchange is over and frees itself: forget it. */
+    void (*end)(void *client);
+    /* Bytes that wait for the client to read. */
+    size_t (*queued)(void *client);
+    /* Call exchange_on_timer at this instant (boot clock ns; 0 = never); replaces the last wish. */
+    void (*set_timer)(void *client, uint64_t due_at);
+};
+
+/* What a worker lends to all its requests. */
+struct exchange_env {
+    const struct conf *conf;
+    struct transfers *transfers;
+    struct tableview *view;
+    struct account *account;
+    struct report *report;
+    struct queue *queue;
+    struct claims *claims;
+    struct wpages_slot *slot;     /* gauges and histograms; never NULL */
+    struct recent_writer *recent; /* NULL: requests are not remembered */
+};
+
+struct exchange_request {
+    enum chat_kind kind;
+    const char *path;       /* as the client asked, for the log; static */
+    const char *endpoint;   /* upstream: "/chat/completions"; static */
+    const char *request_id; /* copied */
+    char *body;             /* taken */
+    size_t body_len;
+    uint64_t received_at; /* when the head was complete, boot clock ns */
+    int delivery;         /* enum delivery, or -1: as configured for the chain */
+    bool explain;         /* the client wants to know the trail */
+    bool is_probe;        /* an operator wants to know how one pair is: one attempt, whatever keeps
+                             other requests from it, and an error says what came of it */
+};
+
+struct exchange *exchange_new(const struct exchange_env *env, struct exchange_request *request,
+                              const struct exchange_client *ops, void *client);
+/* Sets it going. The answer may be complete, and the exchange over, before this returns. */
+void exchange_begin(struct exchange *exchange);
+/* The client hung up: everything is aborted, nothing counts. The exchange is dead afterwards. */
+void exchange_client_left(struct exchange *exchange);
+/* The client's queue fell below EXCHANGE_QUEUED_LOW. */
+void exchange_client_drained(struct exchange *exchange);
+void exchange_on_timer(struct exchange *exchange);
+/* weir stops: a request that only waits in the queue is sent away. */
+void exchange_leave_line(struct exchange *exchange);
+/* The worker's drain time ran out: ends a running answer with an error. */
+void exchange_shutdown(struct exchange *exchange);
+
+/* For queue_run: may a request of this chain try one of its pairs now? `env` is a
+ * struct exchange_env. */
+bool exchange_may_go(void *env, uint32_t chain);
+
+#endif

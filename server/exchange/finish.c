@@ -1,0 +1,311 @@
+/* How an exchange ends: the answer, the provider's or weir's own error, the end of a stream; then
+ * the access log, and the one exit. See exchange_state.h. */
+#include "server/exchange/state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "server/loop/defer.h"
+#include "server/record/access_log.h"
+
+#define RETRY_UNKNOWN_MS 1000 /* Retry-After where nobody can know */
+
+/* The trail, with the attempt that still runs as its last step. */
+void exchange_put_trail(const struct exchange *x, struct buf *out)
+{
+    trail_put(&x->trail, x->env.conf, out);
+    if (x->attempt == NULL || x->is_recorded)
+        return;
+    const struct conf_pair *pair = &x->env.conf->pairs[attempt_pair(x->attempt)];
+    uint64_t elapsed_ns = clock_boot_ns() - attempt_result(x->attempt)->started_at;
+    buf_printf(out, "%s%s/%s=%s;%" PRIu64 "ms", x->trail.n > 0 ? ", " : "", pair->provider->id,
+               pair->model, outcome_info(OUTCOME_NONE)->word, elapsed_ns / CLOCK_NS_PER_MS);
+}
+
+void exchange_put_request_id(const struct exchange *x, struct buf *out)
+{
+    buf_puts(out, "X-Request-Id: ");
+    buf_puts(out, x->request_id);
+    buf_puts(out, "\r\n");
+}
+
+void exchange_put_common_headers(const struct exchange *x, struct buf *out)
+{
+    exchange_put_request_id(x, out);
+    if (x->chain != NULL) {
+        buf_puts(out, "X-Weir-Attempts: ");
+        buf_put_u64(out, x->next_entry);
+        buf_puts(out, "\r\n");
+    }
+    if (x->request.explain && x->chain != NULL) {
+        buf_puts(out, "X-Weir-Trail: ");
+        exchange_put_trail(x, out);
+        buf_puts(out, "\r\n");
+    }
+}
+
+void exchange_put_provider_header(const struct exchange *x, uint32_t pair, struct buf *out)
+{
+    const struct conf_pair *p = &x->env.conf->pairs[pair];
+    buf_puts(out, "X-Weir-Provider: ");
+    buf_puts(out, p->provider->id);
+    buf_putc(out, '/');
+    buf_puts(out, p->model);
+    buf_puts(out, "\r\n");
+}
+
+void exchange_put_stream_headers(struct buf *out)
+{
+    buf_puts(out, "Content-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+                  "X-Accel-Buffering: no\r\n");
+}
+
+static void send_whole(struct exchange *x, int status, const char *content_type,
+                       const struct buf *extra_headers, const char *body, size_t len)
+{
+    struct buf headers = BUF_INIT;
+    buf_puts(&headers, "Content-Type: ");
+    buf_puts(&headers, content_type);
+    buf_puts(&headers, "\r\n");
+    if (extra_headers != NULL)
+        buf_put(&headers, extra_headers->data, extra_headers->len);
+    exchange_put_common_headers(x, &headers);
+    x->status = status;
+    x->answer_bytes = len;
+    x->ops->head(x->client, status, headers.data, headers.len, (int64_t)len);
+    const struct iovec piece = {(void *)body, len};
+    x->ops->body(x->client, &piece, 1);
+    buf_free(&headers);
+}
+
+/* An error as the closing event of a stream. No header can tell the trail any more: when it was
+ * asked for, it stands in the error. */
+static void send_error_event(struct exchange *x, const char *json, size_t len)
+{
+    struct buf trail = BUF_INIT, with_trail = BUF_INIT;
+    x->status = 200;
+    if (!x->request.explain) {
+        relay_error(&x->relay, json, len);
+        return;
+    }
+    exchange_put_trail(x, &trail);
+    answer_put_with_trail(&with_trail, json, len, buf_cstr(&trail));
+    relay_error(&x->relay, with_trail.data, with_trail.len);
+    buf_free(&trail);
+    buf_free(&with_trail);
+}
+
+/* The sender of a probe is told what the attempt came to, in the provider's words, too. */
+static void add_probe(const struct exchange *x, struct buf *json)
+{
+    char words[ATTEMPT_MESSAGE_BYTES];
+    if (!x->request.is_probe || x->attempt == NULL)
+        return;
+    const struct attempt_result *r = attempt_result(x->attempt);
+    attempt_words(x->attempt, words);
+    answer_add_probe(json, outcome_info(r->outcome)->word, r->status, words);
+}
+
+/* As the answer's body, or, when a heartbeat has sent a 200 head already, as the closing event. */
+static void send_own_error(struct exchange *x, enum answer_error error, const struct buf *headers)
+{
+    struct buf body = BUF_INIT;
+    answer_put_error(&body, error, x->message.data != NULL ? x->message.data : "", x->message.len);
+    add_probe(x, &body);
+    if (x->relay.is_head_sent)
+        send_error_event(x, body.data, body.len);
+    else
+        send_whole(x, answer_error_status(error), "application/json", headers, body.data, body.len);
+    buf_free(&body);
+}
+
+static void put_retry_after(struct buf *headers, uint64_t wait_ms)
+{
+    buf_printf(headers, "Retry-After: %" PRIu64 "\r\nretry-after-ms: %" PRIu64 "\r\n",
+               (wait_ms + 999) / 1000, wait_ms);
+}
+
+static void finish_exhausted(struct exchange *x)
+{
+    struct buf headers = BUF_INIT;
+    uint64_t wait_ms = exchange_soonest_ms(x);
+    if (wait_ms != 0)
+        put_retry_after(&headers, wait_ms);
+    buf_puts(&x->message, "All providers exhausted: ");
+    trail_describe(&x->trail, x->env.conf, &x->message);
+    send_own_error(x, ERROR_ALL_EXHAUSTED, &headers);
+    buf_free(&headers);
+}
+
+static void finish_answer(struct exchange *x)
+{
+    const struct attempt_result *r = attempt_result(x->attempt);
+    struct buf headers = BUF_INIT;
+    exchange_put_provider_header(x, attempt_pair(x->attempt), &headers);
+    send_whole(x, 200, "application/json", &headers, r->body, r->body_len);
+    buf_free(&headers);
+}
+
+/* A provider's refusal behind a heartbeat's head. SDKs raise on an `error` member, and crash on
+ * what is no chunk. */
+static void finish_provider_as_event(struct exchange *x)
+{
+    struct answer_facts facts;
+    answer_read(x->kept.body, x->kept.len, &facts);
+    if (facts.has_error_member) {
+        send_error_event(x, x->kept.body, x->kept.len);
+    } else if (facts.error_message.len > 0) {
+        char *words = buf_reserve(&x->message, facts.error_message.len + 1);
+        x->message.len +=
+            jsonscan_unescape(facts.error_message, words, facts.error_message.len + 1);
+        send_own_error(x, ERROR_INVALID_REQUEST, NULL);
+    } else {
+        finish_exhausted(x);
+    }
+}
+
+static void finish_provider(struct exchange *x)
+{
+    struct buf headers = BUF_INIT;
+    if (x->attempt != NULL) /* a content filter's, relayed at once */
+        exchange_keep_error(x, attempt_result(x->attempt));
+    if (x->relay.is_head_sent) {
+        finish_provider_as_event(x);
+        return;
+    }
+    exchange_put_provider_header(x, x->kept.pair, &headers);
+    send_whole(x, x->kept.status, x->kept.content_type, &headers, x->kept.body, x->kept.len);
+    buf_free(&headers);
+}
+
+/* Those who are sent away though nothing is wrong with their request are told when to come again.
+ */
+static void finish_refused(struct exchange *x)
+{
+    struct buf headers = BUF_INIT;
+    uint64_t wait_ms = exchange_soonest_ms(x);
+    if (answer_error_status(x->refusal) == 503)
+        put_retry_after(&headers, wait_ms != 0 ? wait_ms : RETRY_UNKNOWN_MS);
+    send_own_error(x, x->refusal, &headers);
+    buf_free(&headers);
+}
+
+static void finish_streamed(struct exchange *x)
+{
+    relay_done(&x->relay);
+    x->status = 200;
+}
+
+static void finish_broken(struct exchange *x)
+{
+    struct buf json = BUF_INIT;
+    answer_put_stream_error(&json, outcome_info(x->outcome)->error_code, x->message.data,
+                            x->message.len);
+    add_probe(x, &json);
+    send_error_event(x, json.data, json.len);
+    buf_free(&json);
+}
+
+static void (*const endings[])(struct exchange *x) = {
+    [ENDING_REFUSED] = finish_refused,   [ENDING_ANSWER] = finish_answer,
+    [ENDING_PROVIDER] = finish_provider, [ENDING_EXHAUSTED] = finish_exhausted,
+    [ENDING_STREAMED] = finish_streamed, [ENDING_BROKEN] = finish_broken,
+};
+
+uint64_t exchange_first_token_us(const struct exchange *x)
+{
+    return x->first_token_at != 0 ? (x->first_token_at - x->request.received_at) / 1000 : 0;
+}
+
+static void count_request(const struct exchange *x, uint64_t now_at)
+{
+    uint64_t own_ns = x->own_ns;
+    if (x->attempt != NULL && x->is_recorded)
+        own_ns += now_at - attempt_result(x->attempt)->ended_at;
+    account_request_ended(x->env.account, &(struct account_request){
+                                              .chain = x->chain,
+                                              .status = x->status,
+                                              .overhead_us = own_ns / 1000,
+                                              .first_token_us = exchange_first_token_us(x),
+                                          });
+}
+
+const char *exchange_word(const struct exchange *x)
+{
+    if (x->ending == ENDING_REFUSED)
+        return answer_error_code(x->refusal);
+    if (x->ending == ENDING_EXHAUSTED)
+        return answer_error_code(ERROR_ALL_EXHAUSTED);
+    return outcome_info(x->outcome)->word;
+}
+
+static void write_access(const struct exchange *x, uint64_t now_at)
+{
+    if (!access_log_is_on())
+        return;
+    const struct conf_pair *pair = NULL;
+    if (x->trail.n > 0 && (x->ending == ENDING_ANSWER || x->ending == ENDING_STREAMED ||
+                           x->ending == ENDING_BROKEN || x->outcome == OUTCOME_CLIENT_LEFT))
+        pair = &x->env.conf->pairs[x->trail.steps[x->trail.n - 1].pair];
+    struct buf trail = BUF_INIT;
+    exchange_put_trail(x, &trail);
+    access_log_write(&(struct access_record){
+        .request_id = x->request_id,
+        .method = "POST",
+        .path = x->request.path,
+        .chain = x->chain != NULL ? x->chain->name : NULL,
+        .provider = pair != NULL ? pair->provider->id : NULL,
+        .model = pair != NULL ? pair->model : NULL,
+        .attempts = x->next_entry,
+        .status = x->status,
+        .bytes = x->answer_bytes + x->relay.sent_bytes,
+        .duration_us = (now_at - x->request.received_at) / 1000,
+        .first_token_us = exchange_first_token_us(x),
+        .prompt_tokens = x->prompt_tokens,
+        .completion_tokens = x->completion_tokens,
+        .outcome = exchange_word(x),
+        .trail = trail.len > 0 ? buf_cstr(&trail) : NULL,
+    });
+    buf_free(&trail);
+}
+
+static void destroy(void *ptr)
+{
+    struct exchange *x = ptr;
+    relay_deinit(&x->relay);
+    trail_free(&x->trail);
+    buf_free(&x->message);
+    free(x->kept.body);
+    free(x->kept.content_type);
+    free(x->request.body);
+    free(x->body);
+    free(x->request_id);
+    free(x);
+}
+
+/* The one exit. */
+void exchange_leave(struct exchange *x)
+{
+    uint64_t now_at = clock_boot_ns();
+    count_request(x, now_at);
+    write_access(x, now_at);
+    exchange_remember(x, now_at);
+    exchange_set_state(x, EX_OVER);
+    report_unwait(x->env.report, &x->waiter);
+    exchange_leave_queue(x);
+    if (x->attempt != NULL)
+        attempt_free(&x->attempt);
+    if (x->is_counted)
+        wcounter_set(&x->env.slot->active_streams, wcounter_get(&x->env.slot->active_streams) - 1);
+    x->ops->set_timer(x->client, 0);
+    turn_defer(destroy, x);
+}
+
+enum step exchange_step_finish(struct exchange *x)
+{
+    endings[x->ending](x);
+    exchange_leave(x);
+    x->ops->end(x->client);
+    return WAIT;
+}

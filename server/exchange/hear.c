@@ -1,0 +1,235 @@
+/* What an attempt tells its exchange: events to hold or relay, and its end, which is credited,
+ * logged, and leads to the next entry or to the end of the exchange. See exchange_state.h. */
+#include "server/exchange/state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "server/attempt/classify.h"
+
+/* After commit there is no other entry: what only that one would need is given back. */
+static void drop_body(struct exchange *x)
+{
+    if (attempt_needs_body(x->attempt))
+        return;
+    free(x->body);
+    free(x->request.body);
+    x->body = NULL;
+    x->request.body = NULL;
+}
+
+static void commit(struct exchange *x)
+{
+    struct buf headers = BUF_INIT;
+    exchange_put_stream_headers(&headers);
+    exchange_put_provider_header(x, attempt_pair(x->attempt), &headers);
+    exchange_put_common_headers(x, &headers);
+    x->heartbeat_at = x->deadline_at = 0;
+    x->first_token_at = clock_boot_ns();
+    exchange_set_state(x, EX_RELAY);
+    drop_body(x);
+    relay_commit(&x->relay, headers.data, headers.len);
+    buf_free(&headers);
+}
+
+/* An event that comes before commit: is it kept from the client for now, does it commit, or is it
+ * one more of too many that say nothing? */
+static void hold_or_commit(struct exchange *x, const struct sse_event *event)
+{
+    bool has_content = attempt_result(x->attempt)->first_content_at != 0;
+    bool is_full = x->relay.held.len + event->data_len > x->env.conf->max_held_bytes;
+    if (is_full && !has_content) {
+        attempt_fail(x->attempt, OUTCOME_STREAM_MALFORMED);
+        return;
+    }
+    if (!is_full && (x->delivery == DELIVERY_COMPLETE || !has_content)) {
+        relay_hold(&x->relay, event);
+        return;
+    }
+    if (x->delivery == DELIVERY_COMPLETE)
+        log_fields(LOGLV_WARN, LOG_LIST(LOG_STR("requestId", x->request_id)),
+                   "the answer grew past server.maxHeldBytes: it is committed and streamed");
+    commit(x);
+    relay_event(&x->relay, event);
+}
+
+static void attempt_event(void *arg, const struct sse_event *event, const struct chunk *chunk)
+{
+    struct exchange *x = arg;
+    if (x->state == EX_ATTEMPT)
+        hold_or_commit(x, event);
+    else
+        relay_event(&x->relay, event);
+}
+
+static void attempt_fed(void *arg)
+{
+    struct exchange *x = arg;
+    if (x->state != EX_RELAY)
+        return;
+    relay_flush(&x->relay);
+    if (x->ops->queued(x->client) > EXCHANGE_QUEUED_HIGH)
+        attempt_pause(x->attempt, true);
+}
+
+/* The claim's places go to others; the tokens that were used are booked. */
+static void give_back(struct exchange *x, const struct attempt_result *r)
+{
+    struct claims_used_up used_up;
+    uint32_t pair = attempt_pair(x->attempt);
+    uint64_t tokens = r->total_tokens > 0 ? (uint64_t)r->total_tokens : 0;
+    claims_spend_tokens(x->env.claims, pair, &x->claim, tokens, r->ended_at, &used_up);
+    account_used_up(x->env.account, pair, &x->pick, &used_up, r->ended_at);
+    claims_release(x->env.claims, &x->claim);
+}
+
+void exchange_record_attempt(struct exchange *x)
+{
+    const struct attempt_result *r = attempt_result(x->attempt);
+    uint32_t pair = attempt_pair(x->attempt);
+    struct trail_step *step = trail_add(&x->trail, pair, r->outcome);
+    step->status = r->status;
+    step->rest_ms = r->rest_ms;
+    x->is_recorded = true;
+    give_back(x, r);
+    step->ended_at = r->ended_at;
+    step->elapsed_ms = (r->ended_at - r->started_at) / CLOCK_NS_PER_MS;
+    x->outcome = r->outcome;
+    x->prompt_tokens = r->prompt_tokens;
+    x->completion_tokens = r->completion_tokens;
+    uint64_t seq = account_ended(x->env.account, &(struct account_result){
+                                                     .pair = pair,
+                                                     .outcome = r->outcome,
+                                                     .pick = x->pick,
+                                                     .started_at = r->started_at,
+                                                     .ended_at = r->ended_at,
+                                                     .rest_ms = r->rest_ms,
+                                                     .quota = r->quota,
+                                                     .tokens = r->total_tokens,
+                                                 });
+    if (seq != 0)
+        x->last_event_seq = seq;
+}
+
+static void log_failure(const struct exchange *x)
+{
+    const struct attempt_result *r = attempt_result(x->attempt);
+    const struct conf_pair *pair = &x->env.conf->pairs[attempt_pair(x->attempt)];
+    enum log_level level = r->outcome == OUTCOME_AUTH_FAILED ? LOGLV_ERROR : LOGLV_WARN;
+    log_fields(level,
+               LOG_LIST(LOG_STR("requestId", x->request_id),
+                        LOG_STR("provider", pair->provider->id), LOG_STR("model", pair->model),
+                        LOG_STR("outcome", outcome_info(r->outcome)->word),
+                        LOG_INT("status", r->status), LOG_STR("detail", r->message)),
+               "Provider %s/%s failed: %s", pair->provider->id, pair->model,
+               outcome_info(r->outcome)->text);
+}
+
+void exchange_keep_error(struct exchange *x, const struct attempt_result *r)
+{
+    free(x->kept.body);
+    free(x->kept.content_type);
+    x->kept = (struct kept_error){
+        .status = r->status,
+        .body = xmemdup(r->body, r->body_len),
+        .len = r->body_len,
+        .content_type = xstrdup(r->content_type[0] != '\0' ? r->content_type : "application/json"),
+        .pair = attempt_pair(x->attempt),
+    };
+}
+
+static void keep_error(struct exchange *x)
+{
+    const struct attempt_result *r = attempt_result(x->attempt);
+    if (r->outcome != OUTCOME_CLIENT_ERROR || !classify_is_agreeable(r->status) || r->body == NULL)
+        x->has_disagreement = true;
+    else if (x->kept.body == NULL)
+        exchange_keep_error(x, r);
+}
+
+static void describe_broken(struct exchange *x)
+{
+    const struct attempt_result *r = attempt_result(x->attempt);
+    const struct conf_pair *pair = &x->env.conf->pairs[attempt_pair(x->attempt)];
+    buf_printf(&x->message, "%s/%s: %s", pair->provider->id, pair->model,
+               outcome_info(r->outcome)->text);
+    if (r->message[0] != '\0')
+        buf_printf(&x->message, ": %s", r->message);
+}
+
+/* May the same entry be tried once more, and after how long? Never after a timeout: a silent route
+ * stays silent. */
+static bool may_retry(const struct exchange *x, uint64_t *wait_ms)
+{
+    const struct conf *conf = x->env.conf;
+    const struct attempt_result *r = attempt_result(x->attempt);
+    *wait_ms = 0;
+    if (x->retries >= conf->retry_attempts)
+        return false;
+    if (r->outcome == OUTCOME_RATE_LIMITED) {
+        *wait_ms = r->rest_ms;
+        return r->has_named_wait && r->rest_ms <= conf->retry_max_wait_ms;
+    }
+    return r->outcome == OUTCOME_CONNECTION_LOST || r->status == 500 || r->status == 502;
+}
+
+static void retry(struct exchange *x, uint64_t wait_ms)
+{
+    const struct attempt_result *r = attempt_result(x->attempt);
+    x->retry_at = r->ended_at + wait_ms * CLOCK_NS_PER_MS;
+    x->retries++;
+    exchange_set_state(x, EX_RETRY);
+}
+
+static void move_on(struct exchange *x)
+{
+    uint64_t wait_ms;
+    bool is_retry = may_retry(x, &wait_ms);
+    relay_drop_held(&x->relay);
+    if (is_retry) {
+        retry(x, wait_ms);
+    } else {
+        keep_error(x);
+        exchange_set_state(x, EX_CHOOSE);
+    }
+    attempt_free(&x->attempt);
+}
+
+static void attempt_done(void *arg)
+{
+    struct exchange *x = arg;
+    const struct attempt_result *r = attempt_result(x->attempt);
+    exchange_record_attempt(x);
+    if (r->outcome == OUTCOME_STREAM_COMPLETED) {
+        if (!x->relay.is_committed)
+            commit(x);
+        exchange_end_with(x, ENDING_STREAMED);
+    } else if (r->outcome == OUTCOME_ANSWER_COMPLETED) {
+        x->first_token_at = r->first_content_at;
+        exchange_end_with(x, ENDING_ANSWER);
+    } else {
+        log_failure(x);
+        if (x->relay.is_committed) {
+            describe_broken(x);
+            exchange_end_with(x, ENDING_BROKEN);
+        } else if (x->request.is_probe) {
+            exchange_end_with(x, ENDING_EXHAUSTED);
+        } else if (r->outcome == OUTCOME_CONTENT_FILTERED && r->body != NULL) {
+            exchange_end_with(x, ENDING_PROVIDER);
+        } else {
+            move_on(x);
+        }
+    }
+    exchange_run(x);
+}
+
+static void attempt_due_sooner(void *arg)
+{
+    exchange_update_timer(arg);
+}
+
+const struct attempt_events exchange_attempt_events = {attempt_event, attempt_fed, attempt_done,
+                                                       attempt_due_sooner};

@@ -1,0 +1,111 @@
+/* See relay.h. */
+#include "server/exchange/relay.h"
+
+#include <string.h>
+
+void relay_init(struct relay *r, const struct exchange_client *ops, void *client)
+{
+    *r = (struct relay){.ops = ops, .client = client, .held = BUF_INIT};
+}
+
+void relay_deinit(struct relay *r)
+{
+    buf_free(&r->held);
+}
+
+void relay_flush(struct relay *r)
+{
+    r->ops->flush(r->client);
+}
+
+static void send_pieces(struct relay *r, const struct iovec *pieces, int n)
+{
+    for (int i = 0; i < n; i++)
+        r->sent_bytes += pieces[i].iov_len;
+    r->ops->body(r->client, pieces, n);
+}
+
+static void send_text(struct relay *r, const char *text, size_t len)
+{
+    const struct iovec piece = {(void *)text, len};
+    send_pieces(r, &piece, 1);
+}
+
+static void put_event(struct buf *out, const struct sse_event *ev)
+{
+    if (ev->type_len > 0) {
+        buf_puts(out, "event: ");
+        buf_put(out, ev->type, ev->type_len);
+        buf_putc(out, '\n');
+    }
+    const char *at = ev->data, *end = ev->data + ev->data_len;
+    const char *lf;
+    do {
+        lf = memchr(at, '\n', (size_t)(end - at));
+        buf_puts(out, "data: ");
+        buf_put(out, at, (size_t)((lf != NULL ? lf : end) - at));
+        buf_putc(out, '\n');
+        at = lf != NULL ? lf + 1 : end;
+    } while (lf != NULL);
+    buf_putc(out, '\n');
+}
+
+void relay_hold(struct relay *r, const struct sse_event *event)
+{
+    put_event(&r->held, event);
+}
+
+void relay_drop_held(struct relay *r)
+{
+    buf_clear(&r->held);
+}
+
+static void send_head(struct relay *r, const char *headers, size_t len)
+{
+    if (r->is_head_sent)
+        return;
+    r->is_head_sent = true;
+    r->ops->head(r->client, 200, headers, len, -1);
+}
+
+void relay_heartbeat(struct relay *r, const char *headers, size_t headers_len)
+{
+    static const char comment[] = ": weir\n\n";
+    send_head(r, headers, headers_len);
+    send_text(r, comment, sizeof(comment) - 1);
+    relay_flush(r);
+}
+
+void relay_commit(struct relay *r, const char *headers, size_t headers_len)
+{
+    send_head(r, headers, headers_len);
+    r->is_committed = true;
+    if (r->held.len > 0)
+        send_text(r, r->held.data, r->held.len);
+    buf_free(&r->held);
+}
+
+void relay_event(struct relay *r, const struct sse_event *event)
+{
+    if (event->type_len > 0 || memchr(event->data, '\n', event->data_len) != NULL) {
+        struct buf text = BUF_INIT;
+        put_event(&text, event);
+        send_text(r, text.data, text.len);
+        buf_free(&text);
+        return;
+    }
+    const struct iovec pieces[] = {
+        {(char *)"data: ", 6}, {(void *)event->data, event->data_len}, {(char *)"\n\n", 2}};
+    send_pieces(r, pieces, 3);
+}
+
+void relay_error(struct relay *r, const char *json, size_t len)
+{
+    relay_event(r, &(struct sse_event){.data = json, .data_len = len});
+}
+
+void relay_done(struct relay *r)
+{
+    static const char done[] = "data: [DONE]\n\n";
+    send_text(r, done, sizeof(done) - 1);
+}

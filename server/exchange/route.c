@@ -1,0 +1,198 @@
+/* The first half of an exchange's road: reads the body, finds the chain, chooses the entry, starts
+ * its attempt. See exchange_state.h. */
+#include "server/exchange/state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/routing/choose.h"
+#include "server/provider/provider.h"
+
+/* One byte longer than any chain's or pair's name, so that a name that is cut matches none. */
+#define ROUTE_NAME_BYTES (CONF_PROVIDER_ID_MAX + 1 + CONF_MODEL_MAX + 2)
+
+enum step exchange_refuse(struct exchange *x, enum answer_error error, const char *message)
+{
+    x->refusal = error;
+    buf_puts(&x->message, message);
+    return exchange_end_with(x, ENDING_REFUSED);
+}
+
+enum step exchange_step_read(struct exchange *x)
+{
+    char why[160];
+    if (!chat_read(x->request.kind, x->request.body, x->request.body_len, &x->chat, why,
+                   sizeof(why)))
+        return exchange_refuse(x, ERROR_INVALID_REQUEST, why);
+    exchange_set_state(x, EX_ROUTE);
+    return GO_ON;
+}
+
+/* The pair that `name` ("PROVIDER/MODEL") names exactly, or -1. */
+static int find_pair(const struct conf *conf, const char *name)
+{
+    for (uint32_t i = 0; i < conf->n_pairs; i++) {
+        const char *id = conf->pairs[i].provider->id;
+        size_t len = strlen(id);
+        if (strncmp(name, id, len) == 0 && name[len] == '/' &&
+            strcmp(name + len + 1, conf->pairs[i].model) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static void find_probed_pair(struct exchange *x, const char *name)
+{
+    const struct conf *conf = x->env.conf;
+    int pair = find_pair(conf, name);
+    if (pair < 0)
+        return;
+    x->probed_pair = (uint32_t)pair;
+    x->probed =
+        (struct conf_chain){.pairs = &x->probed_pair, .n_pairs = 1, .delivery = conf->delivery};
+    x->chain = &x->probed;
+}
+
+/* None is found for a probe of what is no pair. */
+static void find_chain(struct exchange *x)
+{
+    const struct conf *conf = x->env.conf;
+    char name[ROUTE_NAME_BYTES] = "";
+    size_t len = x->chat.has_model ? jsonscan_unescape(x->chat.model, name, sizeof(name)) : 0;
+    if (x->request.is_probe) {
+        find_probed_pair(x, name);
+        return;
+    }
+    int chain = conf_chain_lookup(conf, name, len);
+    x->chain = &conf->chains[chain >= 0 ? (uint32_t)chain : conf->default_chain];
+}
+
+enum step exchange_step_route(struct exchange *x)
+{
+    const struct conf *conf = x->env.conf;
+    find_chain(x);
+    if (x->chain == NULL)
+        return exchange_refuse(x, ERROR_INVALID_REQUEST,
+                               "X-Weir-Probe: model must be the PROVIDER/MODEL of a pair.");
+    x->delivery =
+        x->request.delivery >= 0 ? (enum delivery)x->request.delivery : x->chain->delivery;
+    if (conf->deadline_ms != 0)
+        x->deadline_at = x->request.received_at + conf->deadline_ms * CLOCK_NS_PER_MS;
+    if (x->chat.is_stream && conf->stream_heartbeat_ms != 0)
+        x->heartbeat_at = clock_boot_ns() + conf->stream_heartbeat_ms * CLOCK_NS_PER_MS;
+    x->is_counted = x->chat.is_stream;
+    if (x->is_counted)
+        wcounter_add(&x->env.slot->active_streams, 1);
+    exchange_set_state(x, EX_CHOOSE);
+    return GO_ON;
+}
+
+static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
+{
+    struct exchange *x = arg;
+    struct claims_used_up used_up;
+    uint64_t now_at = clock_boot_ns();
+    enum outcome outcome = tableview_verdict(x->env.view, pair, now_at, &x->pick, rest_ms);
+    if (outcome != OUTCOME_NONE)
+        return outcome;
+    outcome = claims_take(x->env.claims, pair, &x->pick, now_at, &x->claim, &used_up);
+    *rest_ms = account_used_up(x->env.account, pair, &x->pick, &used_up, now_at);
+    return outcome;
+}
+
+/* Neither rest nor limit keeps a probe from its pair. Otherwise it counts as any request does. */
+static enum outcome verdict_of_probe(void *arg, uint32_t pair, uint64_t *rest_ms)
+{
+    struct exchange *x = arg;
+    struct claims_used_up used_up;
+    uint64_t now_at = clock_boot_ns();
+    tableview_verdict(x->env.view, pair, now_at, &x->pick, rest_ms);
+    claims_take_anyway(x->env.claims, pair, &x->pick, now_at, &x->claim, &used_up);
+    account_used_up(x->env.account, pair, &x->pick, &used_up, now_at);
+    return OUTCOME_NONE;
+}
+
+/* The body for a pair: the client's, where it lies, save what the pair's model and provider want
+ * otherwise. */
+static void write_body(struct exchange *x, const struct conf_pair *pair)
+{
+    const struct exchange_request *request = &x->request;
+    const struct rewrite_rules *rules = provider_rules(pair->provider->type, pair->model);
+    struct splices edits = SPLICES_INIT;
+    struct jsonscan_span model = {pair->model_json, strlen(pair->model_json)};
+    chat_edit(&x->chat, model, &edits);
+    if (rules != NULL)
+        rewrite_request(rules, request->body, request->body_len, &edits);
+    free(x->body);
+    x->body = xcalloc(SPLICES_PIECES_MAX(&edits), sizeof(*x->body));
+    x->n_body = splices_pieces(&edits, request->body, request->body_len, x->body);
+    splices_free(&edits);
+}
+
+static void start_attempt(struct exchange *x, uint32_t pair)
+{
+    write_body(x, &x->env.conf->pairs[pair]);
+    struct attempt_spec spec = {
+        .conf = x->env.conf,
+        .transfers = x->env.transfers,
+        .pair = pair,
+        .endpoint = x->request.endpoint,
+        .request_id = x->request_id,
+        .is_stream = x->chat.is_stream,
+        .body = x->body,
+        .n_body = x->n_body,
+    };
+    account_started(x->env.account, pair);
+    x->is_recorded = false;
+    if (x->trail.n == 0)
+        x->own_ns = clock_boot_ns() - x->begun_at;
+    x->attempt = attempt_start(&spec, &exchange_attempt_events, x);
+}
+
+bool exchange_is_past_deadline(const struct exchange *x)
+{
+    return x->deadline_at != 0 && clock_boot_ns() >= x->deadline_at;
+}
+
+enum step exchange_end_by_deadline(struct exchange *x)
+{
+    buf_printf(&x->message,
+               "No content within deadlineMs (%" PRIu32 " ms): ", x->env.conf->deadline_ms);
+    trail_describe(&x->trail, x->env.conf, &x->message);
+    x->refusal = ERROR_DEADLINE;
+    return exchange_end_with(x, ENDING_REFUSED);
+}
+
+enum step exchange_step_choose(struct exchange *x)
+{
+    if (exchange_is_past_deadline(x))
+        return exchange_end_by_deadline(x);
+    if (exchange_is_behind_queue(x))
+        return exchange_join_queue(x, false);
+    int entry = choose_next(x->chain, x->next_entry,
+                            x->request.is_probe ? verdict_of_probe : verdict, x, &x->trail);
+    if (entry < 0)
+        return exchange_chain_ended(x);
+    x->next_entry = (uint32_t)entry + 1;
+    x->retries = 0;
+    start_attempt(x, x->chain->pairs[entry]);
+    exchange_set_state(x, EX_ATTEMPT);
+    return WAIT;
+}
+
+/* The wait is over. The pair may be at rest for another reason by now: then it is passed by. */
+enum step exchange_step_retry(struct exchange *x)
+{
+    if (clock_boot_ns() < x->retry_at)
+        return WAIT;
+    x->retry_at = 0;
+    x->next_entry--;
+    uint32_t retries = x->retries;
+    exchange_set_state(x, EX_CHOOSE);
+    enum step step = exchange_step_choose(x);
+    x->retries = retries;
+    return step;
+}

@@ -1,0 +1,20 @@
+/* The master's workers: forking, hearing that they serve, reaping, replacing those that die. */
+#ifndef WEIR_SERVER_MASTER_CHILDREN_H
+#define WEIR_SERVER_MASTER_CHILDREN_H
+
+#include "server/master/state.h"
+
+/* Forks the workers of this generation that are not there. */
+void master_children_spawn_missing(struct master *master);
+/* Reads who serves by now (m->ready). True when that completed the generation. */
+bool master_children_hear(struct master *master);
+/* Collects the dead. */
+void master_children_reap(struct master *master);
+
+/* Sends a signal to all workers, or to those of older generations only. */
+void master_children_tell(const struct master *master, int sig, bool only_old);
+bool master_children_any(const struct master *master);
+/* Slots that another worker could have now. */
+uint32_t master_children_room(const struct master *master);
+
+#endif

@@ -1,0 +1,275 @@
+/* See master_listen.h. */
+#include "server/master/listeners.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/alloc.h"
+#include "common/base/log.h"
+#include "common/conf/listen_address.h"
+
+#define BACKLOG     4096
+#define SOCKET_MODE 0666 /* of a Unix socket: the API key guards it, as it guards a port */
+
+struct place {
+    union listen_address address; /* what identifies it over a reload */
+    socklen_t address_len;
+    int *fds; /* all of them bound to it */
+    size_t n; /* 0 = moved to another set */
+};
+
+struct master_listen {
+    struct place *places;
+    size_t n;
+};
+
+static int open_socket(const union listen_address *addr, socklen_t len, int reuse_option)
+{
+    int on = 1;
+    int fd = socket(addr->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (reuse_option != 0)
+        setsockopt(fd, SOL_SOCKET, reuse_option, &on, sizeof(on));
+    if (addr->any.sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (bind(fd, &addr->any, len) == 0)
+        return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+/* SO_REUSEPORT would let a second weir of the same user take half of the connections: a socket
+ * without it finds out whether somebody listens already, when it is bound. It does not listen: a
+ * client whose SYN met it while it is closed would hear nothing for a second. */
+static bool is_taken(const union listen_address *addr, socklen_t len)
+{
+    int fd = open_socket(addr, len, 0);
+    if (fd < 0)
+        return true;
+    close(fd);
+    return false;
+}
+
+static bool is_unix(const struct place *p)
+{
+    return p->address.any.sa_family == AF_UNIX;
+}
+
+static void add_fd(struct place *p, int fd)
+{
+    p->fds = xreallocarray(p->fds, p->n + 1, sizeof(*p->fds));
+    p->fds[p->n++] = fd;
+}
+
+static bool open_tcp(struct place *p, uint32_t workers)
+{
+    const union listen_address *addr = &p->address;
+    socklen_t len = p->address_len;
+    if (p->n == 0 && is_taken(addr, len))
+        return false;
+    while (p->n < workers) {
+        int fd = open_socket(addr, len, SO_REUSEPORT);
+        if (fd < 0)
+            return false;
+        add_fd(p, fd);
+        if (listen(fd, BACKLOG) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool is_listened_on(const union listen_address *addr, socklen_t len)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool yes = fd >= 0 && connect(fd, &addr->any, len) == 0;
+    if (fd >= 0)
+        close(fd);
+    return yes;
+}
+
+static bool open_unix(struct place *p)
+{
+    const union listen_address *addr = &p->address;
+    socklen_t len = p->address_len;
+    if (p->n > 0)
+        return true;
+    if (is_listened_on(addr, len)) {
+        errno = EADDRINUSE;
+        return false;
+    }
+    unlink(addr->un.sun_path); /* of a weir that died */
+    int fd = open_socket(addr, len, 0);
+    if (fd < 0)
+        return false;
+    add_fd(p, fd);
+    return chmod(addr->un.sun_path, SOCKET_MODE) == 0 && listen(fd, BACKLOG) == 0;
+}
+
+static char *describe(const struct conf_listen *l)
+{
+    if (l->unix_path != NULL)
+        return xasprintf("cannot listen on unix:%s: %s", l->unix_path, strerror(errno));
+    return xasprintf("cannot listen on %s port %u: %s", l->address, l->port, strerror(errno));
+}
+
+static bool is_same_address(const union listen_address *a, const union listen_address *b)
+{
+    if (a->any.sa_family != b->any.sa_family)
+        return false;
+    if (a->any.sa_family == AF_UNIX)
+        return strncmp(a->un.sun_path, b->un.sun_path, sizeof(a->un.sun_path)) == 0;
+    if (a->any.sa_family == AF_INET)
+        return a->v4.sin_port == b->v4.sin_port && a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+    return a->v6.sin6_port == b->v6.sin6_port &&
+           memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr)) == 0;
+}
+
+/* Takes the sockets of the same place over from an older set. */
+static void take_over(struct place *p, struct master_listen *old)
+{
+    for (size_t i = 0; old != NULL && i < old->n; i++) {
+        struct place *o = &old->places[i];
+        if (o->n == 0 || !is_same_address(&o->address, &p->address))
+            continue;
+        p->fds = o->fds;
+        p->n = o->n;
+        o->fds = NULL;
+        o->n = 0;
+        return;
+    }
+}
+
+static void give_back(struct master_listen *from, struct master_listen *to)
+{
+    for (size_t i = 0; to != NULL && i < to->n; i++)
+        take_over(&to->places[i], from);
+}
+
+struct master_listen *master_listen_renew(struct master_listen *old, const struct conf *conf,
+                                          char **why)
+{
+    struct master_listen *ml = xcalloc(1, sizeof(*ml));
+    ml->places = xcalloc(conf->n_listen, sizeof(*ml->places));
+    for (size_t i = 0; i < conf->n_listen; i++) {
+        const struct conf_listen *l = &conf->listen[i];
+        struct place *p = &ml->places[ml->n++];
+        p->address_len = listen_address_of(l, &p->address);
+        take_over(p, old);
+        if (!(is_unix(p) ? open_unix(p) : open_tcp(p, conf->workers))) {
+            *why = describe(l);
+            give_back(ml, old);
+            master_listen_free(&ml, 0);
+            return NULL;
+        }
+    }
+    return ml;
+}
+
+static struct place *find_place(struct master_listen *ml, const union listen_address *address)
+{
+    for (size_t i = 0; i < ml->n; i++)
+        if (is_same_address(&ml->places[i].address, address))
+            return &ml->places[i];
+    ml->places = xreallocarray(ml->places, ml->n + 1, sizeof(*ml->places));
+    struct place *p = &ml->places[ml->n++];
+    *p = (struct place){.address = *address};
+    return p;
+}
+
+struct master_listen *master_listen_inherit(const int *fds, size_t n)
+{
+    struct master_listen *ml = xcalloc(1, sizeof(*ml));
+    for (size_t i = 0; i < n; i++) {
+        union listen_address address = {0};
+        socklen_t len = sizeof(address);
+        if (getsockname(fds[i], &address.any, &len) == 0)
+            add_fd(find_place(ml, &address), fds[i]);
+    }
+    return ml;
+}
+
+/* Linux lets sockets share a port only when they have the same owner: those that a reload adds are
+ * made by the user we become. */
+static bool give(const struct place *p, uid_t uid, gid_t gid)
+{
+    bool is_given = !is_unix(p) || lchown(p->address.un.sun_path, uid, gid) == 0;
+    for (size_t i = 0; i < p->n; i++)
+        is_given = fchown(p->fds[i], uid, (gid_t)-1) == 0 && is_given;
+    return is_given;
+}
+
+void master_listen_give(const struct master_listen *ml, int uid, int gid)
+{
+    for (size_t i = 0; i < ml->n && geteuid() == 0; i++)
+        if (!give(&ml->places[i], (uid_t)uid, (gid_t)gid))
+            log_warn("a listening socket stays root's: %s", strerror(errno));
+}
+
+static void remove_file(const struct place *p)
+{
+    if (is_unix(p) && p->n > 0)
+        unlink(p->address.un.sun_path);
+}
+
+void master_listen_free(struct master_listen **listen, int remove_files)
+{
+    struct master_listen *ml = *listen;
+    *listen = NULL;
+    for (size_t i = 0; i < ml->n; i++) {
+        struct place *p = &ml->places[i];
+        if (remove_files)
+            remove_file(p);
+        for (size_t k = 0; k < p->n; k++)
+            close(p->fds[k]);
+        free(p->fds);
+    }
+    free(ml->places);
+    free(ml);
+}
+
+size_t master_listen_count(const struct master_listen *ml)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ml->n; i++)
+        count += ml->places[i].n;
+    return count;
+}
+
+size_t master_listen_share(const struct master_listen *ml, uint32_t index, uint32_t workers,
+                           int *fds)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < ml->n; i++) {
+        const struct place *p = &ml->places[i];
+        /* After a reload to fewer workers, the sockets beyond go to those that are left. */
+        for (size_t k = 0; k < p->n; k++)
+            if (is_unix(p) || k % workers == index)
+                fds[n++] = p->fds[k];
+    }
+    return n;
+}
+
+static bool is_among(int fd, const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fds[i] == fd)
+            return true;
+    return false;
+}
+
+void master_listen_keep_only(const struct master_listen *ml, const int *fds, size_t n)
+{
+    for (size_t i = 0; i < ml->n; i++)
+        for (size_t k = 0; k < ml->places[i].n; k++)
+            if (!is_among(ml->places[i].fds[k], fds, n))
+                close(ml->places[i].fds[k]);
+}

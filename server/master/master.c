@@ -1,0 +1,345 @@
+/* See master.h. Signals are blocked and read from a descriptor, so that nothing here runs inside a
+ * signal handler. */
+#include "server/master/master.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "server/master/children.h"
+#include "server/master/reload.h"
+#include "server/record/access_log.h"
+
+#define SLOTS_MIN           32   /* of the workers' pages: room for generations that drain */
+#define SLOTS_PER_WORKER    3    /* the same, for many workers */
+#define PAIRS_MIN           64   /* room for pairs in the workers' pages */
+#define KILL_AFTER_DRAIN_MS 3000 /* for workers that do not end after their drain time */
+
+/* ---- signals --------------------------------------------------------------------------------- */
+
+static void tell_elder(const struct master *m, int sig)
+{
+    if (m->elder.link >= 0)
+        kill(m->elder.pid, sig);
+}
+
+static void stop_again(struct master *m)
+{
+    log_warn("told to stop again: ending at once");
+    master_children_tell(m, SIGKILL, false);
+    tell_elder(m, SIGKILL);
+}
+
+static void stop(struct master *m)
+{
+    uint64_t ms = m->conf->drain_timeout_ms + KILL_AFTER_DRAIN_MS;
+    if (m->phase == MASTER_STOPPING) {
+        stop_again(m);
+        return;
+    }
+    log_info("stopping: running requests have %u ms", m->conf->drain_timeout_ms);
+    if (m->owns_names)
+        daemon_notify("STOPPING=1");
+    m->phase = MASTER_STOPPING;
+    if (m->listen != NULL) /* new connections are refused from now, not left waiting */
+        master_listen_free(&m->listen, m->owns_names);
+    m->kill_at = clock_boot_ns() + ms * CLOCK_NS_PER_MS;
+    master_children_tell(m, SIGTERM, false);
+    tell_elder(m, SIGTERM);
+    if (m->heir.due_at != 0)
+        master_upgrade_call_off(m);
+}
+
+static void reopen_logs(struct master *m)
+{
+    if (log_reopen() != 0)
+        log_error("the log file cannot be opened again, the old one stays in use: %s",
+                  strerror(errno));
+    if (access_log_reopen() != 0)
+        log_error("the access log cannot be opened again, the old one stays in use: %s",
+                  strerror(errno));
+    master_children_tell(m, SIGUSR1, false);
+    tell_elder(m, SIGUSR1);
+}
+
+static void reap(struct master *m)
+{
+    master_children_reap(m);
+    if (m->phase == MASTER_STARTING && m->exit_code != EX_OK)
+        stop(m);
+    if (m->wants_reload)
+        master_reload(m);
+}
+
+static const struct {
+    int number;
+    void (*take)(struct master *);
+} signals[] = {
+    {SIGCHLD, reap},         {SIGTERM, stop},        {SIGINT, stop},
+    {SIGHUP, master_reload}, {SIGUSR1, reopen_logs}, {SIGUSR2, master_upgrade_begin},
+};
+#define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+static void take_signals(struct master *m)
+{
+    struct signalfd_siginfo info;
+    while (read(m->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        for (size_t i = 0; i < N_SIGNALS; i++)
+            if (signals[i].number == (int)info.ssi_signo)
+                signals[i].take(m);
+}
+
+static void block_signals(struct master *m)
+{
+    sigemptyset(&m->signals);
+    for (size_t i = 0; i < N_SIGNALS; i++)
+        sigaddset(&m->signals, signals[i].number);
+    sigaddset(&m->signals, SIGQUIT); /* workers take it; until then it waits */
+    sigprocmask(SIG_BLOCK, &m->signals, &m->old_mask);
+    sigdelset(&m->signals, SIGQUIT);
+    m->signal_fd = signalfd(-1, &m->signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (m->signal_fd < 0)
+        log_fatal(EX_OSERR, "signalfd: %s", strerror(errno));
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+static void generation_is_ready(struct master *m)
+{
+    if (m->phase == MASTER_SERVING) {
+        master_reload_finish(m);
+        return;
+    }
+    if (m->phase != MASTER_STARTING)
+        return;
+    m->phase = MASTER_SERVING;
+    log_info("weir serves with %u workers", m->conf->workers);
+    if (m->owns_names)
+        daemon_ready();
+    else
+        master_upgrade_ready(m);
+}
+
+static void hear_workers(struct master *m)
+{
+    if (master_children_hear(m))
+        generation_is_ready(m);
+}
+
+static uint64_t next_due_at(const struct master *m)
+{
+    uint64_t dues[] = {m->phase == MASTER_STOPPING ? m->kill_at : m->respawn_at, m->heir.due_at};
+    uint64_t next = 0;
+    for (size_t i = 0; i < sizeof(dues) / sizeof(dues[0]); i++)
+        if (dues[i] != 0 && (next == 0 || dues[i] < next))
+            next = dues[i];
+    return next;
+}
+
+static bool is_due(uint64_t at)
+{
+    return at != 0 && clock_boot_ns() >= at;
+}
+
+static void take_dues(struct master *m)
+{
+    if (m->phase == MASTER_STOPPING && is_due(m->kill_at)) {
+        log_error("workers did not end in time: killing them");
+        m->kill_at += KILL_AFTER_DRAIN_MS * CLOCK_NS_PER_MS;
+        master_children_tell(m, SIGKILL, false);
+        tell_elder(m, SIGKILL);
+    }
+    if ((m->phase == MASTER_SERVING || m->phase == MASTER_STARTING) && is_due(m->respawn_at))
+        master_children_spawn_missing(m);
+    if (is_due(m->heir.due_at))
+        master_upgrade_give_up(m);
+}
+
+static int ms_until(uint64_t due_at)
+{
+    uint64_t now_at = clock_boot_ns();
+    if (due_at == 0)
+        return -1;
+    return due_at > now_at ? (int)((due_at - now_at) / CLOCK_NS_PER_MS) + 1 : 0;
+}
+
+static void wait_for_events(struct master *m)
+{
+    const struct {
+        int fd;
+        void (*take)(struct master *);
+    } sources[] = {
+        {m->signal_fd, take_signals},
+        {m->ready[0], hear_workers},
+        {m->elder.link, master_upgrade_hear_elder},
+        /* Once it has taken over, its end says nothing more to us. */
+        {m->phase == MASTER_REPLACED ? -1 : m->heir.link, master_upgrade_hear_heir},
+        {m->heir.words, master_upgrade_hear_words},
+    };
+    enum {
+        N = sizeof(sources) / sizeof(sources[0])
+    };
+    struct pollfd fds[N];
+    for (int i = 0; i < N; i++)
+        fds[i] = (struct pollfd){.fd = sources[i].fd, .events = POLLIN};
+    if (poll(fds, N, ms_until(next_due_at(m))) > 0)
+        for (int i = 0; i < N; i++)
+            if (fds[i].revents != 0)
+                sources[i].take(m);
+    take_dues(m);
+}
+
+static bool is_over(const struct master *m)
+{
+    bool is_ending = m->phase == MASTER_STOPPING || m->phase == MASTER_REPLACED;
+    return is_ending && !master_children_any(m) && m->elder.link < 0;
+}
+
+/* ---- start and end -----------------------------------------------------------------------------
+ */
+
+static void warn_without(const char *what, const char *consequence)
+{
+    log_warn("no shared memory for %s (%s): %s", what, strerror(errno), consequence);
+}
+
+/* A record of each request goes by the slot of its worker: where an heir has pages of its own, the
+ * slots are others. Without pages another weir may be alive that has this table's names. */
+static void make_recent(struct master *m, uint32_t slots)
+{
+    const char *name = m->conf->tracker_shm;
+    if (m->pages == NULL)
+        return;
+    if (!m->owns_names && wpages_is_taken_over(m->pages))
+        m->recent = recent_take_over(name, slots);
+    if (m->recent == NULL)
+        m->recent = recent_create(name, slots, m->conf->workers, m->gid);
+    if (m->recent != NULL && m->owns_names && recent_publish(m->recent) != 0)
+        recent_close(&m->recent);
+    if (m->recent == NULL)
+        warn_without("the recent requests", "weirctl explain will find none");
+}
+
+/* For an heir the pages of its elder's workers, where they fit, so that both count into the same;
+ * else new ones, which get their names when it takes over. */
+static void make_pages(struct master *m)
+{
+    const char *name = m->conf->tracker_shm;
+    uint32_t slots = m->conf->workers * SLOTS_PER_WORKER, pairs = m->conf->n_pairs * 2;
+    slots = slots > SLOTS_MIN ? slots : SLOTS_MIN;
+    pairs = pairs > PAIRS_MIN ? (pairs + 7) / 8 * 8 : PAIRS_MIN;
+    m->pages = m->owns_names ? wpages_create(name, slots, pairs, m->gid)
+                             : wpages_take_over(name, slots, pairs, m->gid);
+    if (m->pages == NULL)
+        warn_without("the workers' pages", "serving without statistics");
+    if (m->pages != NULL) {
+        slots = wpages_slots(m->pages);
+        pairs = wpages_pairs_max(m->pages);
+        wpages_chain_add(m->pages, "");
+    }
+    m->ledger =
+        m->owns_names ? ledger_create(name, pairs, m->gid) : ledger_take_over(name, pairs, m->gid);
+    if (m->ledger == NULL)
+        warn_without("the ledger", "limits do not hold over all workers");
+    make_recent(m, slots);
+    m->n_slots = slots;
+    m->children = xcalloc(m->n_slots, sizeof(*m->children));
+    master_reload_add_to_pages(m, m->conf);
+}
+
+static void open_listeners(struct master *m, const struct bequest *bequest)
+{
+    char *why = NULL;
+    struct master_listen *inherited = NULL;
+    if (bequest != NULL)
+        inherited = master_listen_inherit(bequest->fds, bequest->n_fds);
+    m->listen = master_listen_renew(inherited, m->conf, &why);
+    if (m->listen == NULL)
+        log_fatal(EX_UNAVAILABLE, "%s", why);
+    if (inherited != NULL)
+        master_listen_free(&inherited, 0);
+}
+
+static void open_pipes(struct master *m)
+{
+    if (pipe2(m->life, O_CLOEXEC) != 0 || pipe2(m->ready, O_CLOEXEC | O_NONBLOCK) != 0)
+        log_fatal(EX_OSERR, "pipe: %s", strerror(errno));
+}
+
+/* What needs root comes first. */
+static void leave_root(struct master *m)
+{
+    daemon_lookup_user(m->conf, &m->uid, &m->gid);
+    master_listen_give(m->listen, m->uid, m->gid);
+    if (access_log_open(m->conf->access_log, m->uid, m->gid) != 0)
+        log_fatal(EX_UNAVAILABLE, "cannot open %s: %s", m->conf->access_log, strerror(errno));
+    wpages_give(m->conf->tracker_shm, m->uid);
+    ledger_give(m->conf->tracker_shm, m->uid);
+    recent_give(m->conf->tracker_shm, m->uid);
+    daemon_drop_root_but_ports(m->uid, m->gid);
+}
+
+static void start(struct master *m, const struct bequest *bequest)
+{
+    m->started_at = clock_boot_ns();
+    daemon_raise_fd_limit();
+    block_signals(m);
+    open_listeners(m, bequest);
+    leave_root(m);
+    open_pipes(m);
+    make_pages(m);
+    master_children_spawn_missing(m);
+}
+
+static void drop_pages(struct master *m)
+{
+    if (m->pages != NULL && m->owns_names)
+        wpages_unlink(m->pages);
+    if (m->ledger != NULL && m->owns_names)
+        ledger_unlink(m->ledger);
+    if (m->recent != NULL && m->owns_names)
+        recent_unlink(m->recent);
+    wpages_close(&m->pages);
+    ledger_close(&m->ledger);
+    recent_close(&m->recent);
+}
+
+static void finish(struct master *m)
+{
+    drop_pages(m);
+    free(m->children);
+    conf_free(&m->conf);
+    access_log_close();
+}
+
+int master_run(struct conf *conf, const struct daemon_options *options,
+               const struct bequest *bequest)
+{
+    struct master m = {
+        .conf = conf,
+        .options = options,
+        .owns_names = bequest == NULL,
+        .heir = {.leash = -1, .link = -1, .words = -1},
+        .elder = {.link = -1},
+        .pid_file = -1,
+    };
+    if (bequest != NULL) {
+        m.elder = (struct elder){.pid = bequest->elder, .link = bequest->link};
+        m.pid_file = bequest->pid_file;
+    }
+    start(&m, bequest);
+    while (!is_over(&m))
+        wait_for_events(&m);
+    log_info(m.phase == MASTER_REPLACED ? "stopped: another weir serves" : "stopped");
+    finish(&m);
+    return m.exit_code;
+}

@@ -1,0 +1,17 @@
+/* The parent process of weir: keeps the listeners, forks the workers, replaces those that die,
+ * reloads, drains, and makes way for a newer binary. It parses no network input and has no event
+ * loop, no threads, no use of libcurl but that it loads it for its workers (transfer_module.h), and
+ * no root once it listens. */
+#ifndef WEIR_SERVER_MASTER_H
+#define WEIR_SERVER_MASTER_H
+
+#include "common/conf/conf.h"
+#include "common/process/daemon.h"
+#include "server/master/upgrade.h"
+
+/* Serves with this configuration (taken) until it is told to stop; returns the exit code. `bequest`
+ * is what another master left us to follow it (its descriptors are taken), or NULL. */
+int master_run(struct conf *conf, const struct daemon_options *options,
+               const struct bequest *bequest);
+
+#endif

@@ -1,0 +1,24 @@
+/* What a provider's type means for a request (CONTRACT 5.3), as a table: pure. attempt asks for the
+ * URL and the headers, exchange for the rules by which a request's body is rewritten. How to add a
+ * type is told in PROVIDERS.md. */
+#ifndef WEIR_SERVER_PROVIDER_H
+#define WEIR_SERVER_PROVIDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/buf.h"
+#include "common/conf/conf.h"
+#include "server/provider/rewrite.h"
+
+/* Appends the URL of an endpoint ("/chat/completions") of the provider. */
+void provider_put_url(const struct conf_provider *provider, const char *endpoint, struct buf *out);
+/* Appends the headers of a request, each ended by CRLF. They hold the key: never log them, and wipe
+ * them after use. */
+void provider_put_headers(const struct conf_provider *provider, bool is_stream,
+                          const char *request_id, struct buf *out);
+
+/* What must be rewritten in a request for this model; NULL = nothing. Static. */
+const struct rewrite_rules *provider_rules(enum provider_type type, const char *model);
+
+#endif

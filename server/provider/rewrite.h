@@ -1,0 +1,24 @@
+/* What a provider does not understand in a request (CONTRACT 5.3), as edits of its body: pure.
+ * Which provider wants which is a row in provider.c; exchange asks for the edits before an attempt.
+ * What no rule names stays byte for byte. */
+#ifndef WEIR_SERVER_REWRITE_H
+#define WEIR_SERVER_REWRITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/json/splice.h"
+
+struct rewrite_rules {
+    const char *const *removed; /* members of the root to leave out, NULL-terminated; NULL = none */
+    /* Messages of the role "system" go into the first user message, before its own text: all their
+     * texts, parted by line ends, then an empty line. Without a user message they become one. A
+     * system message that is more than text stays: the provider shall say what it thinks of it. */
+    bool merges_system;
+};
+
+/* Adds the edits for a body that chat_read has accepted. They point into the body. */
+void rewrite_request(const struct rewrite_rules *rules, const char *body, size_t len,
+                     struct splices *out);
+
+#endif

@@ -1,0 +1,152 @@
+/* See access_log.h. */
+#include "server/record/access_log.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/alloc.h"
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/logfile.h"
+#include "server/loop/defer.h"
+
+/* More than that is not held until the end of the turn. */
+#define HELD_MAX 65536
+
+static int fd = -1;
+static bool is_file; /* appended to: several lines in one write stay together */
+static char *file_path;
+static struct logfile_owner owner = LOGFILE_INIT;
+static struct buf lines; /* whole ones, of this turn */
+
+/* One write, appended: lines of several workers never mix. A full disk costs the lines. */
+static void flush(void *unused)
+{
+    if (fd >= 0 && lines.len > 0) {
+        ssize_t written = write(fd, lines.data, lines.len);
+        (void)written;
+    }
+    buf_clear(&lines);
+}
+
+static int open_path(const char *path)
+{
+    if (strcmp(path, "-") == 0)
+        return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    return logfile_open(path, &owner);
+}
+
+static int use(const char *path)
+{
+    if (path == NULL)
+        return 0;
+    int opened = open_path(path);
+    struct stat st;
+    if (opened < 0)
+        return -1;
+    flush(NULL);
+    if (fd >= 0)
+        close(fd);
+    fd = opened;
+    is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    if (file_path != path) {
+        free(file_path);
+        file_path = xstrdup(path);
+    }
+    return 0;
+}
+
+int access_log_open(const char *path, int uid, int gid)
+{
+    owner.uid = uid;
+    owner.gid = gid;
+    return use(path);
+}
+
+int access_log_reopen(void)
+{
+    return use(file_path);
+}
+
+void access_log_close(void)
+{
+    flush(NULL);
+    if (fd >= 0)
+        close(fd);
+    fd = -1;
+    free(file_path);
+    file_path = NULL;
+    buf_free(&lines);
+}
+
+static void put_text(const char *key, const char *text)
+{
+    if (text == NULL)
+        return;
+    buf_puts(&lines, key);
+    buf_put_json(&lines, text, strlen(text));
+}
+
+static void put_number(const char *key, uint64_t number)
+{
+    buf_puts(&lines, key);
+    buf_put_u64(&lines, number);
+}
+
+static void put_ms(const char *key, uint64_t us)
+{
+    unsigned rest = (unsigned)(us % 1000);
+    const char digits[] = {'.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10),
+                           (char)('0' + rest % 10)};
+    put_number(key, us / 1000);
+    buf_put(&lines, digits, sizeof(digits));
+}
+
+static void put_tokens(const char *key, int64_t tokens)
+{
+    if (tokens >= 0)
+        put_number(key, (uint64_t)tokens);
+}
+
+static void put_line(const struct access_record *r)
+{
+    buf_puts(&lines, "{\"time\":\"");
+    clock_put_iso8601(&lines, clock_wall_ms());
+    buf_puts(&lines, "\",\"level\":\"info\",\"msg\":\"request\"");
+    put_text(",\"requestId\":", r->request_id);
+    put_text(",\"method\":", r->method);
+    put_text(",\"path\":", r->path);
+    put_text(",\"chain\":", r->chain);
+    put_text(",\"provider\":", r->provider);
+    put_text(",\"model\":", r->model);
+    put_number(",\"attempts\":", r->attempts);
+    put_number(",\"status\":", (uint64_t)r->status);
+    put_number(",\"bytes\":", r->bytes);
+    put_ms(",\"durationMs\":", r->duration_us);
+    if (r->first_token_us != 0)
+        put_ms(",\"firstTokenMs\":", r->first_token_us);
+    put_tokens(",\"promptTokens\":", r->prompt_tokens);
+    put_tokens(",\"completionTokens\":", r->completion_tokens);
+    put_text(",\"outcome\":", r->outcome);
+    put_text(",\"trail\":", r->trail);
+    buf_puts(&lines, "}\n");
+}
+
+bool access_log_is_on(void)
+{
+    return fd >= 0;
+}
+
+void access_log_write(const struct access_record *record)
+{
+    if (fd < 0)
+        return;
+    if (lines.len == 0 && is_file)
+        turn_defer(flush, NULL);
+    put_line(record);
+    if (!is_file || lines.len > HELD_MAX)
+        flush(NULL);
+}

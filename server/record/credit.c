@@ -1,0 +1,296 @@
+/* See account.h. Order matters: the stamp of a success is in the page before the row is read, so
+ * that trackerd, which compares stamps when it applies a failure, cannot miss both. */
+#include "server/record/credit.h"
+
+#include <stdlib.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "server/attempt/classify.h"
+
+/* A pair's quota: the numbers that its headers told last, what trackerd was told last and when, and
+ * a change since then that it is still to be told. */
+struct told_quota {
+    bool is_told, has_late;
+    int64_t seen_requests, seen_tokens;
+    struct evwire_event last, late;
+    uint64_t last_at;
+};
+
+struct account {
+    const struct conf *conf;
+    const struct wpages *pages; /* may be NULL */
+    struct tableview *view;
+    struct report *report;
+    struct wpages_slot *page;
+    uint32_t *chains; /* place in the pages of each configured chain */
+    uint32_t no_chain;
+    struct wpages_pair **pairs; /* of each configured pair in our slot; NULL = none */
+    struct wpages_pair nobody;  /* takes the counts of a pair without a place */
+    struct told_quota *quotas;  /* of each configured pair */
+    uint32_t n_late;            /* of them with a change that waits */
+};
+
+static void find_chains(struct account *a, const struct wpages *pages)
+{
+    a->chains = xcalloc(a->conf->n_chains, sizeof(*a->chains));
+    for (uint32_t i = 0; pages != NULL && i < a->conf->n_chains; i++)
+        a->chains[i] = wpages_chain_find(pages, a->conf->chains[i].name);
+    a->no_chain = pages != NULL ? wpages_chain_find(pages, "") : 0;
+}
+
+struct account *account_new(const struct conf *conf, struct wpages *pages, uint32_t slot,
+                            struct wpages_slot *page, struct tableview *view, struct report *report)
+{
+    struct account *a = xcalloc(1, sizeof(*a));
+    a->conf = conf;
+    a->pages = pages;
+    a->page = page;
+    find_chains(a, pages);
+    a->view = view;
+    a->report = report;
+    a->pairs = xcalloc(conf->n_pairs, sizeof(*a->pairs));
+    a->quotas = xcalloc(conf->n_pairs, sizeof(*a->quotas));
+    for (uint32_t i = 0; i < conf->n_pairs; i++) {
+        if (pages != NULL)
+            a->pairs[i] =
+                wpages_pair(pages, slot, wpages_pair_find(pages, conf->pairs[i].key_hash));
+        if (a->pairs[i] == NULL)
+            a->pairs[i] = &a->nobody;
+    }
+    return a;
+}
+
+void account_free(struct account **account)
+{
+    free((*account)->pairs);
+    free((*account)->quotas);
+    free((*account)->chains);
+    free(*account);
+    *account = NULL;
+}
+
+void account_started(struct account *a, uint32_t pair)
+{
+    wcounter_add(&a->pairs[pair]->requests, 1);
+}
+
+static void count(struct wpages_pair *page, const struct account_result *r)
+{
+    enum outcome_credit credit = outcome_info(r->outcome)->credit;
+    wcounter_add(&page->outcomes[r->outcome], 1);
+    if (r->tokens > 0)
+        wcounter_add(&page->tokens, (uint64_t)r->tokens);
+    if (credit == CREDIT_STREAM_SUCCESS || credit == CREDIT_ANSWER_SUCCESS)
+        wcounter_add(&page->successes, 1);
+    else if (outcome_info(r->outcome)->may_move_on || r->outcome == OUTCOME_CONTENT_FILTERED)
+        wcounter_add(&page->failures, 1);
+    if (credit == CREDIT_MID_FAILURE)
+        wcounter_add(&page->mid_failures, 1);
+}
+
+static void stamp(struct wpages_pair *page, const struct account_result *r)
+{
+    enum outcome_credit credit = outcome_info(r->outcome)->credit;
+    if (credit == CREDIT_STREAM_SUCCESS)
+        wpages_stamp_stream(page, r->started_at, r->ended_at);
+    if (credit == CREDIT_STREAM_SUCCESS || credit == CREDIT_ANSWER_SUCCESS)
+        wpages_stamp_answer(page, r->started_at, r->ended_at);
+    /* The row is read after this: neither may move across the other. */
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+static struct evwire_event event_of(const struct account *a, const struct account_result *r,
+                                    enum ev_kind kind)
+{
+    return (struct evwire_event){
+        .key_hash = a->conf->pairs[r->pair].key_hash,
+        .row = r->pick.row,
+        .kind = (uint16_t)kind,
+        .outcome = (uint16_t)r->outcome,
+        .count = 1,
+        .incident = r->pick.incident,
+        .started_at = r->started_at,
+        .ended_at = r->ended_at,
+    };
+}
+
+static uint64_t post(struct account *a, const struct evwire_event *event)
+{
+    return report_post(a->report, event);
+}
+
+/* In the table, or on its way there. */
+static bool has_something_to_reset(const struct account *a, uint32_t pair)
+{
+    return tableview_wants_reset(a->view, pair) ||
+           report_has_failure(a->report, a->conf->pairs[pair].key_hash);
+}
+
+static uint64_t post_credit(struct account *a, const struct account_result *r)
+{
+    static const enum ev_kind kinds[] = {
+        [CREDIT_STREAM_SUCCESS] = EV_STREAM_SUCCESS,
+        [CREDIT_ANSWER_SUCCESS] = EV_ANSWER_SUCCESS,
+        [CREDIT_PRE_FAILURE] = EV_PRE_FAILURE,
+        [CREDIT_MID_FAILURE] = EV_MID_FAILURE,
+    };
+    enum outcome_credit credit = outcome_info(r->outcome)->credit;
+    bool is_success = credit == CREDIT_STREAM_SUCCESS || credit == CREDIT_ANSWER_SUCCESS;
+    if (credit == CREDIT_NOTHING || (is_success && !has_something_to_reset(a, r->pair)))
+        return 0;
+    struct evwire_event event = event_of(a, r, kinds[credit]);
+    return post(a, &event);
+}
+
+static uint64_t post_rest(struct account *a, const struct account_result *r)
+{
+    if (r->rest_ms == 0)
+        return 0;
+    struct evwire_event event = event_of(a, r, EV_COOLDOWN);
+    event.cause = classify_cause(r->outcome);
+    event.until_at = r->ended_at + r->rest_ms * CLOCK_NS_PER_MS;
+    return post(a, &event);
+}
+
+static uint64_t reset_at(uint64_t ended_at, uint64_t reset_ms)
+{
+    return reset_ms != 0 ? ended_at + reset_ms * CLOCK_NS_PER_MS : 0;
+}
+
+static bool is_used_up(const struct limits_quota *quota)
+{
+    return quota->remaining_requests == 0 || quota->remaining_tokens == 0;
+}
+
+/* Notes the numbers; has one of them come down to 0 with them? */
+static bool see_quota(struct told_quota *told, const struct limits_quota *quota)
+{
+    bool has_reached_0 = (quota->remaining_requests == 0 && told->seen_requests != 0) ||
+                         (quota->remaining_tokens == 0 && told->seen_tokens != 0);
+    told->seen_requests = quota->remaining_requests;
+    told->seen_tokens = quota->remaining_tokens;
+    return has_reached_0 || !told->is_told;
+}
+
+static bool is_due(const struct told_quota *told, uint64_t now_at)
+{
+    return now_at >= told->last_at + ACCOUNT_QUOTA_EVERY_MS * CLOCK_NS_PER_MS;
+}
+
+static bool differs(const struct evwire_event *a, const struct evwire_event *b)
+{
+    return a->remaining_requests != b->remaining_requests ||
+           a->remaining_tokens != b->remaining_tokens;
+}
+
+static void set_late(struct account *a, struct told_quota *told, const struct evwire_event *event)
+{
+    a->n_late -= told->has_late;
+    told->has_late = event != NULL;
+    a->n_late += told->has_late;
+    if (event != NULL)
+        told->late = *event;
+}
+
+static uint64_t tell_quota(struct account *a, struct told_quota *told,
+                           const struct evwire_event *event, uint64_t now_at)
+{
+    uint64_t seq = post(a, event);
+    told->is_told = true;
+    told->last = *event;
+    told->last_at = now_at;
+    set_late(a, told, NULL);
+    return seq;
+}
+
+/* Told at once is what reached 0; all else once in a while, and then only a change, or a 0 that is
+ * still there: its reset may be a new one. Returns what the request's end should wait for: others
+ * must pass by a pair that is used up, but what else remains is only for those who look. */
+static uint64_t post_quota(struct account *a, const struct account_result *r)
+{
+    const struct limits_quota *quota = &r->quota;
+    struct told_quota *told = &a->quotas[r->pair];
+    if (!quota->is_known)
+        return 0;
+    struct evwire_event event = event_of(a, r, EV_QUOTA);
+    event.remaining_requests = quota->remaining_requests;
+    event.remaining_tokens = quota->remaining_tokens;
+    event.reset_requests_at = reset_at(r->ended_at, quota->reset_requests_ms);
+    event.reset_tokens_at = reset_at(r->ended_at, quota->reset_tokens_ms);
+    bool is_news = differs(&event, &told->last) || is_used_up(quota);
+    if (see_quota(told, quota) || (is_news && is_due(told, r->ended_at))) {
+        uint64_t seq = tell_quota(a, told, &event, r->ended_at);
+        return is_used_up(quota) ? seq : 0;
+    }
+    set_late(a, told, is_news ? &event : NULL);
+    return 0;
+}
+
+void account_tell_late(struct account *a, uint64_t now_at)
+{
+    for (uint32_t i = 0; a->n_late > 0 && i < a->conf->n_pairs; i++)
+        if (a->quotas[i].has_late && is_due(&a->quotas[i], now_at))
+            tell_quota(a, &a->quotas[i], &a->quotas[i].late, now_at);
+}
+
+uint64_t account_ended(struct account *a, const struct account_result *r)
+{
+    struct wpages_pair *page = a->pairs[r->pair];
+    count(page, r);
+    stamp(page, r);
+    uint64_t last = post_credit(a, r);
+    uint64_t rest = post_rest(a, r);
+    uint64_t quota = post_quota(a, r);
+    last = rest != 0 ? rest : last;
+    return quota != 0 ? quota : last;
+}
+
+static void post_used_up(struct account *a, uint32_t pair, const struct tableview_pick *pick,
+                         enum cooldown_cause cause, uint64_t until_at, uint64_t now_at)
+{
+    struct account_result r = {.pair = pair,
+                               .outcome = OUTCOME_NO_QUOTA,
+                               .pick = *pick,
+                               .started_at = now_at,
+                               .ended_at = now_at};
+    struct evwire_event event = event_of(a, &r, EV_COOLDOWN);
+    event.cause = cause;
+    event.until_at = until_at;
+    post(a, &event);
+}
+
+uint64_t account_used_up(struct account *a, uint32_t pair, const struct tableview_pick *pick,
+                         const struct claims_used_up *u, uint64_t now_at)
+{
+    if (u->requests)
+        post_used_up(a, pair, pick, CAUSE_QUOTA_REQUESTS, u->requests_reset_at, now_at);
+    if (u->tokens)
+        post_used_up(a, pair, pick, CAUSE_QUOTA_TOKENS, u->tokens_reset_at, now_at);
+    return claims_rest_ms(u, now_at);
+}
+
+void account_request_ended(struct account *a, const struct account_request *r)
+{
+    const struct conf *conf = a->conf;
+    uint32_t place = a->no_chain;
+    if (r->chain >= conf->chains && r->chain < conf->chains + conf->n_chains)
+        place = a->chains[r->chain - conf->chains];
+    wcounter_add(&a->page->requests[place][wpages_code_index(r->status)], 1);
+    if (r->chain == NULL)
+        return;
+    wpages_observe_us(&a->page->overhead, r->overhead_us);
+    if (r->first_token_us != 0)
+        wpages_observe_us(&a->page->ttft, r->first_token_us);
+}
+
+wcounter *account_queue_gauge(struct account *a, const struct conf_chain *chain)
+{
+    return &a->page->queued[a->chains[chain - a->conf->chains]];
+}
+
+uint64_t account_queued(const struct account *a, const struct conf_chain *chain)
+{
+    bool has_place = a->chains[chain - a->conf->chains] != WPAGES_CHAINS_MAX - 1;
+    return a->pages != NULL && has_place ? wpages_queued(a->pages, chain->name) : 0;
+}

@@ -1,0 +1,66 @@
+/* What an attempt's outcome changes outside the request: the worker's own page (statistics, stamps
+ * of success) and, where the table must hear of it, an event to trackerd. The one place where
+ * credit is given or taken; exchange calls it once when an attempt starts and once when it ends. */
+#ifndef WEIR_SERVER_ACCOUNT_H
+#define WEIR_SERVER_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/conf/conf.h"
+#include "common/routing/claims.h"
+#include "common/shm/pages.h"
+#include "common/tableview/tableview.h"
+#include "common/terms/outcome.h"
+#include "server/provider/limit_headers.h"
+#include "server/tracker/link.h"
+
+/* How often a worker tells trackerd of a pair's remaining quota while none of it is used up. */
+#define ACCOUNT_QUOTA_EVERY_MS 100
+
+struct account;
+
+/* pages may be NULL (no statistics then); `page` is our slot in them, or a stand-in. Nothing is
+ * owned. */
+struct account *account_new(const struct conf *conf, struct wpages *pages, uint32_t slot,
+                            struct wpages_slot *page, struct tableview *view,
+                            struct report *report);
+void account_free(struct account **account);
+
+struct account_result {
+    uint32_t pair;
+    enum outcome outcome;
+    struct tableview_pick pick;
+    uint64_t started_at, ended_at; /* boot clock ns */
+    uint64_t rest_ms;              /* cooldown asked for; 0 = none */
+    struct limits_quota quota;
+    int64_t tokens; /* -1 = unknown */
+};
+
+void account_started(struct account *account, uint32_t pair);
+/* Returns the number of the last event posted for it that the request's end should wait for, 0 when
+ * there is none. */
+uint64_t account_ended(struct account *account, const struct account_result *result);
+/* Tells trackerd of quotas that changed too soon after they were told; call it now and then. */
+void account_tell_late(struct account *account, uint64_t now_at);
+
+/* Manual limits that are used up rest the pair until their windows end, for all workers. Returns
+ * for how many ms, 0 = none is. */
+uint64_t account_used_up(struct account *account, uint32_t pair, const struct tableview_pick *pick,
+                         const struct claims_used_up *used_up, uint64_t now_at);
+
+/* A request is over. `chain` may be NULL: it was refused before it had one. overhead_us is the time
+ * that weir itself took; first_token_us 0 = never. */
+struct account_request {
+    const struct conf_chain *chain;
+    int status;
+    uint64_t overhead_us, first_token_us;
+};
+/* Where this worker shows how many requests wait for a chain (one of the configuration's). */
+wcounter *account_queue_gauge(struct account *account, const struct conf_chain *chain);
+/* How many wait for it at all workers. Two workers that ask in the same instant may count the same.
+ * 0 without pages, and for a chain that shares its place in them. */
+uint64_t account_queued(const struct account *account, const struct conf_chain *chain);
+void account_request_ended(struct account *account, const struct account_request *request);
+
+#endif

@@ -1,0 +1,44 @@
+/* The events a worker keeps until trackerd has acknowledged them (pure). Numbers them; bounded.
+ * While little waits, each event stands for itself. When much waits, because trackerd is away,
+ * events are merged where the sum says the same, and when there is no room left those go that
+ * matter least: quotas, then successes (the stamp in the worker's page tells of the latest), then
+ * failures before a stream, and only then what was there first.
+ *
+ * An event that went out once is never changed: trackerd may have applied it under its number. */
+#ifndef WEIR_SERVER_EVQUEUE_H
+#define WEIR_SERVER_EVQUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/wire/evwire.h"
+
+#define EVQUEUE_MAX   1024
+#define EVQUEUE_MERGE 256 /* from this many on, events are merged */
+
+struct evqueue {
+    struct evwire_event items[EVQUEUE_MAX]; /* in the order of their numbers, which may have gaps */
+    uint32_t n;
+    uint32_t n_sent;   /* of these, the first ones went over the present connection */
+    uint64_t last_seq; /* of the latest event ever posted */
+    uint64_t sent_seq; /* of the latest event ever sent, over any connection */
+    uint64_t dropped;  /* events given up */
+};
+
+/* Takes an event in (its seq is filled in here). Returns the number of the record that stands for
+ * it. */
+uint64_t evqueue_post(struct evqueue *queue, const struct evwire_event *event);
+
+/* What is to be sent next over this connection: a run of at most `max` events, NULL when there is
+ * nothing; and that they were sent. */
+const struct evwire_event *evqueue_unsent(const struct evqueue *queue, uint32_t max, uint32_t *n);
+void evqueue_sent(struct evqueue *queue, uint32_t n);
+/* The connection is gone: everything is to be sent again. */
+void evqueue_rewind(struct evqueue *queue);
+/* Everything up to seq is in the table. */
+void evqueue_acknowledge(struct evqueue *queue, uint64_t seq);
+
+/* Does a failure of that pair wait? Then a success of it must be posted, whatever its row says. */
+bool evqueue_has_failure(const struct evqueue *queue, uint64_t key_hash);
+
+#endif

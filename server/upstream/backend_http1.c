@@ -1,0 +1,438 @@
+/* transfer_client.h with our own HTTP/1.1, one request at a time on a connection, whatever carries
+ * it (conn.h). The request leaves as one piece when the connection takes it, the answer is read
+ * into one buffer for all and handed on in place. */
+#include <ctype.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/uio.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/decimal.h"
+#include "common/base/log.h"
+#include "common/http/response.h"
+#include "common/http/url.h"
+#include "server/upstream/backend.h"
+#include "server/upstream/conn.h"
+#include "server/upstream/headers.h"
+
+#define READ_BYTES      65536
+#define HEAD_REST_BYTES 128 /* of a request's head, beside its URL and headers */
+#define SEND_PIECES     16  /* of a request, at once */
+
+struct http1_pool {
+    struct event_base *base;
+    struct conn_pool *pool;
+    LIST_HEAD(, http1_transfer) all;
+    TAILQ_HEAD(, http1_transfer) finishing; /* the first one's time is over first */
+    struct event finish_timer;
+    struct transfer_headers headers; /* of the head that is being told */
+    struct http1_response_head head;
+    char buffer[READ_BYTES];
+};
+
+struct http1_transfer {
+    struct transfer base;
+    struct http1_pool *owner;
+    struct conn_host *host;
+    struct conn *conn;                    /* NULL once it is over */
+    const struct transfer_events *events; /* NULL: nobody listens any more */
+    void *arg;
+    struct http1_response response;
+    uint64_t sent_at;    /* of the first sending; 0 = not yet */
+    uint64_t finish_at;  /* when it is aborted; 0 = it is not finishing */
+    size_t finish_bytes; /* received after transfer_finish */
+    bool is_fresh;       /* goes on a fresh connection, whatever the pool has */
+    bool has_answer;     /* a byte of it */
+    bool is_in_feed, is_dead;
+    int write_error;
+    LIST_ENTRY(http1_transfer) link;
+    TAILQ_ENTRY(http1_transfer) finish_link;
+    const struct iovec *body;
+    size_t n_body, body_len, head_len, sent; /* sent: of head and body together */
+    char head[];
+};
+
+/* ---- a transfer's end ---------------------------------------------------------------------- */
+
+/* Inside its own feed it lives until the feed returns. */
+static void destroy(struct http1_transfer *t)
+{
+    t->events = NULL;
+    if (t->conn != NULL)
+        conn_close(t->conn);
+    t->conn = NULL;
+    t->is_dead = true;
+    if (t->is_in_feed)
+        return;
+    if (t->finish_at != 0)
+        TAILQ_REMOVE(&t->owner->finishing, t, finish_link);
+    LIST_REMOVE(t, link);
+    http1_response_deinit(&t->response);
+    explicit_bzero(t->head, t->head_len);
+    free(t);
+}
+
+static void end(struct http1_transfer *t, enum transfer_end how, const char *detail)
+{
+    const struct transfer_events *events = t->events;
+    t->events = NULL;
+    if (t->conn != NULL)
+        conn_close(t->conn);
+    t->conn = NULL;
+    if (events != NULL)
+        events->done(t->arg, how, detail);
+    destroy(t);
+}
+
+/* Of a library's or the system's words, which become part of a sentence. */
+static void end_with_words(struct http1_transfer *t, enum transfer_end how, const char *words)
+{
+    char text[256];
+    snprintf(text, sizeof(text), "%s", words);
+    if (isupper((unsigned char)text[0]) && islower((unsigned char)text[1]))
+        text[0] = (char)tolower((unsigned char)text[0]);
+    end(t, how, text);
+}
+
+/* ---- the request --------------------------------------------------------------------------- */
+
+static bool is_sent(const struct http1_transfer *t)
+{
+    return t->sent == t->head_len + t->body_len;
+}
+
+/* What comes next of head and body; returns the number of pieces. */
+static size_t next_pieces(const struct http1_transfer *t, struct iovec *pieces)
+{
+    struct iovec piece = {(char *)t->head, t->head_len};
+    size_t skip = t->sent, n = 0, at = 0;
+    for (;;) {
+        size_t skipped = skip < piece.iov_len ? skip : piece.iov_len;
+        skip -= skipped;
+        if (skipped < piece.iov_len)
+            pieces[n++] = (struct iovec){(char *)piece.iov_base + skipped, piece.iov_len - skipped};
+        if (at == t->n_body || n == SEND_PIECES)
+            return n;
+        piece = t->body[at++];
+    }
+}
+
+/* Sends what the connection takes. When it takes nothing more for good, the reading side says why:
+ * it is made to, and an answer that came before (a 413, say) is still read there. */
+static void send_request(struct http1_transfer *t)
+{
+    struct iovec pieces[SEND_PIECES];
+    ssize_t n = 0;
+    while (n >= 0 && !is_sent(t)) {
+        n = conn_send(t->conn, pieces, next_pieces(t, pieces));
+        t->sent += n > 0 ? (size_t)n : 0;
+    }
+    if (t->sent_at == 0)
+        t->sent_at = clock_boot_ns();
+    if (n >= 0)
+        return;
+    if (errno == EAGAIN || errno == EINTR) {
+        conn_await_writable(t->conn);
+    } else {
+        t->write_error = errno;
+        shutdown(t->conn->fd, SHUT_RDWR);
+    }
+}
+
+static void begin(struct http1_transfer *t)
+{
+    http1_response_init(&t->response);
+    t->sent = 0;
+    t->conn = t->is_fresh ? NULL : conn_take(t->host, t);
+    if (t->conn != NULL)
+        send_request(t);
+    else
+        t->conn = conn_open(t->host, t);
+}
+
+static void on_connected(void *user)
+{
+    send_request(user);
+}
+
+static void on_writable(void *user)
+{
+    send_request(user);
+}
+
+static void on_failed(void *user, enum transfer_end how, const char *detail)
+{
+    struct http1_transfer *t = user;
+    t->conn = NULL;
+    end_with_words(t, how, detail);
+}
+
+/* ---- the answer ---------------------------------------------------------------------------- */
+
+static bool is_listened(const struct http1_transfer *t)
+{
+    return t->events != NULL;
+}
+
+static void tell_head(struct http1_transfer *t)
+{
+    struct http1_pool *ts = t->owner;
+    transfer_headers_clear(&ts->headers);
+    for (size_t i = 0; i < ts->head.n_headers; i++) {
+        const struct http1_text *name = &ts->head.headers[i].name;
+        const struct http1_text *value = &ts->head.headers[i].value;
+        transfer_headers_add(&ts->headers, name->at, name->len, value->at, value->len);
+    }
+    if (is_listened(t))
+        t->events->head(t->arg, ts->head.status, &ts->headers);
+}
+
+static void tell_data(struct http1_transfer *t, const struct http1_text *piece)
+{
+    if (is_listened(t)) {
+        t->events->data(t->arg, piece->at, piece->len);
+        return;
+    }
+    t->finish_bytes += piece->len;
+    if (t->finish_bytes > TRANSFER_FINISH_BYTES)
+        destroy(t);
+}
+
+/* The answer is complete. Its connection is free before the word goes out, for the next request. */
+static void complete(struct http1_transfer *t, bool has_more)
+{
+    if (t->response.keeps_alive && is_sent(t) && !has_more) {
+        conn_release(t->conn);
+        t->conn = NULL;
+    }
+    end(t, TRANSFER_COMPLETE, "");
+}
+
+/* Takes what one read brought; t may be dead afterwards. */
+static void feed(struct http1_transfer *t, const char *data, size_t len)
+{
+    enum http1_response_result result = HTTP1_RESPONSE_HEAD;
+    while (!t->is_dead && result != HTTP1_RESPONSE_MORE) {
+        struct http1_text piece;
+        size_t used;
+        result = http1_response_feed(&t->response, data, len, &used, &t->owner->head, &piece);
+        data += used;
+        len -= used;
+        if (result == HTTP1_RESPONSE_HEAD)
+            tell_head(t);
+        else if (result == HTTP1_RESPONSE_DATA)
+            tell_data(t, &piece);
+        else if (result == HTTP1_RESPONSE_END)
+            complete(t, len > 0);
+        else if (result == HTTP1_RESPONSE_BAD)
+            end(t, http1_response_has_head(&t->response) ? TRANSFER_CUT : TRANSFER_BAD_HEAD,
+                http1_response_why(&t->response));
+    }
+}
+
+/* A pooled connection that was dead already says nothing about the provider. */
+static bool may_go_again(const struct http1_transfer *t)
+{
+    return t->conn->is_used && !t->is_fresh && !t->has_answer && is_listened(t) &&
+           clock_boot_ns() - t->sent_at <= TRANSFER_REPLAY_MS * CLOCK_NS_PER_MS;
+}
+
+/* Read error, or the end when error is 0. */
+static void connection_ended(struct http1_transfer *t, int error)
+{
+    bool has_head = http1_response_has_head(&t->response);
+    if (error == 0 && t->write_error == 0 && http1_response_may_end_here(&t->response)) {
+        end(t, TRANSFER_COMPLETE, "");
+    } else if (may_go_again(t)) {
+        log_debug("a pooled connection was dead, using a fresh one");
+        conn_close(t->conn);
+        t->is_fresh = true;
+        t->write_error = 0;
+        begin(t);
+    } else if (error != 0 || t->write_error != 0) {
+        end_with_words(t, has_head ? TRANSFER_CUT : TRANSFER_LOST,
+                       strerror(error != 0 ? error : t->write_error));
+    } else {
+        end(t, has_head ? TRANSFER_CUT : TRANSFER_LOST,
+            has_head ? "connection closed within the answer"
+                     : "connection closed without an answer");
+    }
+}
+
+static void on_readable(void *user)
+{
+    struct http1_transfer *t = user;
+    char *buffer = t->owner->buffer;
+    ssize_t n = conn_recv(t->conn, buffer, READ_BYTES);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        connection_ended(t, n == 0 ? 0 : errno);
+        return;
+    }
+    t->has_answer = true;
+    t->is_in_feed = true;
+    feed(t, buffer, (size_t)n);
+    if (is_listened(t))
+        t->events->fed(t->arg);
+    t->is_in_feed = false;
+    if (t->is_dead)
+        destroy(t);
+}
+
+static const struct conn_events conn_events = {on_connected, on_failed, on_readable, on_writable};
+
+/* ---- what transfer.c calls ----------------------------------------------------------------- */
+
+static char *put(char *to, const void *text, size_t len)
+{
+    memcpy(to, text, len);
+    return to + len;
+}
+
+#define PUT(to, literal) put(to, literal, sizeof(literal) - 1)
+
+static void write_head(struct http1_transfer *t, const struct transfer_request *request,
+                       const struct http_url *url)
+{
+    char *p = PUT(t->head, "POST ");
+    p = put(p, url->path, strlen(url->path));
+    p = PUT(p, " HTTP/1.1\r\nHost: ");
+    p = put(p, url->authority, url->authority_len);
+    p = PUT(p, "\r\nContent-Length: ");
+    p += decimal_put(p, t->body_len);
+    p = PUT(p, "\r\n");
+    p = put(p, request->headers, request->headers_len);
+    p = PUT(p, "\r\n");
+    t->head_len = (size_t)(p - t->head);
+}
+
+static struct transfer *start(void *pool, struct transfer_request *request,
+                              const struct transfer_events *events, void *arg)
+{
+    struct http1_pool *ts = pool;
+    struct http_url url;
+    http_url_parse(request->url, &url);
+    struct http1_transfer *t =
+        xmalloc(sizeof(*t) + strlen(request->url) + request->headers_len + HEAD_REST_BYTES);
+    *t = (struct http1_transfer){
+        .base = {&transfer_http1},
+        .owner = ts,
+        .host = conn_pool_host(ts->pool, request->url, &url, request->ca_file),
+        .events = events,
+        .arg = arg,
+        .body = request->body,
+        .n_body = request->n_body,
+    };
+    for (size_t i = 0; i < t->n_body; i++)
+        t->body_len += t->body[i].iov_len;
+    write_head(t, request, &url);
+    LIST_INSERT_HEAD(&ts->all, t, link);
+    begin(t);
+    return &t->base;
+}
+
+static void pause_transfer(struct transfer *base, bool paused)
+{
+    struct http1_transfer *t = (struct http1_transfer *)base;
+    if (t->conn != NULL)
+        conn_pause(t->conn, paused);
+}
+
+static bool needs_body(const struct transfer *base)
+{
+    const struct http1_transfer *t = (const struct http1_transfer *)base;
+    return !t->has_answer || !is_sent(t);
+}
+
+static void abort_transfer(struct transfer *base)
+{
+    destroy((struct http1_transfer *)base);
+}
+
+static void set_finish_timer(struct http1_pool *ts, uint64_t ms)
+{
+    struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
+    event_add(&ts->finish_timer, &tv);
+}
+
+static void on_finish_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct http1_pool *ts = arg;
+    struct http1_transfer *t;
+    uint64_t now_at = clock_boot_ns();
+    while ((t = TAILQ_FIRST(&ts->finishing)) != NULL && t->finish_at <= now_at)
+        destroy(t);
+    if (t != NULL)
+        set_finish_timer(ts, (t->finish_at - now_at) / CLOCK_NS_PER_MS + 1);
+}
+
+static void finish(struct transfer *base)
+{
+    struct http1_transfer *t = (struct http1_transfer *)base;
+    struct http1_pool *ts = t->owner;
+    if (needs_body(base)) {
+        destroy(t);
+        return;
+    }
+    t->events = NULL;
+    t->finish_at = clock_boot_ns() + TRANSFER_FINISH_MS * CLOCK_NS_PER_MS;
+    TAILQ_INSERT_TAIL(&ts->finishing, t, finish_link);
+    /* The timer is left to run when nobody is finishing any more: most are through at once. */
+    if (!event_pending(&ts->finish_timer, EV_TIMEOUT, NULL))
+        set_finish_timer(ts, TRANSFER_FINISH_MS + 1);
+    pause_transfer(base, false);
+}
+
+static void *pool_new(struct event_base *base)
+{
+    struct http1_pool *ts = xcalloc(1, sizeof(*ts));
+    ts->base = base;
+    ts->pool = conn_pool_new(base, &conn_events);
+    LIST_INIT(&ts->all);
+    TAILQ_INIT(&ts->finishing);
+    event_assign(&ts->finish_timer, base, -1, 0, on_finish_timer, ts);
+    return ts;
+}
+
+static void pool_free(void *pool)
+{
+    struct http1_pool *ts = pool;
+    while (!LIST_EMPTY(&ts->all))
+        destroy(LIST_FIRST(&ts->all));
+    event_del(&ts->finish_timer);
+    conn_pool_free(&ts->pool);
+    transfer_headers_free(&ts->headers);
+    free(ts);
+}
+
+static void prepare(void *pool, const char *url, const char *ca_file)
+{
+    struct http1_pool *ts = pool;
+    struct http_url parts;
+    if (http_url_parse(url, &parts))
+        conn_host_prepare(conn_pool_host(ts->pool, url, &parts, ca_file));
+}
+
+bool transfer_http1_can(const char *url)
+{
+    struct http_url parts;
+    return http_url_parse(url, &parts);
+}
+
+const struct transfer_client transfer_http1 = {
+    .pool_new = pool_new,
+    .pool_free = pool_free,
+    .prepare = prepare,
+    .start = start,
+    .pause = pause_transfer,
+    .needs_body = needs_body,
+    .abort = abort_transfer,
+    .finish = finish,
+};

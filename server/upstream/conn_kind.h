@@ -1,0 +1,43 @@
+/* What stands behind conn.h: how a connection is made and what carries its bytes. conn.c picks a
+ * kind for each host, conn_tcp.c or conn_curl.c, and does what is the same for all. A kind begins
+ * its own struct with a struct conn. */
+#ifndef WEIR_SERVER_CONN_KIND_H
+#define WEIR_SERVER_CONN_KIND_H
+
+#include "common/http/numeric_address.h"
+#include "server/upstream/conn.h"
+
+/* Where connections of a host go. */
+struct conn_target {
+    char *origin;                       /* "https://host:port", as the URL has it */
+    const char *ca_file;                /* as in transfer.h */
+    struct numeric_addresses addresses; /* none: the host is a name */
+    unsigned good_address;              /* the one that answered last */
+};
+
+struct conn_kind {
+    /* What all connections of the kind share; NULL = nothing. */
+    void *(*maker_new)(struct event_base *base);
+    void (*maker_free)(void *maker);
+    void (*prepare)(void *maker, const struct conn_target *target); /* of conn_host_prepare */
+    /* A new one on its way: conn_made or conn_failed follows, not before this returns. */
+    struct conn *(*open)(void *maker, struct event_base *base, struct conn_target *target);
+    ssize_t (*send)(struct conn *conn, const struct iovec *pieces, size_t n);
+    ssize_t (*recv)(struct conn *conn, void *to, size_t size);
+    /* Also while it is on its way. Frees it. */
+    void (*close)(struct conn *conn);
+};
+
+extern const struct conn_kind conn_tcp;  /* sockets of our own, to numeric addresses */
+extern const struct conn_kind conn_curl; /* libcurl's: TLS, and names to resolve; in the module of
+                                            transfer_module.h only */
+
+/* Can conn_tcp connect to this URL's host? */
+bool conn_tcp_can(const struct http_url *url);
+
+/* It can be used from now on, and its socket watched. */
+void conn_made(struct conn *conn, int fd);
+/* It cannot be had; closes it. `detail` must not lie in the connection. */
+void conn_failed(struct conn *conn, enum transfer_end end, const char *detail);
+
+#endif

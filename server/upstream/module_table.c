@@ -1,0 +1,16 @@
+/* What the module of transfer_module.h gives to the program: its only symbol that is seen outside.
+ */
+#include "config.h"
+
+#include <curl/curl.h>
+
+#include "server/upstream/backend.h"
+#include "server/upstream/conn_kind.h"
+
+static bool init(void)
+{
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+extern const struct transfer_module transfer_module __attribute__((visibility("default")));
+const struct transfer_module transfer_module = {PACKAGE_VERSION, init, &transfer_curl, &conn_curl};

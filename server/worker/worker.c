@@ -1,0 +1,298 @@
+/* See worker.h. Start and stop mirror each other: what init makes, deinit undoes in reverse. */
+#include "server/worker/worker.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "server/api/endpoints.h"
+#include "server/loop/defer.h"
+#include "server/record/access_log.h"
+#include "server/worker/accept.h"
+
+#define QUEUE_MS      20   /* how soon a queued request sees that a pair became available */
+#define TICK_MS       200  /* heartbeat, look for a new table, late quotas, end of a drain */
+#define DRAIN_LAST_MS 1000 /* for error events to reach their clients after the drain time */
+
+struct worker {
+    struct inherit in;
+    struct event_base *base;
+    struct event *signals[3], *tick, *queue_tick, *life, *drain_end;
+    struct listeners *listeners;
+    struct clients *clients;
+    struct exchange_env env;
+    struct recent_writer recent;
+    struct wpages_slot own_slot; /* when there are no pages */
+    bool is_draining, is_ending;
+};
+
+const struct exchange_env *worker_env(const struct worker *w)
+{
+    return &w->env;
+}
+
+const struct inherit *worker_inherit(const struct worker *w)
+{
+    return &w->in;
+}
+
+bool worker_has_tracker(const struct worker *w)
+{
+    return report_is_connected(w->env.report);
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static void leave_when_empty(struct worker *w)
+{
+    if (w->is_draining && clients_count(w->clients) == 0)
+        event_base_loopbreak(w->base);
+}
+
+static void on_drain_end(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    struct timeval tv = {DRAIN_LAST_MS / 1000, 0};
+    if (w->is_ending) {
+        event_base_loopbreak(w->base);
+        return;
+    }
+    w->is_ending = true;
+    log_warn("drain time is over, %u connections are ended", clients_count(w->clients));
+    clients_shutdown(w->clients);
+    event_add(w->drain_end, &tv);
+}
+
+/* Others serve from now on: finish what there is, however long it takes. */
+static void retire(struct worker *w)
+{
+    if (w->is_draining)
+        return;
+    w->is_draining = true;
+    listeners_free(&w->listeners);
+    clients_drain(w->clients);
+    leave_when_empty(w);
+}
+
+/* The same, with a limit, and without those who only wait for a pair. */
+static void drain(struct worker *w)
+{
+    uint32_t ms = w->in.conf->drain_timeout_ms;
+    struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+    if (!evtimer_pending(w->drain_end, NULL))
+        event_add(w->drain_end, &tv);
+    retire(w);
+    clients_send_queue_away(w->clients);
+}
+
+static void on_stop(evutil_socket_t sig, short what, void *arg)
+{
+    drain(arg);
+}
+
+static void on_retire(evutil_socket_t sig, short what, void *arg)
+{
+    retire(arg);
+}
+
+static void on_reopen(evutil_socket_t sig, short what, void *arg)
+{
+    log_reopen();
+    access_log_reopen();
+}
+
+static void on_master_gone(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    event_del(w->life);
+    log_warn("the master is gone, draining");
+    drain(w);
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+/* What is damaged is said once. */
+static void warn_of_damage(const struct worker *w, enum shmtab_error before)
+{
+    enum shmtab_error error = tableview_error(w->env.view);
+    if (error == SHMTAB_DAMAGED && before != SHMTAB_DAMAGED)
+        log_warn("table %s: %s; every pair counts as available", w->env.conf->tracker_shm,
+                 shmtab_error_text(error));
+}
+
+static void refresh_view(struct worker *w)
+{
+    enum shmtab_error before = tableview_error(w->env.view);
+    tableview_refresh(w->env.view);
+    warn_of_damage(w, before);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    uint64_t now_at = clock_boot_ns();
+    wcounter_set(&w->env.slot->heartbeat_at, now_at);
+    refresh_view(w);
+    account_tell_late(w->env.account, now_at);
+    leave_when_empty(w);
+}
+
+static void on_queue(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    queue_run(w->env.queue, exchange_may_go, &w->env);
+}
+
+static void on_tracker(void *arg)
+{
+    refresh_view(arg);
+}
+
+static void watch_signals(struct worker *w)
+{
+    static const struct {
+        int sig;
+        event_callback_fn fn;
+    } rows[] = {{SIGTERM, on_stop}, {SIGQUIT, on_retire}, {SIGUSR1, on_reopen}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        w->signals[i] = evsignal_new(w->base, rows[i].sig, rows[i].fn, w);
+        event_add(w->signals[i], NULL);
+    }
+    /* A terminal's Ctrl-C reaches the whole group: the master tells us when to go. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static struct event_base *make_base(void)
+{
+    struct event_config *config = event_config_new();
+    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
+/* Before the first request: what TLS to a provider needs takes a while to load. */
+static void prepare_transfers(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->in.conf->n_providers; i++) {
+        const struct conf_provider *provider = &w->in.conf->providers[i];
+        transfers_prepare(w->env.transfers, provider->base_url, provider->http2, provider->ca_file);
+    }
+}
+
+static void init_env(struct worker *w)
+{
+    const struct inherit *in = &w->in;
+    w->env.conf = in->conf;
+    w->env.slot = in->pages != NULL ? wpages_slot(in->pages, in->slot) : &w->own_slot;
+    if (in->recent != NULL) {
+        w->recent = recent_writer(in->recent, in->slot);
+        w->env.recent = &w->recent;
+    }
+    w->env.transfers = transfers_new(w->base);
+    prepare_transfers(w);
+    w->env.view = tableview_new(in->conf);
+    warn_of_damage(w, SHMTAB_OK);
+    w->env.claims =
+        claims_new(in->conf, in->ledger, in->pages, ledger_owner(in->slot, in->incarnation));
+    w->env.queue = queue_new(in->conf->n_chains, in->conf->queue_max_size);
+    w->env.report = report_new(&(struct report_setup){.base = w->base,
+                                                      .socket_path = in->conf->tracker_socket,
+                                                      .slot = in->slot,
+                                                      .incarnation = in->incarnation,
+                                                      .is_quiet = in->index != 0,
+                                                      .on_connected = on_tracker,
+                                                      .arg = w});
+    w->env.account =
+        account_new(in->conf, in->pages, in->slot, w->env.slot, w->env.view, w->env.report);
+    wcounter_set(&w->env.slot->active_streams, 0);
+    wcounter_set(&w->env.slot->connections, 0);
+    for (uint32_t c = 0; c < WPAGES_CHAINS_MAX; c++)
+        wcounter_set(&w->env.slot->queued[c], 0);
+}
+
+static void init(struct worker *w)
+{
+    w->base = make_base();
+    turn_init(w->base);
+    watch_signals(w);
+    init_env(w);
+    w->clients = clients_new(&(struct clients_setup){.base = w->base,
+                                                     .conf = w->in.conf,
+                                                     .slot = w->env.slot,
+                                                     .account = w->env.account,
+                                                     .endpoints = endpoints,
+                                                     .worker = w});
+    w->listeners = listeners_new(w->base, w->in.listen_fds, w->in.n_listen_fds, w->clients,
+                                 w->in.conf->max_connections);
+    w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
+    event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
+    if (w->in.conf->queue_mode) {
+        w->queue_tick = event_new(w->base, -1, EV_PERSIST, on_queue, w);
+        event_add(w->queue_tick, &(struct timeval){0, QUEUE_MS * 1000});
+    }
+    w->life = event_new(w->base, w->in.life_fd, EV_READ | EV_PERSIST, on_master_gone, w);
+    event_add(w->life, NULL);
+    w->drain_end = evtimer_new(w->base, on_drain_end, w);
+    on_tick(-1, 0, w);
+}
+
+/* Signals that came since the fork are taken now; and the master hears that we serve. */
+static void begin(struct worker *w)
+{
+    struct inherit_ready word = {.slot = w->in.slot, .pid = getpid()};
+    sigprocmask(SIG_SETMASK, w->in.signal_mask, NULL);
+    if (write(w->in.ready_fd, &word, sizeof(word)) != (ssize_t)sizeof(word))
+        log_warn("the master does not hear us: %s", strerror(errno));
+    close(w->in.ready_fd);
+}
+
+static void deinit(struct worker *w)
+{
+    event_free(w->drain_end);
+    event_free(w->life);
+    event_free(w->tick);
+    if (w->queue_tick != NULL)
+        event_free(w->queue_tick);
+    if (w->listeners != NULL)
+        listeners_free(&w->listeners);
+    clients_free(&w->clients);
+    turn_deinit();
+    account_free(&w->env.account);
+    queue_free(&w->env.queue);
+    claims_free(&w->env.claims);
+    report_free(&w->env.report);
+    tableview_free(&w->env.view);
+    transfers_free(&w->env.transfers);
+    for (size_t i = 0; i < sizeof(w->signals) / sizeof(w->signals[0]); i++)
+        event_free(w->signals[i]);
+    event_base_free(w->base);
+}
+
+int worker_run(const struct inherit *inherit)
+{
+    struct worker *w = xcalloc(1, sizeof(*w));
+    w->in = *inherit;
+    if (inherit->pages != NULL && wpages_restrict(inherit->pages, inherit->slot) != 0)
+        log_warn("the other workers' pages stay writable: %s", strerror(errno));
+    if (inherit->recent != NULL && recent_restrict(inherit->recent, inherit->slot) != 0)
+        log_warn("the other workers' requests stay writable: %s", strerror(errno));
+    init(w);
+    begin(w);
+    int failed = event_base_dispatch(w->base);
+    deinit(w);
+    free(w);
+    access_log_close();
+    return failed == 0 ? EX_OK : EX_SOFTWARE;
+}

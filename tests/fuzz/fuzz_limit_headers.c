@@ -1,0 +1,102 @@
+/* limits and httpdate: whatever a provider writes in its headers, the rest is bounded and the parts
+ * agree with each other. The first byte picks the provider type; lines are the headers' values. */
+#include "common/http/date.h"
+#include "common/shm/table.h"
+#include "server/provider/limit_headers.h"
+#include "tests/fuzz/fuzz.h"
+
+#define NOW_MS     UINT64_C(1764000000000)
+#define DEFAULT_MS UINT64_C(60000)
+
+static const char *const names[] = {
+    "retry-after-ms",
+    "retry-after",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-tokens",
+    "x-ratelimit-remaining-requests-day",
+    "x-ratelimit-reset-requests-day",
+    "x-ratelimit-remaining-tokens-minute",
+    "x-ratelimit-reset-tokens-minute",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+};
+#define NAMES (sizeof(names) / sizeof(names[0]))
+
+struct headers {
+    char *values[NAMES]; /* NULL = not sent */
+};
+
+static const char *lookup(const void *arg, const char *name)
+{
+    const struct headers *headers = arg;
+    for (size_t i = 0; i < NAMES; i++)
+        if (strcmp(names[i], name) == 0)
+            return headers->values[i];
+    FUZZ_CHECK(!"a header that this test does not know");
+    return NULL;
+}
+
+/* Line i is the value of names[i]; an empty line leaves it out. */
+static void split(const uint8_t *data, size_t size, struct headers *out)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < NAMES && at < size; i++) {
+        const uint8_t *lf = memchr(data + at, '\n', size - at);
+        size_t len = lf != NULL ? (size_t)(lf - data) - at : size - at;
+        if (len > 0) {
+            out->values[i] = fuzz_alloc(len + 1);
+            memcpy(out->values[i], data + at, len);
+        }
+        at += len + 1;
+    }
+}
+
+static void check_parts(const struct headers *headers)
+{
+    for (size_t i = 0; i < NAMES; i++) {
+        uint64_t ms;
+        if (headers->values[i] == NULL)
+            continue;
+        if (limits_parse_duration_ms(headers->values[i], &ms))
+            FUZZ_CHECK(ms <= UINT64_MAX / 1000000 + 1);
+        if (httpdate_parse(headers->values[i], NOW_MS, &ms))
+            FUZZ_CHECK(ms <= UINT64_C(253402300800000)); /* the year 9999, and a leap second */
+    }
+}
+
+static void check_quota(const struct limits_quota *quota)
+{
+    FUZZ_CHECK(quota->remaining_requests >= 0 || quota->remaining_requests == SHMTAB_QUOTA_UNKNOWN);
+    FUZZ_CHECK(quota->remaining_tokens >= 0 || quota->remaining_tokens == SHMTAB_QUOTA_UNKNOWN);
+    FUZZ_CHECK(quota->reset_requests_ms <= LIMITS_REST_MAX_MS &&
+               quota->reset_tokens_ms <= LIMITS_REST_MAX_MS);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct headers headers = {{NULL}};
+    struct limits_quota quota;
+    bool was_clamped, rest_was_clamped;
+    uint64_t ms = 0;
+    if (size == 0)
+        return 0;
+    enum provider_type type = (enum provider_type)(data[0] % PROVIDER_TYPES_COUNT);
+    split(data + 1, size - 1, &headers);
+    check_parts(&headers);
+    limits_read_quota(type, lookup, &headers, NOW_MS, DEFAULT_MS, &quota);
+    check_quota(&quota);
+    bool is_told = limits_retry_after_ms(lookup, &headers, NOW_MS, &ms, &was_clamped);
+    uint64_t rest = limits_rest_ms(type, lookup, &headers, NOW_MS, DEFAULT_MS, &rest_was_clamped);
+    FUZZ_CHECK(rest <= LIMITS_REST_MAX_MS);
+    FUZZ_CHECK(!rest_was_clamped || rest == LIMITS_REST_MAX_MS);
+    if (is_told)
+        FUZZ_CHECK(rest == ms && rest_was_clamped == was_clamped);
+    else
+        FUZZ_CHECK(rest == DEFAULT_MS || rest == quota.reset_requests_ms ||
+                   rest == quota.reset_tokens_ms);
+    for (size_t i = 0; i < NAMES; i++)
+        free(headers.values[i]);
+    return 0;
+}

@@ -1,0 +1,85 @@
+/* conf_nearest and conf_index: the words somebody may have meant, and finding words at all. */
+#include "common/base/nearest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/conf/index.h"
+#include "tests/unit/unit.h"
+
+static const struct {
+    const char *a, *b;
+    unsigned distance;
+} distances[] = {
+    {"", "", 0},
+    {"abc", "abc", 0},
+    {"", "abc", 6},
+    {"abc", "", 6},
+    {"abc", "abd", 2},
+    {"abc", "ab", 2},
+    {"abc", "xabc", 2},
+    {"abc", "ABC", 3},
+    {"kitten", "sitting", 6},
+    {"apiKey", "apikey", 1},
+    {"ab", "ba", 4},
+};
+
+START_TEST(distances_are_those_of_levenshtein)
+{
+    for (size_t i = 0; i < UNIT_ROWS(distances); i++) {
+        const char *a = distances[i].a, *b = distances[i].b;
+        ck_assert_msg(conf_nearest_distance(a, strlen(a), b, strlen(b)) == distances[i].distance,
+                      "%s %s", a, b);
+        ck_assert_msg(conf_nearest_distance(b, strlen(b), a, strlen(a)) == distances[i].distance,
+                      "%s %s", b, a);
+    }
+}
+END_TEST
+
+START_TEST(long_words_are_compared_by_their_beginning)
+{
+    char a[4 * CONF_NEAREST_MAX], b[4 * CONF_NEAREST_MAX];
+    memset(a, 'x', sizeof(a));
+    memset(b, 'x', sizeof(b));
+    b[CONF_NEAREST_MAX] = 'y';
+    ck_assert_uint_eq(conf_nearest_distance(a, sizeof(a), b, sizeof(b)), 0);
+}
+END_TEST
+
+START_TEST(the_nearest_is_kept_and_the_first_of_equals)
+{
+    struct conf_nearest search = conf_nearest_start("pord", 4);
+    ck_assert_ptr_null(search.best);
+    conf_nearest_offer(&search, "something");
+    conf_nearest_offer(&search, "port");
+    conf_nearest_offer(&search, "word");
+    ck_assert_str_eq(search.best, "port");
+    conf_nearest_offer(&search, "pord");
+    ck_assert_str_eq(search.best, "pord");
+}
+END_TEST
+
+#define MANY 5000
+
+START_TEST(an_index_finds_what_was_put_and_nothing_else)
+{
+    struct conf_index index = CONF_INDEX_INIT;
+    static char names[MANY][8];
+    ck_assert_uint_eq(conf_index_get(&index, "n1", 2), CONF_INDEX_NONE);
+    for (uint32_t i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof(names[i]), "n%u", i);
+        ck_assert_uint_eq(conf_index_put(&index, names[i], strlen(names[i]), i), CONF_INDEX_NONE);
+    }
+    for (uint32_t i = 0; i < MANY; i++)
+        ck_assert_uint_eq(conf_index_put(&index, names[i], strlen(names[i]), MANY), i);
+    ck_assert_uint_eq(conf_index_get(&index, "n4999", 5), 4999);
+    ck_assert_uint_eq(conf_index_get(&index, "n4999", 4), 499);
+    ck_assert_uint_eq(conf_index_get(&index, "n5000", 5), CONF_INDEX_NONE);
+    ck_assert_uint_eq(conf_index_get(&index, "n1\0", 3), CONF_INDEX_NONE);
+    conf_index_free(&index);
+}
+END_TEST
+
+UNIT_MAIN("conf_nearest", distances_are_those_of_levenshtein,
+          long_words_are_compared_by_their_beginning, the_nearest_is_kept_and_the_first_of_equals,
+          an_index_finds_what_was_put_and_nothing_else)

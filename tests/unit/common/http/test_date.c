@@ -1,0 +1,86 @@
+/* httpdate: the three formats of HTTP, and what only looks like them. */
+#include "common/http/date.h"
+
+#include "tests/unit/unit.h"
+
+#define NOW_MS UINT64_C(1764000000000) /* November 2025 */
+
+static const struct {
+    const char *text;
+    uint64_t wall_ms;
+} good[] = {
+    {"Sun, 06 Nov 1994 08:49:37 GMT", UINT64_C(784111777000)},
+    {"Sunday, 06-Nov-94 08:49:37 GMT", UINT64_C(784111777000)},
+    {"Sun Nov  6 08:49:37 1994", UINT64_C(784111777000)},
+    {"Wed Nov 16 08:49:37 1994", UINT64_C(784975777000)},
+    {"Thu, 01 Jan 1970 00:00:00 GMT", 0},
+    {"Tue, 29 Feb 2000 23:59:59 GMT", UINT64_C(951868799000)},
+    {"Wed, 01 Mar 2000 00:00:00 GMT", UINT64_C(951868800000)},
+    {"Mon, 29 Feb 2016 12:00:00 GMT", UINT64_C(1456747200000)},
+    {"Mon, 01 Mar 2100 00:00:00 GMT", UINT64_C(4107542400000)},
+    {"Sat, 31 Dec 2016 23:59:60 GMT", UINT64_C(1483228800000)},
+    {"Fri, 31 Dec 9999 23:59:59 GMT", UINT64_C(253402300799000)},
+    /* two digits: at most 50 years ahead of now */
+    {"Tuesday, 31-Dec-75 00:00:00 GMT", UINT64_C(3344976000000)},
+    {"Wednesday, 31-Dec-80 00:00:00 GMT", UINT64_C(347068800000)},
+    {"Saturday, 01-Jan-00 00:00:00 GMT", UINT64_C(946684800000)},
+};
+
+START_TEST(reads_the_three_formats)
+{
+    for (size_t i = 0; i < UNIT_ROWS(good); i++) {
+        uint64_t wall_ms = 1;
+        ck_assert_msg(httpdate_parse(good[i].text, NOW_MS, &wall_ms), "%s", good[i].text);
+        ck_assert_msg(wall_ms == good[i].wall_ms, "%s: %llu", good[i].text,
+                      (unsigned long long)wall_ms);
+    }
+}
+END_TEST
+
+static const char *const bad[] = {
+    "",
+    "x",
+    "0",
+    "Sun",
+    "Sun, 06 Nov 1994 08:49:37",
+    "Sun, 06 Nov 1994 08:49:37 GMT ",
+    " Sun, 06 Nov 1994 08:49:37 GMT",
+    "Sun, 06 Nov 1994 08:49:37 UTC",
+    "Sun, 06 Nov 1994 08:49:37 +0000",
+    "sun, 06 nov 1994 08:49:37 gmt",
+    "Xyz, 06 Nov 1994 08:49:37 GMT",
+    "Sun, 6 Nov 1994 08:49:37 GMT",
+    "Sun, 06 Xyz 1994 08:49:37 GMT",
+    "Sun, 00 Nov 1994 08:49:37 GMT",
+    "Sun, 31 Nov 1994 08:49:37 GMT",
+    "Sun, 29 Feb 1900 08:49:37 GMT",
+    "Sun, 29 Feb 2001 08:49:37 GMT",
+    "Sun, 29 Feb 2100 08:49:37 GMT",
+    "Sun, 06 Nov 1969 08:49:37 GMT",
+    "Sun, 06 Nov 94 08:49:37 GMT",
+    "Sun, 06 Nov 199x 08:49:37 GMT",
+    "Sun, 06 Nov 19/4 08:49:37 GMT",
+    "Sun, 06 Nov 19940 08:49:37 GMT",
+    "Sun, 06 Nov 1994 24:49:37 GMT",
+    "Sun, 06 Nov 1994 08:60:37 GMT",
+    "Sun, 06 Nov 1994 08:49:61 GMT",
+    "Sun, 06 Nov 1994 8:49:37 GMT",
+    "Sun, 06 Nov 1994 08:49 GMT",
+    "Sun, 06-Nov-94 08:49:37 GMT",
+    "Sunday, 06 Nov 1994 08:49:37 GMT",
+    "Sunday, 06-Nov-1994 08:49:37 GMT",
+    "Sun Nov 6 08:49:37 1994",
+    "Sun Nov  6 08:49:37 1994 GMT",
+    "2025-11-24T00:00:00Z",
+};
+
+START_TEST(refuses_all_else)
+{
+    for (size_t i = 0; i < UNIT_ROWS(bad); i++) {
+        uint64_t wall_ms;
+        ck_assert_msg(!httpdate_parse(bad[i], NOW_MS, &wall_ms), "%s", bad[i]);
+    }
+}
+END_TEST
+
+UNIT_MAIN("httpdate", reads_the_three_formats, refuses_all_else)

@@ -1,0 +1,98 @@
+/* Which entry is next, what the trail says of the ones before, and how it reads. */
+#include <string.h>
+
+#include "common/routing/choose.h"
+#include "tests/unit/unit.h"
+
+static enum outcome verdicts[4];
+
+static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
+{
+    *rest_ms = verdicts[pair] == OUTCOME_IN_COOLDOWN ? 1001 : 0;
+    return verdicts[pair];
+}
+
+static uint32_t order[] = {2, 0, 3, 1};
+static const struct conf_chain chain = {.pairs = order, .n_pairs = 4};
+
+START_TEST(the_first_usable_entry_from_a_position_on)
+{
+    static const struct {
+        enum outcome verdicts[4]; /* by pair */
+        uint32_t from;
+        int entry;
+        uint32_t passed_by;
+    } rows[] = {
+        {{0}, 0, 0, 0},
+        {{0}, 3, 3, 0},
+        {{0}, 4, -1, 0},
+        {{[2] = OUTCOME_IN_COOLDOWN}, 0, 1, 1},
+        {{[2] = OUTCOME_IN_COOLDOWN, [0] = OUTCOME_NO_QUOTA, [3] = OUTCOME_IN_RECOVERY}, 0, 3, 3},
+        {{OUTCOME_IN_COOLDOWN, OUTCOME_IN_COOLDOWN, OUTCOME_IN_COOLDOWN, OUTCOME_IN_COOLDOWN},
+         1,
+         -1,
+         3},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
+        struct trail trail = TRAIL_INIT;
+        memcpy(verdicts, rows[i].verdicts, sizeof(verdicts));
+        ck_assert_int_eq(choose_next(&chain, rows[i].from, verdict, NULL, &trail), rows[i].entry);
+        ck_assert_uint_eq(trail.n, rows[i].passed_by);
+        for (uint32_t s = 0; s < trail.n; s++) {
+            ck_assert_uint_eq(trail.steps[s].pair, order[rows[i].from + s]);
+            ck_assert_int_eq(trail.steps[s].outcome, verdicts[trail.steps[s].pair]);
+        }
+        trail_free(&trail);
+    }
+}
+END_TEST
+
+static struct conf_provider provider = {.id = (char *)"p"};
+static struct conf_pair pairs[] = {{.provider = &provider, .model = "a"},
+                                   {.provider = &provider, .model = "b"}};
+static const struct conf conf = {.pairs = pairs, .n_pairs = 2};
+
+START_TEST(a_trail_reads_for_people_and_for_headers)
+{
+    struct trail trail = TRAIL_INIT;
+    struct buf text = BUF_INIT;
+    trail_add(&trail, 0, OUTCOME_IN_COOLDOWN)->rest_ms = 1001;
+    struct trail_step *step = trail_add(&trail, 1, OUTCOME_RATE_LIMITED);
+    step->status = 429;
+    step->elapsed_ms = 12;
+    for (int i = 0; i < 20; i++) /* grows */
+        trail_add(&trail, 0, OUTCOME_NO_QUOTA);
+    trail.n = 2;
+    trail_describe(&trail, &conf, &text);
+    ck_assert_str_eq(buf_cstr(&text), "p/a: in cooldown (2 s left); p/b: rate limited (HTTP 429)");
+    buf_clear(&text);
+    trail_put(&trail, &conf, &text);
+    ck_assert_str_eq(buf_cstr(&text), "p/a=in_cooldown, p/b=rate_limited;12ms");
+    buf_free(&text);
+    trail_free(&trail);
+}
+END_TEST
+
+START_TEST(a_new_pass_keeps_what_was_tried)
+{
+    struct trail trail = TRAIL_INIT;
+    struct buf text = BUF_INIT;
+    trail_add(&trail, 0, OUTCOME_IN_COOLDOWN);
+    trail_add(&trail, 1, OUTCOME_SERVER_ERROR)->elapsed_ms = 5;
+    trail_begin_pass(&trail);
+    trail_add(&trail, 0, OUTCOME_IN_RECOVERY);
+    trail_add(&trail, 1, OUTCOME_NO_QUOTA);
+    trail_begin_pass(&trail);
+    trail_add(&trail, 0, OUTCOME_CONNECT_ERROR)->elapsed_ms = 7;
+    trail_put(&trail, &conf, &text);
+    ck_assert_str_eq(buf_cstr(&text), "p/b=server_error;5ms, p/a=connect_error;7ms");
+    buf_clear(&text);
+    trail_describe(&trail, &conf, &text);
+    ck_assert_str_eq(buf_cstr(&text), "p/a: no connection");
+    buf_free(&text);
+    trail_free(&trail);
+}
+END_TEST
+
+UNIT_MAIN("choose", the_first_usable_entry_from_a_position_on,
+          a_trail_reads_for_people_and_for_headers, a_new_pass_keeps_what_was_tried)

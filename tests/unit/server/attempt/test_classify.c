@@ -1,0 +1,147 @@
+/* What a response means: CONTRACT 5.1, row by row. */
+#include <string.h>
+
+#include "server/attempt/classify.h"
+#include "tests/unit/unit.h"
+
+static const struct answer_facts no_facts;
+
+START_TEST(ends_without_a_head)
+{
+    static const struct {
+        enum transfer_end end;
+        enum outcome outcome;
+    } rows[] = {
+        {TRANSFER_DNS, OUTCOME_DNS_ERROR},
+        {TRANSFER_CONNECT, OUTCOME_CONNECT_ERROR},
+        {TRANSFER_TLS, OUTCOME_TLS_ERROR},
+        {TRANSFER_LOST, OUTCOME_CONNECTION_LOST},
+        {TRANSFER_BAD_HEAD, OUTCOME_BAD_ANSWER},
+        {TRANSFER_CUT, OUTCOME_CONNECTION_LOST},
+        {TRANSFER_COMPLETE, OUTCOME_CONNECTION_LOST},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++)
+        ck_assert_int_eq(classify_no_head(rows[i].end), rows[i].outcome);
+}
+END_TEST
+
+START_TEST(statuses)
+{
+    static const struct {
+        int status;
+        bool has_wait;
+        enum outcome outcome;
+    } rows[] = {
+        {429, false, OUTCOME_RATE_LIMITED},     {429, true, OUTCOME_RATE_LIMITED},
+        {402, false, OUTCOME_PAYMENT_REQUIRED}, {401, false, OUTCOME_AUTH_FAILED},
+        {403, false, OUTCOME_AUTH_FAILED},      {408, false, OUTCOME_SERVER_ERROR},
+        {500, true, OUTCOME_SERVER_ERROR},      {502, false, OUTCOME_SERVER_ERROR},
+        {503, false, OUTCOME_SERVER_ERROR},     {503, true, OUTCOME_OVERLOADED},
+        {529, true, OUTCOME_OVERLOADED},        {529, false, OUTCOME_SERVER_ERROR},
+        {599, false, OUTCOME_SERVER_ERROR},     {400, false, OUTCOME_CLIENT_ERROR},
+        {404, false, OUTCOME_CLIENT_ERROR},     {413, false, OUTCOME_CLIENT_ERROR},
+        {418, false, OUTCOME_CLIENT_ERROR},     {498, false, OUTCOME_CLIENT_ERROR},
+        {301, false, OUTCOME_BAD_ANSWER},       {307, false, OUTCOME_BAD_ANSWER},
+        {304, false, OUTCOME_BAD_ANSWER},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++)
+        ck_assert_msg(classify_status(rows[i].status, rows[i].has_wait, &no_facts) ==
+                          rows[i].outcome,
+                      "%d", rows[i].status);
+}
+END_TEST
+
+static struct answer_facts facts_of(const char *code, const char *type)
+{
+    return (struct answer_facts){.kind = ANSWER_ERROR,
+                                 .error_code = {code, strlen(code)},
+                                 .error_type = {type, strlen(type)}};
+}
+
+START_TEST(content_filters)
+{
+    static const struct {
+        int status;
+        const char *code, *type;
+        enum outcome outcome;
+    } rows[] = {
+        {400, "content_policy_violation", "", OUTCOME_CONTENT_FILTERED},
+        {400, "content_filter", "", OUTCOME_CONTENT_FILTERED},
+        {400, "", "content_filter", OUTCOME_CONTENT_FILTERED},
+        {400, "ResponsibleAIPolicyViolation", "x", OUTCOME_CONTENT_FILTERED},
+        {400, "content\\u005ffilter", "", OUTCOME_CONTENT_FILTERED},
+        {400, "context_length_exceeded", "invalid_request_error", OUTCOME_CLIENT_ERROR},
+        {400, "content_filters", "", OUTCOME_CLIENT_ERROR},
+        {403, "content_filter", "", OUTCOME_AUTH_FAILED},
+        {500, "content_filter", "", OUTCOME_SERVER_ERROR},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
+        struct answer_facts facts = facts_of(rows[i].code, rows[i].type);
+        ck_assert_msg(classify_status(rows[i].status, false, &facts) == rows[i].outcome, "%d %s %s",
+                      rows[i].status, rows[i].code, rows[i].type);
+    }
+}
+END_TEST
+
+START_TEST(content_types)
+{
+    static const struct {
+        const char *type;
+        bool is_stream;
+    } rows[] = {
+        {"text/event-stream", true},
+        {"text/event-stream; charset=utf-8", true},
+        {"Text/Event-Stream;charset=UTF-8", true},
+        {"text/event-stream ", true},
+        {"text/event-streams", false},
+        {"application/json", false},
+        {"text/plain", false},
+        {"", false},
+        {NULL, false},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++)
+        ck_assert_int_eq(classify_is_event_stream(rows[i].type), rows[i].is_stream);
+}
+END_TEST
+
+static const char *find(const void *arg, const char *name)
+{
+    return strcmp(name, "retry-after") == 0 ? arg : NULL;
+}
+
+START_TEST(rests)
+{
+    static const struct {
+        enum outcome outcome;
+        const char *retry_after;
+        uint64_t rest_ms;
+    } rows[] = {
+        {OUTCOME_RATE_LIMITED, "7", 7000},       {OUTCOME_RATE_LIMITED, NULL, 60000},
+        {OUTCOME_OVERLOADED, "2", 2000},         {OUTCOME_OVERLOADED, "soon", 0},
+        {OUTCOME_PAYMENT_REQUIRED, "2", 300000}, {OUTCOME_AUTH_FAILED, "2", 60000},
+        {OUTCOME_SERVER_ERROR, "2", 0},          {OUTCOME_CLIENT_ERROR, "2", 0},
+        {OUTCOME_STREAM_LOST, "2", 0},
+    };
+    struct conf conf = {.cooldown_default_ms = 60000};
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
+        bool was_clamped;
+        uint64_t ms = classify_rest_ms(rows[i].outcome, &conf, PROVIDER_OPENAI, find,
+                                       rows[i].retry_after, 0, &was_clamped);
+        ck_assert_msg(ms == rows[i].rest_ms, "%s: %lu", outcome_info(rows[i].outcome)->word,
+                      (unsigned long)ms);
+        ck_assert(!was_clamped);
+    }
+}
+END_TEST
+
+START_TEST(each_rest_has_a_cause)
+{
+    for (int o = 0; o < OUTCOME_COUNT; o++) {
+        bool has_rest = outcome_info((enum outcome)o)->rest != REST_NONE;
+        ck_assert_int_eq(classify_cause((enum outcome)o) != CAUSE_NONE, has_rest);
+    }
+}
+END_TEST
+
+UNIT_MAIN("classify", ends_without_a_head, statuses, content_filters, content_types, rests,
+          each_rest_has_a_cause)

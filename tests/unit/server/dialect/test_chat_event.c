@@ -1,0 +1,309 @@
+/* chunk: what providers send in a stream, and as whole answers, and what weir takes it for. */
+#include "server/dialect/chat_event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "tests/unit/unit.h"
+
+enum {
+    CONTENT = 1,
+    FINISH = 2,
+    ERROR = 4,
+};
+
+static void read_copy(const char *text, struct chunk *out)
+{
+    char *copy = xmalloc(strlen(text));
+    memcpy(copy, text, strlen(text));
+    chunk_read(copy, strlen(text), out);
+    /* spans are compared by place and length only, on the caller's text */
+    if (out->error_message.len > 0)
+        out->error_message.at = text + (out->error_message.at - copy);
+    free(copy);
+}
+
+#define CHOICE(members) \
+    "{\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"choices\":[{" members "}]}"
+#define DELTA(members) CHOICE("\"index\":0,\"delta\":{" members "},\"finish_reason\":null")
+
+static const struct {
+    const char *data;
+    unsigned flags;
+    uint64_t seen, finished;
+} rows[] = {
+    {DELTA("\"role\":\"assistant\",\"content\":\"\""), 0, 1, 0},
+    {DELTA("\"role\":\"assistant\",\"content\":null,\"refusal\":null"), 0, 1, 0},
+    {DELTA("\"content\":\"Hi\""), CONTENT, 1, 0},
+    {DELTA("\"cont\\u0065nt\":\"Hi\""), CONTENT, 1, 0},
+    {DELTA("\"content\":\"\\n\""), CONTENT, 1, 0},
+    {DELTA("\"content\":[{\"type\":\"text\",\"text\":\"x\"}]"), CONTENT, 1, 0},
+    {DELTA("\"content\":[]"), 0, 1, 0},
+    {DELTA("\"content\":0"), 0, 1, 0},
+    {DELTA("\"reasoning_content\":\"hm\""), CONTENT, 1, 0},
+    {DELTA("\"reasoning_content\":\"\""), 0, 1, 0},
+    {DELTA("\"reasoning\":\"hm\""), CONTENT, 1, 0},
+    {DELTA("\"refusal\":\"no\""), CONTENT, 1, 0},
+    {DELTA("\"tool_calls\":[{\"index\":0,\"function\":{\"name\":\"f\"}}]"), CONTENT, 1, 0},
+    {DELTA("\"tool_calls\":[]"), 0, 1, 0},
+    {DELTA("\"tool_calls\":null"), 0, 1, 0},
+    {DELTA("\"function_call\":{\"name\":\"f\"}"), CONTENT, 1, 0},
+    {DELTA("\"function_call\":null"), 0, 1, 0},
+    {DELTA("\"contents\":\"x\",\"x\":{\"content\":\"x\"}"), 0, 1, 0},
+    {DELTA(""), 0, 1, 0},
+    {CHOICE("\"index\":0,\"delta\":null,\"finish_reason\":null"), 0, 1, 0},
+    {CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"stop\""), FINISH, 1, 1},
+    {CHOICE("\"delta\":{},\"finish_reason\":\"length\",\"index\":3"), FINISH, 8, 8},
+    {CHOICE("\"index\":0,\"delta\":{\"content\":\"x\"},\"finish_reason\":\"tool_calls\""),
+     CONTENT | FINISH, 1, 1},
+    {CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"\""), 0, 1, 0},
+    {CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":7"), 0, 1, 0},
+    {CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"error\""), FINISH | ERROR, 1, 1},
+    {CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"\\u0065rror\""), FINISH | ERROR, 1, 1},
+    {CHOICE("\"index\":63,\"delta\":{},\"finish_reason\":\"stop\""), FINISH, UINT64_C(1) << 63,
+     UINT64_C(1) << 63},
+    {CHOICE("\"index\":64,\"delta\":{},\"finish_reason\":\"stop\""), FINISH, 0, 0},
+    {CHOICE("\"index\":-1,\"delta\":{}"), 0, 0, 0},
+    {CHOICE("\"index\":99999999999999999999,\"delta\":{}"), 0, 0, 0},
+    {CHOICE("\"index\":\"0\",\"delta\":{}"), 0, 0, 0},
+    {CHOICE("\"index\":0,\"text\":\"completions\",\"finish_reason\":null"), CONTENT, 1, 0},
+    {CHOICE("\"index\":0,\"text\":\"\",\"finish_reason\":\"stop\""), FINISH, 1, 1},
+    /* OpenRouter puts an error beside the delta, too */
+    {CHOICE("\"index\":0,\"delta\":{\"content\":\"\"},\"error\":{\"code\":502,\"message\":\"m\"}"),
+     ERROR, 1, 0},
+    {"{\"choices\":[{\"delta\":{}},{\"delta\":{\"content\":\"x\"}},{\"finish_reason\":\"stop\"}]}",
+     CONTENT | FINISH, 7, 4},
+    {"{\"choices\":[]}", 0, 0, 0},
+    {"{\"choices\":[],\"usage\":{\"total_tokens\":1}}", 0, 0, 0},
+    {"{\"choices\":null}", 0, 0, 0},
+    {"{\"choices\":{\"0\":{\"finish_reason\":\"stop\"}}}", 0, 0, 0},
+    {"{\"choices\":[null,1,\"x\",[]]}", 0, 15, 0},
+    {"{}", 0, 0, 0},
+    {" {} ", 0, 0, 0},
+    {"{\"error\":null,\"choices\":[]}", 0, 0, 0},
+    {"{\"error\":false}", 0, 0, 0},
+    {"{\"error\":\"\"}", 0, 0, 0},
+    {"{\"error\":{}}", ERROR, 0, 0},
+    {"{\"error\":{\"message\":\"m\"}}", ERROR, 0, 0},
+    {"{\"err\\u006fr\":{\"message\":\"m\"}}", ERROR, 0, 0},
+    {"{\"error\":\"m\"}", ERROR, 0, 0},
+    {"{\"error\":500}", ERROR, 0, 0},
+    {"{\"error\":true}", ERROR, 0, 0},
+    {"{\"error\":[\"m\"]}", ERROR, 0, 0},
+    {"{\"object\":\"error\",\"message\":\"m\"}", ERROR, 0, 0},
+    {"{\"object\":\"errors\",\"message\":\"m\"}", 0, 0, 0},
+    {"{\"x_groq\":{\"error\":\"m\"}}", ERROR, 0, 0},
+    {"{\"x_groq\":{\"id\":\"x\"},\"choices\":[]}", 0, 0, 0},
+    {"{\"x_groq\":{\"error\":null}}", 0, 0, 0},
+    /* only in their places */
+    {"{\"x\":{\"error\":{},\"choices\":[{\"finish_reason\":\"stop\"}]}}", 0, 0, 0},
+    {"{\"content\":\"x\",\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}", 0, 0, 0},
+    {CHOICE("\"index\":0,\"delta\":{\"content\":\"\",\"finish_reason\":\"stop\",\"error\":1}"), 0,
+     1, 0},
+};
+
+START_TEST(tells_events_apart)
+{
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
+        struct chunk chunk;
+        read_copy(rows[i].data, &chunk);
+        ck_assert_msg(chunk.kind == CHUNK_JSON, "%s", rows[i].data);
+        ck_assert_msg(chunk.has_content == ((rows[i].flags & CONTENT) != 0), "%s", rows[i].data);
+        ck_assert_msg(chunk.has_finish == ((rows[i].flags & FINISH) != 0), "%s", rows[i].data);
+        ck_assert_msg(chunk.has_error == ((rows[i].flags & ERROR) != 0), "%s", rows[i].data);
+        ck_assert_msg(chunk.choices_seen == rows[i].seen, "%s", rows[i].data);
+        ck_assert_msg(chunk.choices_finished == rows[i].finished, "%s", rows[i].data);
+    }
+}
+END_TEST
+
+START_TEST(knows_the_done_marker)
+{
+    static const char *const done[] = {"[DONE]", " [DONE]", "[DONE] ", "\t[DONE]  "};
+    static const char *const other[] = {"[DONE", "DONE", "[done]", "[DONE]x", "[DONE] [DONE]", ""};
+    struct chunk chunk;
+    for (size_t i = 0; i < UNIT_ROWS(done); i++) {
+        read_copy(done[i], &chunk);
+        ck_assert_msg(chunk.kind == CHUNK_DONE, "%s", done[i]);
+    }
+    for (size_t i = 0; i < UNIT_ROWS(other); i++) {
+        read_copy(other[i], &chunk);
+        ck_assert_msg(chunk.kind == CHUNK_MALFORMED, "%s", other[i]);
+    }
+}
+END_TEST
+
+static const char *const malformed[] = {
+    "",
+    " ",
+    "x",
+    "null",
+    "1",
+    "\"x\"",
+    "[]",
+    "[{\"choices\":[]}]",
+    "{",
+    "{\"choices\":[}",
+    "{\"error\":{\"message\":\"m\"}",
+    "{\"a\":1}{\"b\":2}",
+    "{\"a\":1} x",
+    "{\"a\":01}",
+    "{\"choices\":[{\"delta\":{\"content\":\"\xff\"}}]}",
+    "{\"choices\":[{\"delta\":{\"content\":\"cut",
+    "{\"choices\":[{\"delta\":{\"content\":\"line\nend\"}}]}",
+};
+
+START_TEST(malformed_events_say_nothing_else)
+{
+    for (size_t i = 0; i < UNIT_ROWS(malformed); i++) {
+        struct chunk chunk;
+        read_copy(malformed[i], &chunk);
+        ck_assert_msg(chunk.kind == CHUNK_MALFORMED, "%s", malformed[i]);
+        ck_assert_msg(!chunk.has_content && !chunk.has_finish && !chunk.has_error, "%s",
+                      malformed[i]);
+        ck_assert_msg(chunk.choices_seen == 0 && chunk.error_message.len == 0, "%s", malformed[i]);
+    }
+}
+END_TEST
+
+START_TEST(deep_nesting_is_malformed)
+{
+    enum {
+        DEPTH = 100000
+    };
+    char *data = xmalloc(DEPTH + 5);
+    memcpy(data, "{\"a\":", 5);
+    memset(data + 5, '[', DEPTH);
+    struct chunk chunk;
+    chunk_read(data, DEPTH + 5, &chunk);
+    ck_assert_int_eq(chunk.kind, CHUNK_MALFORMED);
+    free(data);
+}
+END_TEST
+
+static const struct {
+    const char *data, *message;
+} messages[] = {
+    {"{\"error\":{\"code\":1,\"message\":\"over \\\"there\\\"\"}}", "over \\\"there\\\""},
+    {"{\"error\":\"overloaded\"}", "overloaded"},
+    {"{\"object\":\"error\",\"message\":\"vllm\",\"code\":400}", "vllm"},
+    {"{\"message\":\"vllm\",\"object\":\"error\"}", "vllm"},
+    {"{\"message\":\"just so\"}", "just so"},
+    {"{\"error\":{\"code\":7},\"message\":\"and why\"}", "and why"},
+    {"{\"error\":{\"message\":null}}", ""},
+    {"{\"error\":{\"message\":{\"a\":\"b\"}}}", ""},
+    {"{\"error\":5}", ""},
+    {"{\"x_groq\":{\"error\":\"groq\"}}", "groq"},
+    {"{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}",
+     "Overloaded"},
+};
+
+START_TEST(finds_the_providers_words)
+{
+    for (size_t i = 0; i < UNIT_ROWS(messages); i++) {
+        struct chunk chunk;
+        read_copy(messages[i].data, &chunk);
+        ck_assert_msg(
+            chunk.error_message.len == strlen(messages[i].message) &&
+                (chunk.error_message.len == 0 ||
+                 memcmp(chunk.error_message.at, messages[i].message, chunk.error_message.len) == 0),
+            "%s", messages[i].data);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *data;
+    int64_t prompt, completion, total;
+} usages[] = {
+    {"{}", -1, -1, -1},
+    {"{\"usage\":null}", -1, -1, -1},
+    {"{\"usage\":{}}", -1, -1, -1},
+    {"{\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":0,\"total_tokens\":12}}", 12, 0, 12},
+    {"{\"x_groq\":{\"usage\":{\"total_tokens\":7}}}", -1, -1, 7},
+    {"{\"usage\":{\"prompt_tokens\":-5,\"completion_tokens\":null,\"total_tokens\":\"3\"}}", -1, -1,
+     -1},
+    {"{\"usage\":{\"prompt_tokens\":1.5,\"completion_tokens\":1e3,\"total_tokens\":[]}}", 1, -1,
+     -1},
+    {"{\"usage\":{\"prompt_tokens\":9223372036854775807,\"completion_tokens\":9223372036854775808,"
+     "\"total_tokens\":123456789012345678901234567890}}",
+     INT64_MAX, -1, -1},
+    {"{\"usage\":{\"prompt_tokens\":1,\"prompt_tokens_details\":{\"prompt_tokens\":9}}}", 1, -1,
+     -1},
+};
+
+START_TEST(counts_tokens)
+{
+    for (size_t i = 0; i < UNIT_ROWS(usages); i++) {
+        struct chunk chunk;
+        struct answer_facts facts;
+        read_copy(usages[i].data, &chunk);
+        ck_assert_msg(chunk.prompt_tokens == usages[i].prompt &&
+                          chunk.completion_tokens == usages[i].completion &&
+                          chunk.total_tokens == usages[i].total,
+                      "%s", usages[i].data);
+        answer_read(usages[i].data, strlen(usages[i].data), &facts);
+        ck_assert_int_eq(facts.prompt_tokens, usages[i].prompt);
+        ck_assert_int_eq(facts.completion_tokens, usages[i].completion);
+        ck_assert_int_eq(facts.total_tokens, usages[i].total);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *body;
+    enum answer_kind kind;
+    const char *message, *code, *type;
+} answers[] = {
+    {"{\"choices\":[{\"index\":0,\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}",
+     ANSWER_GOOD, "", "", ""},
+    {"\n\n \r\n{\"choices\":[]}\n", ANSWER_GOOD, "", "", ""},
+    {"{\"choices\":[],\"error\":null}", ANSWER_GOOD, "", "", ""},
+    {"{\"object\":\"list\",\"data\":[{\"embedding\":[0.1]}]}", ANSWER_GOOD, "", "", ""},
+    {"{\"error\":{\"message\":\"m\",\"type\":\"t\",\"code\":\"c\"}}", ANSWER_ERROR, "m", "c", "t"},
+    {"{\"error\":{\"message\":\"m\",\"code\":429,\"metadata\":{\"code\":1}}}", ANSWER_ERROR, "m",
+     "429", ""},
+    {"{\"choices\":[],\"error\":{\"code\":null}}", ANSWER_ERROR, "", "", ""},
+    {"{\"error\":\"m\"}", ANSWER_ERROR, "m", "", ""},
+    {"{\"object\":\"error\",\"message\":\"m\",\"code\":1}", ANSWER_ERROR, "m", "", ""},
+    {"[{\"error\":{\"code\":400,\"message\":\"m\",\"status\":\"INVALID_ARGUMENT\"}}]\n",
+     ANSWER_ERROR, "m", "400", ""},
+    {"{\"choices\":[{\"index\":0,\"message\":{},\"finish_reason\":\"error\"}]}", ANSWER_ERROR, "",
+     "", ""},
+    {"[]", ANSWER_NOT_JSON, "", "", ""},
+    {"[{\"choices\":[]}]", ANSWER_NOT_JSON, "", "", ""},
+    {"[1,2", ANSWER_NOT_JSON, "", "", ""},
+    {"{}", ANSWER_NOT_JSON, "", "", ""},
+    {"{\"choices\":{}}", ANSWER_NOT_JSON, "", "", ""},
+    {"{\"data\":null}", ANSWER_NOT_JSON, "", "", ""},
+    {"", ANSWER_NOT_JSON, "", "", ""},
+    {"\n\n", ANSWER_NOT_JSON, "", "", ""},
+    {"<html>busy</html>", ANSWER_NOT_JSON, "", "", ""},
+    {"{\"choices\":[{\"index\":0", ANSWER_NOT_JSON, "", "", ""},
+    {"{\"error\":{\"message\":\"m\"}", ANSWER_NOT_JSON, "", "", ""},
+    {"{\"choices\":[]} x", ANSWER_NOT_JSON, "", "", ""},
+    {"data: {\"choices\":[]}\n\n", ANSWER_NOT_JSON, "", "", ""},
+};
+
+static bool is_text(struct jsonscan_span span, const char *expected)
+{
+    return span.len == strlen(expected) &&
+           (span.len == 0 || memcmp(span.at, expected, span.len) == 0);
+}
+
+START_TEST(tells_answers_apart)
+{
+    for (size_t i = 0; i < UNIT_ROWS(answers); i++) {
+        struct answer_facts facts;
+        answer_read(answers[i].body, strlen(answers[i].body), &facts);
+        ck_assert_msg(facts.kind == answers[i].kind, "%s", answers[i].body);
+        ck_assert_msg(is_text(facts.error_message, answers[i].message), "%s", answers[i].body);
+        ck_assert_msg(is_text(facts.error_code, answers[i].code), "%s", answers[i].body);
+        ck_assert_msg(is_text(facts.error_type, answers[i].type), "%s", answers[i].body);
+    }
+}
+END_TEST
+
+UNIT_MAIN("chunk", tells_events_apart, knows_the_done_marker, malformed_events_say_nothing_else,
+          deep_nesting_is_malformed, finds_the_providers_words, counts_tokens, tells_answers_apart)

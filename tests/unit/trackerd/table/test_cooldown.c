@@ -1,0 +1,731 @@
+/* trackerd/table/cooldown.c: the rules of CONTRACT 5.2 one by one, then millions of random events against
+ * a reference that keeps whole lists and is too plain to be wrong. */
+#include "trackerd/table/cooldown.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+#define MS UINT64_C(1000000)
+#define T0 (UINT64_C(1000000) * MS) /* some way into the boot */
+
+static const struct cooldown_rules rules3 = {
+    .mid_threshold = 3,
+    .mid_cooldown_ms = 30000,
+    .mid_cooldown_max_ms = 30000,
+    .recovery_concurrency = 1,
+};
+
+static struct shmtab_state fresh_row(const struct cooldown_rules *rules)
+{
+    struct shmtab_state row;
+    cooldown_init(&row, "p", "m", 42, rules);
+    return row;
+}
+
+static struct cooldown_now at(uint64_t ns)
+{
+    return (struct cooldown_now){.at = ns, .wall_ms = UINT64_C(1700000000000) + ns / MS};
+}
+
+static struct evwire_event event(enum ev_kind kind, uint64_t started_at, uint64_t ended_at)
+{
+    return (struct evwire_event){
+        .seq = 1,
+        .key_hash = 42,
+        .kind = (uint16_t)kind,
+        .count = 1,
+        .started_at = started_at,
+        .ended_at = ended_at,
+        .remaining_requests = SHMTAB_QUOTA_UNKNOWN,
+        .remaining_tokens = SHMTAB_QUOTA_UNKNOWN,
+    };
+}
+
+/* Applies an event of that kind, of an attempt over [started, ended], at the instant it ended. */
+static struct cooldown_changes play(struct shmtab_state *row, const struct cooldown_rules *rules,
+                                    enum ev_kind kind, uint64_t started_at, uint64_t ended_at)
+{
+    struct cooldown_changes out;
+    struct evwire_event ev = event(kind, started_at, ended_at);
+    cooldown_apply(row, rules, &ev, at(ended_at), &out);
+    return out;
+}
+
+/* ---- the mid-stream counter ------------------------------------------------------------------ */
+
+START_TEST(threshold_begins_cooldown)
+{
+    struct shmtab_state row = fresh_row(&rules3);
+    struct cooldown_changes out = play(&row, &rules3, EV_MID_FAILURE, T0, T0 + 1 * MS);
+    ck_assert_uint_eq(row.hot.mid_failures, 1);
+    ck_assert_uint_eq(out.n, 1);
+    ck_assert_uint_eq(out.items[0].kind, EVCH_FAILURE);
+    ck_assert_uint_eq(out.items[0].failures, 1);
+    ck_assert_uint_eq(out.items[0].threshold, 3);
+    play(&row, &rules3, EV_MID_FAILURE, T0, T0 + 2 * MS);
+    ck_assert_uint_eq(row.hot.mid_failures, 2);
+    ck_assert_uint_eq(row.hot.cooldown_until_at, 0);
+    out = play(&row, &rules3, EV_MID_FAILURE, T0, T0 + 3 * MS);
+    ck_assert_uint_eq(row.hot.mid_failures, 0);
+    ck_assert_uint_eq(row.hot.cooldown_until_at, T0 + 3 * MS + 30000 * MS);
+    ck_assert_uint_eq(row.hot.cooldown_began_at, T0 + 3 * MS);
+    ck_assert_uint_eq(row.hot.incident, 1);
+    ck_assert_uint_eq(row.cooldowns, 1);
+    ck_assert_uint_eq(row.cooldowns_by_cause[CAUSE_MID_STREAM], 1);
+    ck_assert_str_eq(row.reason, "mid-stream failures exceeded threshold");
+    ck_assert_uint_eq(out.n, 1);
+    ck_assert_uint_eq(out.items[0].kind, EVCH_COOLDOWN);
+    ck_assert_uint_eq(out.items[0].failures, 3);
+    ck_assert_uint_eq(out.items[0].duration_ms, 30000);
+    ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 4 * MS), PAIR_EXHAUSTED);
+    ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 30003 * MS), PAIR_RECOVERING);
+}
+END_TEST
+
+START_TEST(completed_stream_resets)
+{
+    struct shmtab_state row = fresh_row(&rules3);
+    play(&row, &rules3, EV_MID_FAILURE, T0, T0 + 1 * MS);
+    play(&row, &rules3, EV_MID_FAILURE, T0, T0 + 2 * MS);
+    struct cooldown_changes out = play(&row, &rules3, EV_STREAM_SUCCESS, T0, T0 + 3 * MS);
+    ck_assert_uint_eq(row.hot.mid_failures, 0);
+    ck_assert_uint_eq(out.n, 1);
+    ck_assert_uint_eq(out.items[0].kind, EVCH_RESET);
+    out = play(&row, &rules3, EV_STREAM_SUCCESS, T0, T0 + 4 * MS);
+    ck_assert_uint_eq(out.n, 0); /* it was 0: nothing to tell */
+    play(&row, &rules3, EV_MID_FAILURE, T0, T0 + 5 * MS);
+    play(&row, &rules3, EV_MID_FAILURE, T0, T0 + 6 * MS);
+    ck_assert_uint_eq(row.hot.mid_failures, 2);
+    ck_assert_uint_eq(row.cooldowns, 0);
+}
+END_TEST
+
+START_TEST(answer_leaves_mid_counter)
+{
+    struct shmtab_state row = fresh_row(&rules3);
+    struct cooldown_rules rules = rules3;
+    rules.pre_threshold = 5;
+    play(&row, &rules, EV_MID_FAILURE, T0, T0 + 1 * MS);
+    play(&row, &rules, EV_PRE_FAILURE, T0, T0 + 1 * MS);
+    play(&row, &rules, EV_ANSWER_SUCCESS, T0, T0 + 2 * MS);
+    ck_assert_uint_eq(row.hot.mid_failures, 1);
+    ck_assert_uint_eq(row.hot.pre_failures, 0);
+}
+END_TEST
+
+/* Merged failures count as many as they are. */
+START_TEST(merged_failures)
+{
+    struct cooldown_rules rules = rules3;
+    rules.mid_threshold = 40;
+    struct shmtab_state row = fresh_row(&rules);
+    struct cooldown_changes out;
+    struct evwire_event ev = event(EV_MID_FAILURE, T0, T0 + 1 * MS);
+    ev.count = 39;
+    cooldown_apply(&row, &rules, &ev, at(T0 + 2 * MS), &out);
+    ck_assert_uint_eq(row.hot.mid_failures, 39);
+    ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 2 * MS), PAIR_AVAILABLE);
+    ev.count = 5;
+    cooldown_apply(&row, &rules, &ev, at(T0 + 2 * MS), &out);
+    ck_assert_uint_eq(row.hot.mid_failures, 0);
+    ck_assert_uint_eq(out.items[0].failures, 44);
+    ck_assert_uint_eq(row.mid_failures_total, 44);
+    ck_assert_uint_eq(row.cooldowns, 1);
+}
+END_TEST
+
+/* ---- order and history ----------------------------------------------------------------------- */
+
+START_TEST(success_overtakes_failure)
+{
+    struct shmtab_state row = fresh_row(&rules3);
+    struct cooldown_changes out;
+    /* the stamp is seen before the failure that ended earlier is applied */
+    out = (struct cooldown_changes){0};
+    cooldown_note_stream(&row, T0, T0 + 5 * MS, at(T0 + 6 * MS), &out);
+    struct evwire_event ev = event(EV_MID_FAILURE, T0, T0 + 4 * MS);
+    cooldown_apply(&row, &rules3, &ev, at(T0 + 6 * MS), &out);
+    ck_assert(out.was_overtaken);
+    ck_assert_uint_eq(row.hot.mid_failures, 0);
+    ck_assert_uint_eq(row.mid_failures_total, 1);
+}
+END_TEST
+
+START_TEST(late_success_leaves_newer_failures)
+{
+    struct cooldown_rules rules = rules3;
+    rules.mid_threshold = 40;
+    struct shmtab_state row = fresh_row(&rules);
+    struct cooldown_changes out;
+    for (int i = 1; i <= 6; i++)
+        play(&row, &rules, EV_MID_FAILURE, T0, T0 + (uint64_t)i * 10 * MS);
+    struct evwire_event ev = event(EV_STREAM_SUCCESS, T0, T0 + 35 * MS);
+    cooldown_apply(&row, &rules, &ev, at(T0 + 70 * MS), &out);
+    ck_assert_uint_eq(row.hot.mid_failures, 3); /* those of 40, 50, 60 */
+    ev = event(EV_STREAM_SUCCESS, T0, T0 + 36 * MS);
+    cooldown_apply(&row, &rules, &ev, at(T0 + 71 * MS), &out);
+    ck_assert_uint_eq(row.hot.mid_failures, 3);
+}
+END_TEST
+
+START_TEST(success_older_than_all_failures)
+{
+    struct cooldown_rules rules = rules3;
+    rules.mid_threshold = 40;
+    struct shmtab_state row = fresh_row(&rules);
+    struct cooldown_changes out;
+    for (int i = 0; i < 39; i++)
+        play(&row, &rules, EV_MID_FAILURE, T0, T0 + 10 * MS);
+    struct evwire_event ev = event(EV_STREAM_SUCCESS, T0, T0 + 5 * MS);
+    cooldown_apply(&row, &rules, &ev, at(T0 + 70 * MS), &out);
+    ck_assert_uint_eq(row.hot.mid_failures, 39);
+}
+END_TEST
+
+/* Ten streams that die together are one incident, and it is not escalated. */
+START_TEST(ten_streams_one_incident)
+{
+    struct cooldown_rules rules = rules3;
+    rules.mid_cooldown_max_ms = 240000;
+    struct shmtab_state row = fresh_row(&rules);
+    for (int i = 0; i < 10; i++)
+        play(&row, &rules, EV_MID_FAILURE, T0 + (uint64_t)i, T0 + 100 * MS + (uint64_t)i);
+    ck_assert_uint_eq(row.cooldowns, 1);
+    ck_assert_uint_eq(row.escalation, 1);
+    ck_assert_uint_eq(row.hot.mid_failures, 0);
+    ck_assert_uint_eq(row.mid_failures_total, 10);
+    ck_assert_uint_eq(row.hot.cooldown_until_at - row.hot.cooldown_began_at, 30000 * MS);
+}
+END_TEST
+
+/* A stream that began before the cooldown completes or fails after it: neither means anything. */
+START_TEST(history_changes_nothing)
+{
+    struct shmtab_state row = fresh_row(&rules3), before;
+    for (int i = 1; i <= 3; i++)
+        play(&row, &rules3, EV_MID_FAILURE, T0, T0 + (uint64_t)i * MS);
+    uint64_t later = T0 + 40000 * MS;
+    before = row;
+    struct cooldown_changes out = play(&row, &rules3, EV_STREAM_SUCCESS, T0 + 2 * MS, later);
+    ck_assert(out.was_history);
+    ck_assert_mem_eq(&row, &before, sizeof(row));
+    out = play(&row, &rules3, EV_MID_FAILURE, T0 + 2 * MS, later);
+    ck_assert(out.was_history);
+    ck_assert_uint_eq(row.hot.mid_failures, 0);
+    ck_assert_uint_eq(row.mid_failures_total, 4);
+    cooldown_note_stream(&row, T0 + 2 * MS, later, at(later), &out);
+    ck_assert(row.hot.flags & SHMTAB_RECOVERING);
+}
+END_TEST
+
+/* Picked before the cooldown, started in the same nanosecond: the incident number tells. */
+START_TEST(older_incident_is_history)
+{
+    struct shmtab_state row = fresh_row(&rules3);
+    struct cooldown_changes out;
+    row.hot.incident = 7;
+    row.hot.cooldown_began_at = T0;
+    struct evwire_event ev = event(EV_MID_FAILURE, T0, T0 + 1 * MS);
+    ev.incident = 6;
+    cooldown_apply(&row, &rules3, &ev, at(T0 + 2 * MS), &out);
+    ck_assert_uint_eq(row.hot.mid_failures, 0);
+    ev.incident = 0; /* a worker that had no table does not know */
+    cooldown_apply(&row, &rules3, &ev, at(T0 + 2 * MS), &out);
+    ck_assert_uint_eq(row.hot.mid_failures, 1);
+}
+END_TEST
+
+START_TEST(future_instants_are_cut)
+{
+    struct shmtab_state row = fresh_row(&rules3);
+    struct cooldown_changes out = {0};
+    struct evwire_event ev = event(EV_STREAM_SUCCESS, T0, UINT64_MAX);
+    cooldown_apply(&row, &rules3, &ev, at(T0 + 1 * MS), &out);
+    ck_assert_uint_eq(row.last_success_at, T0 + 1 * MS);
+    cooldown_note_stream(&row, T0, UINT64_MAX, at(T0 + 2 * MS), &out);
+    cooldown_note_answer(&row, T0, UINT64_MAX, at(T0 + 2 * MS), &out);
+    ck_assert_uint_eq(row.last_success_at, T0 + 1 * MS);
+    ck_assert_uint_eq(row.last_answer_success_at, 0);
+}
+END_TEST
+
+/* ---- cooldowns ------------------------------------------------------------------------------- */
+
+static uint64_t rest(struct shmtab_state *row, enum cooldown_cause cause, uint64_t now_at,
+                     uint64_t until_at)
+{
+    struct cooldown_changes out;
+    struct evwire_event ev = event(EV_COOLDOWN, now_at, now_at);
+    ev.cause = cause;
+    ev.until_at = until_at;
+    cooldown_apply(row, &rules3, &ev, at(now_at), &out);
+    return row->hot.cooldown_until_at;
+}
+
+START_TEST(never_shortened)
+{
+    struct shmtab_state row = fresh_row(&rules3);
+    ck_assert_uint_eq(rest(&row, CAUSE_RATE_LIMITED, T0, T0 + 60 * MS), T0 + 60 * MS);
+    ck_assert_uint_eq(rest(&row, CAUSE_AUTH_FAILED, T0 + 1 * MS, T0 + 30 * MS), T0 + 60 * MS);
+    ck_assert_str_eq(row.reason, "429 rate limited");
+    /* one that ends later extends the same incident */
+    ck_assert_uint_eq(rest(&row, CAUSE_PAYMENT_REQUIRED, T0 + 2 * MS, T0 + 90 * MS), T0 + 90 * MS);
+    ck_assert_uint_eq(row.hot.incident, 1);
+    ck_assert_uint_eq(row.cooldowns, 1);
+    ck_assert_uint_eq(row.hot.cooldown_began_at, T0);
+    ck_assert_str_eq(row.reason, "402 payment required");
+    /* and after its end a new one begins */
+    ck_assert_uint_eq(rest(&row, CAUSE_RATE_LIMITED, T0 + 95 * MS, T0 + 99 * MS), T0 + 99 * MS);
+    ck_assert_uint_eq(row.hot.incident, 2);
+    /* what ended already is none */
+    ck_assert_uint_eq(rest(&row, CAUSE_RATE_LIMITED, T0 + 200 * MS, T0 + 150 * MS), T0 + 99 * MS);
+    ck_assert_uint_eq(row.hot.incident, 2);
+}
+END_TEST
+
+START_TEST(absurd_rest_is_cut)
+{
+    struct shmtab_state row = fresh_row(&rules3);
+    ck_assert_uint_eq(rest(&row, CAUSE_RATE_LIMITED, T0, UINT64_MAX), T0 + SHMTAB_REST_MAX_NS);
+}
+END_TEST
+
+START_TEST(doubling)
+{
+    static const struct {
+        uint32_t base, max, escalation;
+        uint64_t want;
+    } rows[] = {
+        {30000, 30000, 0, 30000},   {30000, 30000, 9, 30000},
+        {30000, 240000, 0, 30000},  {30000, 240000, 1, 60000},
+        {30000, 240000, 3, 240000}, {30000, 240000, 4, 240000},
+        {30000, 100000, 2, 100000}, {1000, UINT32_MAX, 4000000000u, UINT32_MAX},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
+        struct cooldown_rules rules = {.mid_cooldown_ms = rows[i].base,
+                                       .mid_cooldown_max_ms = rows[i].max};
+        ck_assert_msg(cooldown_mid_length_ms(&rules, rows[i].escalation) == rows[i].want, "row %zu",
+                      i);
+    }
+}
+END_TEST
+
+START_TEST(escalation_until_success)
+{
+    struct cooldown_rules rules = rules3;
+    rules.mid_threshold = 1;
+    rules.mid_cooldown_max_ms = 100000;
+    struct shmtab_state row = fresh_row(&rules);
+    static const uint64_t want_ms[] = {30000, 60000, 100000, 100000};
+    uint64_t now = T0;
+    for (size_t i = 0; i < UNIT_ROWS(want_ms); i++) {
+        play(&row, &rules, EV_MID_FAILURE, now, now + 1);
+        ck_assert_uint_eq(row.hot.cooldown_until_at - row.hot.cooldown_began_at, want_ms[i] * MS);
+        now = row.hot.cooldown_until_at + 1;
+    }
+    /* an answer without streaming proves nothing about streams */
+    play(&row, &rules, EV_ANSWER_SUCCESS, now, now + 1);
+    ck_assert_uint_eq(row.escalation, 4);
+    play(&row, &rules, EV_STREAM_SUCCESS, now, now + 2);
+    ck_assert_uint_eq(row.escalation, 0);
+    play(&row, &rules, EV_MID_FAILURE, now, now + 3);
+    ck_assert_uint_eq(row.hot.cooldown_until_at - row.hot.cooldown_began_at, 30000 * MS);
+}
+END_TEST
+
+START_TEST(recovery_ends_with_success)
+{
+    static const enum ev_kind kinds[] = {EV_STREAM_SUCCESS, EV_ANSWER_SUCCESS};
+    for (size_t i = 0; i < UNIT_ROWS(kinds); i++) {
+        struct shmtab_state row = fresh_row(&rules3);
+        rest(&row, CAUSE_RATE_LIMITED, T0, T0 + 10 * MS);
+        ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 11 * MS), PAIR_RECOVERING);
+        struct cooldown_changes out = play(&row, &rules3, kinds[i], T0 + 11 * MS, T0 + 12 * MS);
+        ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 12 * MS), PAIR_AVAILABLE);
+        ck_assert_uint_eq(out.items[out.n - 1].kind, EVCH_RECOVERED);
+    }
+}
+END_TEST
+
+START_TEST(pre_stream_threshold)
+{
+    struct cooldown_rules rules = rules3;
+    struct shmtab_state row = fresh_row(&rules);
+    for (int i = 0; i < 100; i++) /* 0: never */
+        play(&row, &rules, EV_PRE_FAILURE, T0, T0 + (uint64_t)i * MS);
+    ck_assert_uint_eq(row.cooldowns, 0);
+    rules.pre_threshold = 2;
+    row = fresh_row(&rules);
+    play(&row, &rules, EV_PRE_FAILURE, T0, T0 + 1 * MS);
+    play(&row, &rules, EV_ANSWER_SUCCESS, T0, T0 + 2 * MS);
+    play(&row, &rules, EV_PRE_FAILURE, T0, T0 + 3 * MS);
+    ck_assert_uint_eq(row.cooldowns, 0);
+    play(&row, &rules, EV_PRE_FAILURE, T0, T0 + 4 * MS);
+    ck_assert_uint_eq(row.cooldowns_by_cause[CAUSE_PRE_STREAM], 1);
+    ck_assert_uint_eq(row.hot.cooldown_until_at, T0 + 4 * MS + 30000 * MS);
+    ck_assert_uint_eq(row.hot.pre_failures, 0);
+    ck_assert_uint_eq(row.escalation, 0); /* only mid-stream cooldowns double */
+}
+END_TEST
+
+START_TEST(clear_forgets)
+{
+    struct cooldown_rules rules = rules3;
+    struct shmtab_state row = fresh_row(&rules);
+    struct cooldown_changes out = {0};
+    for (int i = 1; i <= 4; i++)
+        play(&row, &rules, EV_MID_FAILURE, T0 + (uint64_t)i * MS, T0 + (uint64_t)i * MS);
+    cooldown_clear(&row, &out);
+    ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 5 * MS), PAIR_AVAILABLE);
+    ck_assert_uint_eq(row.hot.mid_failures, 0);
+    ck_assert_uint_eq(row.escalation, 0);
+    ck_assert_uint_eq(row.cooldowns, 1); /* statistics stay */
+}
+END_TEST
+
+/* ---- quotas ---------------------------------------------------------------------------------- */
+
+START_TEST(quota)
+{
+    static const struct {
+        int64_t requests, tokens;
+        uint64_t requests_reset_ms, tokens_reset_ms; /* 0 = not told */
+        uint64_t want_rest_ms;
+        const char *want_reason;
+    } rows[] = {
+        {10, 500, 1000, 2000, 0, ""},
+        {0, 500, 1000, 2000, 1000, "proactive: remaining requests = 0"},
+        {10, 0, 1000, 2000, 2000, "proactive: remaining tokens = 0"},
+        {0, 0, 1000, 2000, 2000, "proactive: remaining tokens = 0"},
+        {0, 0, 3000, 2000, 3000, "proactive: remaining requests = 0"},
+        {0, SHMTAB_QUOTA_UNKNOWN, 0, 0, 0, ""},
+        {SHMTAB_QUOTA_UNKNOWN, SHMTAB_QUOTA_UNKNOWN, 0, 0, 0, ""},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
+        struct shmtab_state row = fresh_row(&rules3);
+        struct cooldown_changes out;
+        struct evwire_event ev = event(EV_QUOTA, T0, T0 + 5 * MS);
+        ev.remaining_requests = rows[i].requests;
+        ev.remaining_tokens = rows[i].tokens;
+        if (rows[i].requests_reset_ms != 0)
+            ev.reset_requests_at = ev.ended_at + rows[i].requests_reset_ms * MS;
+        if (rows[i].tokens_reset_ms != 0)
+            ev.reset_tokens_at = ev.ended_at + rows[i].tokens_reset_ms * MS;
+        cooldown_apply(&row, &rules3, &ev, at(T0 + 5 * MS), &out);
+        uint64_t rest_ms = shmtab_rest_ns(&row.hot, T0 + 5 * MS) / MS;
+        ck_assert_msg(rest_ms == rows[i].want_rest_ms, "row %zu: rests %lu ms", i,
+                      (unsigned long)rest_ms);
+        ck_assert_msg(strcmp(row.reason, rows[i].want_reason) == 0, "row %zu: %s", i, row.reason);
+        ck_assert(row.hot.flags & SHMTAB_QUOTA);
+        ck_assert_int_eq(row.quota_remaining_tokens, rows[i].tokens);
+        ck_assert_uint_eq(row.quota_updated_wall_ms, at(T0 + 5 * MS).wall_ms);
+        ck_assert_msg(row.quota_reset_requests_wall_ms ==
+                          (rows[i].requests_reset_ms != 0
+                               ? row.quota_updated_wall_ms + rows[i].requests_reset_ms
+                               : 0),
+                      "row %zu", i);
+    }
+}
+END_TEST
+
+/* Reports of two workers cross: the newer headers stay. */
+START_TEST(older_quota_is_not_stored)
+{
+    struct shmtab_state row = fresh_row(&rules3);
+    struct cooldown_changes out;
+    struct evwire_event newer = event(EV_QUOTA, T0, T0 + 9 * MS), older = newer;
+    newer.remaining_requests = 4;
+    older.remaining_requests = 5;
+    older.ended_at = T0 + 3 * MS;
+    cooldown_apply(&row, &rules3, &newer, at(T0 + 10 * MS), &out);
+    cooldown_apply(&row, &rules3, &older, at(T0 + 11 * MS), &out);
+    ck_assert_int_eq(row.quota_remaining_requests, 4);
+    ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 12 * MS), PAIR_TRACKING);
+}
+END_TEST
+
+/* ---- the model ------------------------------------------------------------------------------- */
+
+#define MODEL_LIST 512
+
+struct list { /* when each counted failure ended, in no order */
+    uint64_t ended_at[MODEL_LIST];
+    uint32_t n;
+};
+
+struct model {
+    struct list mid, pre;
+    uint64_t stream_success, answer_success; /* the latest that count */
+    uint64_t until, began, incident;
+    uint32_t cooldowns_in_a_row; /* mid-stream, without a success between */
+    uint64_t cooldowns, total;
+    enum cooldown_cause cause;
+    bool recovering;
+};
+
+static bool model_is_old(const struct model *m, const struct evwire_event *ev)
+{
+    return ev->started_at < m->began || (ev->incident > 0 && ev->incident < m->incident);
+}
+
+static bool model_rest(struct model *m, enum cooldown_cause cause, uint64_t until, uint64_t now)
+{
+    if (until > now + SHMTAB_REST_MAX_NS)
+        until = now + SHMTAB_REST_MAX_NS;
+    if (until <= now)
+        return false;
+    if (m->until > now) {
+        if (until > m->until) {
+            m->until = until;
+            m->cause = cause;
+        }
+        return false;
+    }
+    m->until = until;
+    m->cause = cause;
+    m->began = now;
+    m->incident++;
+    m->cooldowns++;
+    m->recovering = true;
+    return true;
+}
+
+static void model_add(struct list *list, uint64_t ended_at, uint32_t count)
+{
+    while (count-- > 0)
+        list->ended_at[list->n++] = ended_at;
+}
+
+static void drop_at(struct list *list, uint32_t i)
+{
+    list->ended_at[i] = list->ended_at[--list->n];
+}
+
+static uint32_t oldest_in(const struct list *list)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < list->n; i++)
+        if (list->ended_at[i] < list->ended_at[best])
+            best = i;
+    return best;
+}
+
+/* What ended before the success goes; of the rest, when anything went, the newest `depth` stay. */
+static void model_reset(struct list *list, uint64_t success_at, uint32_t depth)
+{
+    uint32_t had = list->n;
+    while (list->n > 0 && list->ended_at[oldest_in(list)] < success_at)
+        drop_at(list, oldest_in(list));
+    while (list->n < had && list->n > depth)
+        drop_at(list, oldest_in(list));
+}
+
+static void model_stream_success(struct model *m, uint64_t ended_at)
+{
+    if (ended_at > m->stream_success)
+        m->stream_success = ended_at;
+    m->cooldowns_in_a_row = 0;
+    m->recovering = false;
+    model_reset(&m->mid, ended_at, SHMTAB_RECENT_MID);
+    model_reset(&m->pre, ended_at, SHMTAB_RECENT_PRE);
+}
+
+static void model_answer_success(struct model *m, uint64_t ended_at)
+{
+    if (ended_at > m->answer_success)
+        m->answer_success = ended_at;
+    m->recovering = false;
+    model_reset(&m->pre, ended_at, SHMTAB_RECENT_PRE);
+}
+
+static uint64_t model_length_ns(const struct model *m, const struct cooldown_rules *rules)
+{
+    uint64_t ms = rules->mid_cooldown_ms;
+    for (uint32_t i = 0; i < m->cooldowns_in_a_row && i < 40; i++)
+        ms *= 2;
+    if (ms > rules->mid_cooldown_max_ms)
+        ms = rules->mid_cooldown_max_ms;
+    return ms * MS;
+}
+
+static void model_mid_failure(struct model *m, const struct cooldown_rules *rules,
+                              const struct evwire_event *ev, uint64_t ended, uint64_t now)
+{
+    m->total += ev->count;
+    if (model_is_old(m, ev) || ended < m->stream_success)
+        return;
+    model_add(&m->mid, ended, ev->count);
+    if (m->mid.n < rules->mid_threshold)
+        return;
+    m->mid.n = 0;
+    if (model_rest(m, CAUSE_MID_STREAM, now + model_length_ns(m, rules), now))
+        m->cooldowns_in_a_row++;
+}
+
+static void model_pre_failure(struct model *m, const struct cooldown_rules *rules,
+                              const struct evwire_event *ev, uint64_t ended, uint64_t now)
+{
+    if (model_is_old(m, ev) || ended < m->stream_success || ended < m->answer_success)
+        return;
+    model_add(&m->pre, ended, ev->count);
+    if (rules->pre_threshold == 0 || m->pre.n < rules->pre_threshold)
+        return;
+    m->pre.n = 0;
+    model_rest(m, CAUSE_PRE_STREAM, now + rules->mid_cooldown_ms * MS, now);
+}
+
+static void model_quota(struct model *m, const struct evwire_event *ev, uint64_t now)
+{
+    uint64_t requests = ev->remaining_requests == 0 ? ev->reset_requests_at : 0;
+    uint64_t tokens = ev->remaining_tokens == 0 ? ev->reset_tokens_at : 0;
+    if (tokens > requests)
+        model_rest(m, CAUSE_QUOTA_TOKENS, tokens, now);
+    else
+        model_rest(m, CAUSE_QUOTA_REQUESTS, requests, now);
+}
+
+static void model_apply(struct model *m, const struct cooldown_rules *rules,
+                        const struct evwire_event *ev, uint64_t now)
+{
+    uint64_t ended = ev->ended_at < now ? ev->ended_at : now;
+    if (ev->kind == EV_MID_FAILURE)
+        model_mid_failure(m, rules, ev, ended, now);
+    if (ev->kind == EV_PRE_FAILURE)
+        model_pre_failure(m, rules, ev, ended, now);
+    if (ev->kind == EV_STREAM_SUCCESS && !model_is_old(m, ev))
+        model_stream_success(m, ended);
+    if (ev->kind == EV_ANSWER_SUCCESS && !model_is_old(m, ev))
+        model_answer_success(m, ended);
+    if (ev->kind == EV_COOLDOWN)
+        model_rest(m, ev->cause, ev->until_at, now);
+    if (ev->kind == EV_QUOTA)
+        model_quota(m, ev, now);
+}
+
+static void model_clear(struct model *m)
+{
+    m->until = 0;
+    m->recovering = false;
+    m->cooldowns_in_a_row = 0;
+    m->mid.n = m->pre.n = 0;
+}
+
+static void model_stamp(struct model *m, uint64_t started, uint64_t ended, uint64_t now)
+{
+    if (ended <= now && started <= ended && started >= m->began && ended > m->stream_success)
+        model_stream_success(m, ended);
+}
+
+/* ---- random sequences ------------------------------------------------------------------------ */
+
+static uint64_t rng;
+static uint64_t roll(uint64_t n) /* 0..n-1 */
+{
+    rng ^= rng << 13;
+    rng ^= rng >> 7;
+    rng ^= rng << 17;
+    return rng % n;
+}
+
+static struct evwire_event random_event(uint64_t now, const struct model *m)
+{
+    struct evwire_event ev = event((enum ev_kind)(1 + roll(6)), 0, 0);
+    if (roll(3) == 0)
+        ev.kind = EV_MID_FAILURE;
+    ev.ended_at = now - roll(4) * MS / 2 + (roll(50) == 0 ? 5 * MS : 0);
+    ev.started_at = ev.ended_at - roll(8) * MS / 2;
+    ev.count = roll(10) == 0 ? (uint32_t)(1 + roll(5)) : 1;
+    ev.incident = roll(3) == 0 ? m->incident - roll(2) * (m->incident > 0) : 0;
+    ev.cause = (uint32_t)(1 + roll(CAUSE_COUNT - 1));
+    ev.until_at = roll(60) == 0 ? UINT64_MAX : now + roll(6) * MS - 2 * MS;
+    ev.remaining_requests = (int64_t)roll(3);
+    ev.remaining_tokens = (int64_t)roll(3);
+    ev.reset_requests_at = roll(3) == 0 ? 0 : now + roll(4) * MS;
+    ev.reset_tokens_at = roll(3) == 0 ? 0 : now + roll(4) * MS;
+    return ev;
+}
+
+static const char *difference(const struct shmtab_state *row, const struct model *m)
+{
+    if (row->hot.mid_failures != m->mid.n)
+        return "mid-stream counter";
+    if (row->hot.pre_failures != m->pre.n)
+        return "pre-stream counter";
+    if (row->hot.cooldown_until_at != m->until || row->hot.cooldown_began_at != m->began)
+        return "cooldown";
+    if (row->hot.incident != m->incident || row->cooldowns != m->cooldowns)
+        return "number of cooldowns";
+    if (row->escalation != m->cooldowns_in_a_row)
+        return "escalation";
+    if (((row->hot.flags & SHMTAB_RECOVERING) != 0) != m->recovering)
+        return "recovering";
+    if (row->mid_failures_total != m->total)
+        return "statistics";
+    return row->cause == m->cause ? NULL : "cause";
+}
+
+static void random_step(struct shmtab_state *row, struct model *m,
+                        const struct cooldown_rules *rules, uint64_t now)
+{
+    struct cooldown_changes out = {0};
+    uint64_t dice = roll(40);
+    if (dice == 0) {
+        cooldown_clear(row, &out);
+        model_clear(m);
+    } else if (dice == 1) {
+        uint64_t ended = now - roll(3) * MS, started = ended - roll(6) * MS;
+        cooldown_note_stream(row, started, ended, at(now), &out);
+        model_stamp(m, started, ended, now);
+    } else {
+        struct evwire_event ev = random_event(now, m);
+        cooldown_apply(row, rules, &ev, at(now), &out);
+        model_apply(m, rules, &ev, now);
+    }
+}
+
+#define MODEL_STEPS 250
+
+static void random_sequence(uint64_t seed)
+{
+    rng = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
+    struct cooldown_rules rules = {
+        .mid_threshold = (uint32_t)(1 + roll(roll(4) == 0 ? 40 : 4)),
+        .mid_cooldown_ms = (uint32_t)(1 + roll(3)),
+        .pre_threshold = (uint32_t)roll(4),
+    };
+    rules.mid_cooldown_max_ms = rules.mid_cooldown_ms * (uint32_t)(1 + roll(8));
+    struct shmtab_state row = fresh_row(&rules);
+    struct model m = {0};
+    uint64_t now = T0;
+    for (int step = 0; step < MODEL_STEPS; step++) {
+        now += roll(4) * MS / 2;
+        uint64_t until = row.hot.cooldown_until_at;
+        random_step(&row, &m, &rules, now);
+        const char *what = difference(&row, &m);
+        if (what == NULL && row.hot.mid_failures >= rules.mid_threshold)
+            what = "the counter has passed the threshold: it";
+        if (what == NULL && row.hot.cooldown_until_at < until && row.hot.cooldown_until_at != 0)
+            what = "a cooldown was shortened: it";
+        if (what != NULL) /* each ck_assert costs a system call, so only now */
+            ck_abort_msg("seed %lu, step %d: %s differs from the model", (unsigned long)seed, step,
+                         what);
+    }
+}
+
+START_TEST(model)
+{
+    const char *wish = getenv("WEIR_MODEL_SEQUENCES");
+    unsigned long n = wish != NULL ? strtoul(wish, NULL, 10) : 20000;
+    for (unsigned long seed = 1; seed <= n; seed++) /* 250 events each: 5 millions by default */
+        random_sequence(seed);
+}
+END_TEST
+
+UNIT_MAIN("cooldown", threshold_begins_cooldown, completed_stream_resets, answer_leaves_mid_counter,
+          merged_failures, success_overtakes_failure, late_success_leaves_newer_failures,
+          success_older_than_all_failures, ten_streams_one_incident, history_changes_nothing,
+          older_incident_is_history, future_instants_are_cut, never_shortened, absurd_rest_is_cut,
+          doubling, escalation_until_success, recovery_ends_with_success, pre_stream_threshold,
+          clear_forgets, quota, older_quota_is_not_stored, model)

@@ -1,0 +1,366 @@
+/* See intake.h. */
+#include "trackerd/daemon/intake.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/killpoint.h"
+#include "common/base/log.h"
+#include "common/base/unixsock.h"
+#include "trackerd/daemon/control.h"
+#include "trackerd/table/apply.h"
+
+#define SOCKET_MODE      0660
+#define ACCEPTS_A_TURN   16
+#define REFUSAL_EVERY_NS (UINT64_C(10) * 1000000000)
+#define ACCEPT_PAUSE_MS  100 /* when there are no descriptors left */
+
+struct peer {
+    LIST_ENTRY(peer) link;
+    struct intake *intake;
+    int fd;
+    struct event *readable, *writable;
+    uid_t uid;
+    pid_t pid;
+    bool may_change; /* post events, change rows, reload */
+    bool is_follower;
+    bool has_spoken; /* a valid message came */
+    bool owes_ack;   /* the socket was full */
+    int sender;      /* index of the worker, or -1 */
+};
+
+struct intake {
+    struct trackerd *td;
+    int fd;
+    dev_t file_dev; /* of the socket's file */
+    ino_t file_ino;
+    struct event *acceptable, *accept_again;
+    LIST_HEAD(, peer) peers;
+    unsigned n_peers, n_guests;
+    uint64_t refusal_logged_at, refusals_unlogged;
+};
+
+static void drop_peer(struct peer *peer)
+{
+    struct intake *in = peer->intake;
+    LIST_REMOVE(peer, link);
+    in->n_peers--;
+    in->n_guests -= !peer->may_change;
+    senders_leave(&in->td->senders, peer->sender);
+    event_free(peer->readable);
+    event_free(peer->writable);
+    close(peer->fd);
+    free(peer);
+}
+
+/* ---- answering ------------------------------------------------------------------------------- */
+
+/* False when the peer could not take it; errno tells why. */
+static bool send_packet(const struct peer *peer, enum evwire_kind kind, const void *payload,
+                        size_t size)
+{
+    char packet[EVWIRE_PACKET_MAX];
+    size_t len = evwire_pack(packet, sizeof(packet), kind, payload, size, 1);
+    return send(peer->fd, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+/* Acknowledges everything up to the sender's last applied event. One that does not fit waits for
+ * room and is then sent with the number of that moment. */
+static void send_ack(struct peer *peer)
+{
+    struct evwire_ack ack = {.seq = peer->intake->td->senders.items[peer->sender].seq};
+    peer->owes_ack = !send_packet(peer, EVWIRE_ACK, &ack, sizeof(ack));
+    if (peer->owes_ack)
+        event_add(peer->writable, NULL);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct peer *peer = arg;
+    if (peer->owes_ack)
+        send_ack(peer);
+}
+
+static void send_status(const struct peer *peer, enum ev_status status)
+{
+    struct evwire_reply reply = {.status = status};
+    strncpy(reply.text, ev_status_text(status), sizeof(reply.text) - 1);
+    send_packet(peer, EVWIRE_REPLY, &reply, sizeof(reply));
+}
+
+/* ---- refusing -------------------------------------------------------------------------------- */
+
+/* A line now and then, with the number of what went before. */
+static void log_refusal(struct intake *in, const struct peer *peer, enum ev_status status)
+{
+    uint64_t now_at = clock_boot_ns();
+    if (in->refusal_logged_at != 0 && now_at - in->refusal_logged_at < REFUSAL_EVERY_NS) {
+        in->refusals_unlogged++;
+        return;
+    }
+    log_fields(LOGLV_WARN,
+               LOG_LIST(LOG_INT("peerUid", peer->uid), LOG_INT("peerPid", peer->pid),
+                        LOG_INT("notLoggedBefore", in->refusals_unlogged)),
+               "a message was refused: %s", ev_status_text(status));
+    in->refusal_logged_at = now_at;
+    in->refusals_unlogged = 0;
+}
+
+static void refuse(struct peer *peer, enum ev_status status)
+{
+    struct intake *in = peer->intake;
+    atomic_fetch_add_explicit(&in->td->segment.head->packets_refused, 1, memory_order_relaxed);
+    log_refusal(in, peer, status);
+    send_status(peer, status);
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static enum ev_status on_hello(struct peer *peer, const struct evwire_head *head)
+{
+    struct trackerd *td = peer->intake->td;
+    struct evwire_hello hello;
+    memcpy(&hello, evwire_payload(head), sizeof(hello));
+    if (!peer->may_change)
+        return EVST_NOT_ALLOWED;
+    if (peer->sender >= 0)
+        return EVST_BAD_REQUEST; /* one hello a connection */
+    peer->sender = senders_join(&td->senders, hello.slot, hello.incarnation, clock_boot_ns());
+    if (peer->sender < 0)
+        return EVST_REFUSED;
+    publish_begin(&td->publish);
+    publish_commit(&td->publish, td->table, -1, &td->senders, peer->sender);
+    publish_end(&td->publish);
+    trackerd_find_pages(td);
+    log_fields(LOGLV_DEBUG, LOG_LIST(LOG_INT("slot", hello.slot), LOG_INT("peerPid", peer->pid)),
+               "a worker connected");
+    send_ack(peer);
+    return EVST_DONE;
+}
+
+static enum ev_status on_events(struct peer *peer, const struct evwire_head *head)
+{
+    struct evwire_event events[EVWIRE_EVENTS_MAX];
+    if (!peer->may_change)
+        return EVST_NOT_ALLOWED;
+    if (peer->sender < 0)
+        return EVST_BAD_REQUEST; /* no hello yet */
+    memcpy(events, evwire_payload(head), head->count * sizeof(events[0]));
+    apply_events(peer->intake->td, peer->sender, events, head->count);
+    KILL_POINT("before-ack");
+    send_ack(peer);
+    return EVST_DONE;
+}
+
+static enum ev_status on_command(struct peer *peer, const struct evwire_head *head)
+{
+    struct evwire_command command;
+    struct evwire_reply reply = {0};
+    memcpy(&command, evwire_payload(head), sizeof(command));
+    control_run(peer->intake->td, &command, peer->may_change, peer->uid, &reply);
+    if (reply.status == EVST_DONE && command.command == EVCMD_EVENTS)
+        peer->is_follower = true;
+    send_packet(peer, EVWIRE_REPLY, &reply, sizeof(reply));
+    return EVST_DONE; /* the reply says how it went; the connection stays */
+}
+
+/* What a peer may send. The other kinds only go the other way. */
+static enum ev_status dispatch(struct peer *peer, const struct evwire_head *head)
+{
+    switch (head->kind) {
+    case EVWIRE_HELLO:
+        return on_hello(peer, head);
+    case EVWIRE_EVENTS:
+        return on_events(peer, head);
+    case EVWIRE_COMMAND:
+        return on_command(peer, head);
+    default:
+        return EVST_BAD_REQUEST;
+    }
+}
+
+/* Handles one packet. False when the connection is at its end. */
+static bool take_packet(struct peer *peer)
+{
+    _Alignas(8) char packet[EVWIRE_PACKET_MAX + 1]; /* one more: a longer packet shows */
+    ssize_t n = recv(peer->fd, packet, sizeof(packet), MSG_DONTWAIT);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR;
+    if (n == 0)
+        return false;
+    enum ev_status status;
+    const struct evwire_head *head = evwire_check(packet, (size_t)n, &status);
+    if (head != NULL)
+        status = dispatch(peer, head);
+    if (status != EVST_DONE) {
+        refuse(peer, status);
+        return false;
+    }
+    peer->has_spoken = true;
+    return true;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct peer *peer = arg;
+    if ((what & EV_TIMEOUT) != 0 && !peer->has_spoken) {
+        drop_peer(peer);
+        return;
+    }
+    for (int i = 0; i < INTAKE_PACKETS_A_TURN; i++) {
+        errno = 0;
+        if (!take_packet(peer)) {
+            drop_peer(peer);
+            return;
+        }
+        if (errno == EAGAIN)
+            break;
+    }
+    if (peer->has_spoken)
+        event_remove_timer(peer->readable);
+}
+
+/* ---- accepting ------------------------------------------------------------------------------- */
+
+static bool is_trusted(const struct trackerd *td, uid_t uid)
+{
+    return uid == 0 || uid == geteuid() || (td->uid >= 0 && uid == (uid_t)td->uid);
+}
+
+static void add_peer(struct intake *in, int fd)
+{
+    struct peer *peer = xcalloc(1, sizeof(*peer));
+    gid_t gid;
+    peer->intake = in;
+    peer->fd = fd;
+    peer->sender = -1;
+    peer->may_change =
+        unixsock_peer(fd, &peer->uid, &gid, &peer->pid) == 0 && is_trusted(in->td, peer->uid);
+    peer->readable = event_new(in->td->base, fd, EV_READ | EV_PERSIST, on_readable, peer);
+    peer->writable = event_new(in->td->base, fd, EV_WRITE, on_writable, peer);
+    LIST_INSERT_HEAD(&in->peers, peer, link);
+    in->n_peers++;
+    in->n_guests += !peer->may_change;
+    struct timeval silence = {INTAKE_SILENCE_MS / 1000, INTAKE_SILENCE_MS % 1000 * 1000};
+    event_add(peer->readable, &silence);
+    if (in->n_peers > INTAKE_PEERS_MAX || in->n_guests > INTAKE_GUESTS_MAX) {
+        refuse(peer, EVST_REFUSED);
+        drop_peer(peer);
+    }
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *arg)
+{
+    struct intake *in = arg;
+    event_add(in->acceptable, NULL);
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+    struct intake *in = arg;
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        int peer_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (peer_fd >= 0) {
+            add_peer(in, peer_fd);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            /* The listener would stay readable and spin: look again in a moment. */
+            struct timeval pause = {0, ACCEPT_PAUSE_MS * 1000};
+            event_del(in->acceptable);
+            event_add(in->accept_again, &pause);
+        }
+        return;
+    }
+}
+
+/* ---- the socket ------------------------------------------------------------------------------ */
+
+/* 0, or -1 with errno and everything as it was. */
+static int listen_at_path(struct intake *in)
+{
+    struct stat st;
+    const char *path = in->td->conf->tracker_socket;
+    int fd = unixsock_listen(path, SOCKET_MODE, in->td->gid);
+    if (fd < 0)
+        return -1;
+    if (in->acceptable != NULL) {
+        event_free(in->acceptable);
+        close(in->fd);
+    }
+    in->fd = fd;
+    in->acceptable = event_new(in->td->base, fd, EV_READ | EV_PERSIST, on_acceptable, in);
+    event_add(in->acceptable, NULL);
+    if (lstat(path, &st) == 0) {
+        in->file_dev = st.st_dev;
+        in->file_ino = st.st_ino;
+    }
+    return 0;
+}
+
+/* The file may be another's by now: somebody removed ours and began to listen there. */
+static bool is_our_file(const struct intake *in)
+{
+    struct stat st;
+    return lstat(in->td->conf->tracker_socket, &st) == 0 && st.st_dev == in->file_dev &&
+           st.st_ino == in->file_ino;
+}
+
+void intake_keep_socket(struct intake *in)
+{
+    if (is_our_file(in) || access(in->td->conf->tracker_socket, F_OK) == 0)
+        return;
+    if (listen_at_path(in) == 0)
+        log_warn("the socket %s was removed: listening there again", in->td->conf->tracker_socket);
+}
+
+struct intake *intake_new(struct trackerd *td)
+{
+    struct intake *in = xcalloc(1, sizeof(*in));
+    in->td = td;
+    LIST_INIT(&in->peers);
+    if (listen_at_path(in) != 0) {
+        free(in);
+        return NULL;
+    }
+    in->accept_again = evtimer_new(td->base, on_accept_again, in);
+    return in;
+}
+
+void intake_free(struct intake **intake)
+{
+    struct intake *in = *intake;
+    if (in == NULL)
+        return;
+    *intake = NULL;
+    while (!LIST_EMPTY(&in->peers))
+        drop_peer(LIST_FIRST(&in->peers));
+    event_free(in->acceptable);
+    event_free(in->accept_again);
+    close(in->fd);
+    if (is_our_file(in))
+        unlink(in->td->conf->tracker_socket);
+    free(in);
+}
+
+void intake_tell_followers(struct intake *in, const struct evwire_change *change)
+{
+    struct peer *peer, *next;
+    for (peer = in != NULL ? LIST_FIRST(&in->peers) : NULL; peer != NULL; peer = next) {
+        next = LIST_NEXT(peer, link);
+        if (!peer->is_follower || send_packet(peer, EVWIRE_CHANGE, change, sizeof(*change)))
+            continue;
+        /* Not here: it may be the peer whose packet is being handled. Its reading end reports the
+         * shutdown at once. */
+        shutdown(peer->fd, SHUT_RDWR);
+        peer->is_follower = false;
+    }
+}

@@ -1,0 +1,33 @@
+/* The tracker's socket: accepts workers and weirctl, knows who they are, checks what they send, and
+ * hands events to apply.c and commands to control.c. Fair: each peer gets a few packets a turn.
+ * What cannot be understood changes nothing, is counted, and ends its connection. */
+#ifndef WEIR_TRACKERD_INTAKE_H
+#define WEIR_TRACKERD_INTAKE_H
+
+#include <stdbool.h>
+
+#include "common/wire/evwire.h"
+#include "trackerd/daemon/trackerd.h"
+
+/* Peers at once; further ones are turned away. */
+#define INTAKE_PEERS_MAX 2048
+/* Of these, of users who may only look. */
+#define INTAKE_GUESTS_MAX 64
+/* Packets of one peer in one turn of the loop, so that one that floods does not starve others. */
+#define INTAKE_PACKETS_A_TURN 8
+/* A peer that has not said a valid word by then is turned away. */
+#define INTAKE_SILENCE_MS 10000
+
+struct intake;
+
+/* Listens on the socket of the settings. NULL with errno. */
+struct intake *intake_new(struct trackerd *td);
+void intake_free(struct intake **intake);
+
+/* Listens anew when somebody removed the socket's file. */
+void intake_keep_socket(struct intake *intake);
+
+/* Sends a change to everyone who asked for them. One who cannot keep up is disconnected. */
+void intake_tell_followers(struct intake *intake, const struct evwire_change *change);
+
+#endif

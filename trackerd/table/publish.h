@@ -1,0 +1,54 @@
+/* The only code that writes the shared table's rows, senders and live words (trackerd). Each change
+ * of a row, together with the number of the event that caused it, is one step against SIGKILL: see
+ * shmlayout.h. The caller's own copies (table.h, senders.h) are the truth; the shared table is
+ * compared with them and never trusted, save once, at the start, when the one of an earlier
+ * trackerd is taken over. */
+#ifndef WEIR_TRACKERD_PUBLISH_H
+#define WEIR_TRACKERD_PUBLISH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "trackerd/table/segment.h"
+#include "trackerd/table/senders.h"
+#include "trackerd/table/table.h"
+
+struct publish {
+    struct segment *seg; /* borrowed */
+    bool is_locked;
+    bool is_lock_contended; /* it timed out lately: only tried, not waited for */
+    bool is_lock_broken;
+};
+
+struct publish_loaded {
+    uint32_t rows, damaged_rows;
+    bool had_journal;         /* an earlier trackerd died in the middle of a change */
+    bool had_damaged_journal; /* ... and what it left is not whole: cannot happen by dying */
+};
+
+/* Takes over the attached table: finishes the change that was under way, copies what is sound to
+ * table (of the same capacity; rows keep their places) and senders. Damaged rows become free. */
+struct publish_loaded publish_load(struct publish *pub, struct table *table,
+                                   struct senders *senders);
+
+/* Around one or more changes: the lock, as far as it is to be had within its time limit. */
+void publish_begin(struct publish *pub);
+void publish_end(struct publish *pub);
+
+/* Publishes row `row` (or -1) and sender `sender` (or -1) in one step; clears is_dirty. */
+void publish_commit(struct publish *pub, struct table *table, int row,
+                    const struct senders *senders, int sender);
+/* Publishes all dirty rows, then, if rows changed owners, the rows' generation. */
+void publish_dirty(struct publish *pub, struct table *table, uint64_t *published_moves);
+
+/* Fills a new, prepared table from the copies, before it is switched to. */
+void publish_fill(struct shmtab_header *head, const struct table *table,
+                  const struct senders *senders);
+
+/* Rewrites what differs from the copies: all senders and PUBLISH_REPAIR_ROWS rows from *next on,
+ * which then tells where to go on. Returns how many rows and senders differed. */
+#define PUBLISH_REPAIR_ROWS 4096
+uint32_t publish_repair(struct publish *pub, struct table *table, const struct senders *senders,
+                        uint32_t *next);
+
+#endif

@@ -1,0 +1,60 @@
+/* The shared memory objects of the table, as their maker sees them: guard, lock, table. trackerd
+ * only. A segment that somebody has mapped is never shrunk or made again: a new one takes its name,
+ * and the old one says that it is retired and stays mapped here.
+ *
+ *   NAME.guard  locked by the running trackerd; one at a time
+ *   NAME.lock   the mutex page; survives changes of the table
+ *   NAME        the table */
+#ifndef WEIR_TRACKERD_SEGMENT_H
+#define WEIR_TRACKERD_SEGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/shm/object.h"
+#include "common/shm/table_layout.h"
+
+enum segment_origin {
+    SEGMENT_ATTACHED, /* the table of an earlier trackerd of this boot */
+    SEGMENT_ABSENT,   /* there was none */
+    SEGMENT_DAMAGED,  /* there was one that cannot be used, or of another boot */
+};
+
+struct segment {
+    char name[SHMOBJ_NAME_MAX];
+    int gid; /* of the table and the lock; -1 = as it comes */
+    uint64_t boot_id[2];
+    struct shmobj guard, lock_object, table_object, next_object;
+    struct shmtab_lock *lock;
+    struct shmtab_header *head; /* NULL until there is a table */
+    struct shmtab_row *rows;
+    struct shmtab_sender *senders;
+    uint32_t capacity;
+    struct shmtab_identity identity; /* what the header must say */
+};
+
+/* As root, before leaving it: what root has left under these names goes to the user we become. */
+void segment_give(const char *name, int uid);
+
+/* Takes the guard, makes or opens the lock, and attaches to a sound table if there is one. 0 with
+ * *origin, or -1 with errno: EBUSY when another trackerd has the guard. */
+int segment_open(struct segment *seg, const char *name, int gid, enum segment_origin *origin);
+/* Lets everything go; table and lock stay for the workers and for the next trackerd. */
+void segment_close(struct segment *seg);
+
+/* A new table, unseen yet: returns its header, rows zeroed. NULL with errno. */
+struct shmtab_header *segment_prepare(struct segment *seg, uint32_t capacity);
+/* Gives the prepared table the name, retires the old one and goes over to the new. 0, or -1 with
+ * errno and nothing changed. */
+int segment_switch(struct segment *seg);
+
+/* Takes the guard again when somebody removed its name, so that no second trackerd can start. */
+void segment_keep_guard(struct segment *seg);
+/* Is the lock page still there under its name, and whole? */
+bool segment_lock_is_sound(const struct segment *seg);
+/* Is the table still there under its name, at its size, with its identity whole? */
+bool segment_is_sound(const struct segment *seg);
+/* A new lock page in place of one that cannot be used any more. 0, or -1 with errno. */
+int segment_renew_lock(struct segment *seg);
+
+#endif

@@ -1,0 +1,30 @@
+/* Which event of each worker process was applied last (pure). A worker numbers its events and
+ * repeats what was not acknowledged; what stands here has been applied. Kept per process, not per
+ * slot, so that a slot's new worker and the one it replaces do not disturb each other. */
+#ifndef WEIR_TRACKERD_SENDERS_H
+#define WEIR_TRACKERD_SENDERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/shm/table_layout.h"
+
+struct sender {
+    uint64_t who;         /* slot + 1; 0 = free */
+    uint64_t incarnation; /* of the process */
+    uint64_t seq;         /* last applied */
+    uint64_t used_at;
+};
+_Static_assert(sizeof(struct sender) == SHMTAB_SENDER_WORDS * sizeof(uint64_t), "as published");
+
+struct senders {
+    struct sender items[SHMTAB_SENDERS];
+    uint16_t users[SHMTAB_SENDERS]; /* connections that speak for it now */
+};
+
+/* The place of a worker process, for the time until senders_leave: its own if it was here before,
+ * else a free one, else that of the process unheard for longest. -1: all are connected. */
+int senders_join(struct senders *senders, uint32_t slot, uint64_t incarnation, uint64_t now_at);
+void senders_leave(struct senders *senders, int index);
+
+#endif

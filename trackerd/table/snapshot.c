@@ -1,0 +1,291 @@
+/* See snapshot.h. */
+#include "trackerd/table/snapshot.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/killpoint.h"
+#include "common/base/log.h"
+#include "trackerd/table/statefile.h"
+
+#define TEMPORARY_MARK ".tmp."
+#define FILE_MODE      0600
+
+struct snapshot {
+    struct trackerd *td;
+    struct event *timer;
+    bool is_wanted;
+    bool has_failed; /* the log says so once, until it works again */
+    pid_t child;     /* 0 = none */
+    uint64_t written_at;
+};
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+static int write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static void sync_folder(const char *path)
+{
+    char *copy = xstrdup(path);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(copy);
+    if (fd < 0)
+        return;
+    fsync(fd);
+    close(fd);
+}
+
+/* A folder or a device named by mistake is not ours to move or to replace. */
+static bool may_replace(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) != 0 || S_ISREG(st.st_mode);
+}
+
+/* The old file stays whole until the new one is. 0, or -1 with errno. */
+static int write_file(const char *path, const struct buf *text)
+{
+    if (!may_replace(path)) {
+        errno = ENOTSUP;
+        return -1;
+    }
+    char *temporary = xasprintf("%s" TEMPORARY_MARK "%d", path, (int)getpid());
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+    int rc = -1;
+    if (fd >= 0) {
+        rc = write_all(fd, text->data, text->len) == 0 && fsync(fd) == 0 ? 0 : -1;
+        rc = close(fd) == 0 ? rc : -1;
+    }
+    KILL_POINT("snapshot-written");
+    if (rc == 0)
+        rc = rename(temporary, path);
+    int error = errno;
+    if (rc == 0)
+        sync_folder(path);
+    else if (fd >= 0)
+        unlink(temporary);
+    free(temporary);
+    errno = error;
+    return rc;
+}
+
+/* What a trackerd that was killed while it wrote has left. */
+static void remove_leftovers(const char *path)
+{
+    char *copy_dir = xstrdup(path), *copy_base = xstrdup(path);
+    char *prefix = xasprintf("%s" TEMPORARY_MARK, basename(copy_base));
+    DIR *dir = opendir(dirname(copy_dir));
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir != NULL)
+        closedir(dir);
+    free(prefix);
+    free(copy_base);
+    free(copy_dir);
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static const char *path_of(const struct snapshot *snapshot)
+{
+    return snapshot->td->conf->tracker_state_file;
+}
+
+static void note_result(struct snapshot *snapshot, int error)
+{
+    if (error != 0 && !snapshot->has_failed)
+        log_warn("cannot write the state file %s: %s; cooldowns will not survive a reboot",
+                 path_of(snapshot), strerror(error));
+    else if (error == 0 && snapshot->has_failed)
+        log_info("the state file %s can be written again", path_of(snapshot));
+    snapshot->has_failed = error != 0;
+}
+
+static void render(const struct snapshot *snapshot, struct buf *text)
+{
+    statefile_write(snapshot->td->table, trackerd_now(), text);
+}
+
+/* The child's whole life. It must not keep what dies with its parent: guard, socket, peers. */
+static void __attribute__((noreturn)) write_as_child(const char *path, const struct buf *text)
+{
+    close_range(STDERR_FILENO + 1, ~0U, 0);
+    _exit(write_file(path, text) == 0 ? 0 : errno < 256 ? errno : 1);
+}
+
+static void start_child(struct snapshot *snapshot)
+{
+    struct buf text = BUF_INIT;
+    render(snapshot, &text);
+    pid_t pid = fork();
+    if (pid == 0)
+        write_as_child(path_of(snapshot), &text);
+    buf_free(&text);
+    if (pid < 0) {
+        note_result(snapshot, errno);
+        return;
+    }
+    snapshot->child = pid;
+    snapshot->is_wanted = false;
+    snapshot->written_at = clock_boot_ns();
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct snapshot *snapshot = arg;
+    if (snapshot->is_wanted && snapshot->child == 0)
+        start_child(snapshot);
+}
+
+void snapshot_want(struct snapshot *snapshot)
+{
+    if (snapshot == NULL || path_of(snapshot) == NULL || snapshot->is_wanted)
+        return;
+    snapshot->is_wanted = true;
+    if (snapshot->child != 0)
+        return; /* goes on when that one is reaped */
+    uint64_t due_at = snapshot->written_at + SNAPSHOT_INTERVAL_MS * CLOCK_NS_PER_MS;
+    uint64_t now_at = clock_boot_ns();
+    uint64_t wait_us = due_at > now_at ? (due_at - now_at) / 1000 : 0;
+    struct timeval tv = {(time_t)(wait_us / 1000000), (suseconds_t)(wait_us % 1000000)};
+    event_add(snapshot->timer, &tv);
+}
+
+void snapshot_reap(struct snapshot *snapshot)
+{
+    int status;
+    if (snapshot->child == 0 || waitpid(snapshot->child, &status, WNOHANG) != snapshot->child)
+        return;
+    snapshot->child = 0;
+    note_result(snapshot, WIFEXITED(status) ? WEXITSTATUS(status) : EINTR);
+    if (snapshot->is_wanted) {
+        snapshot->is_wanted = false;
+        snapshot_want(snapshot);
+    }
+}
+
+struct snapshot *snapshot_new(struct trackerd *td)
+{
+    struct snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
+    snapshot->td = td;
+    snapshot->timer = evtimer_new(td->base, on_timer, snapshot);
+    if (path_of(snapshot) != NULL)
+        remove_leftovers(path_of(snapshot));
+    return snapshot;
+}
+
+static void stop_child(struct snapshot *snapshot)
+{
+    if (snapshot->child == 0)
+        return;
+    kill(snapshot->child, SIGKILL); /* what it writes is out of date */
+    waitpid(snapshot->child, NULL, 0);
+    snapshot->child = 0;
+}
+
+void snapshot_flush(struct snapshot *snapshot)
+{
+    struct buf text = BUF_INIT;
+    stop_child(snapshot);
+    if (path_of(snapshot) == NULL)
+        return;
+    render(snapshot, &text);
+    note_result(snapshot, write_file(path_of(snapshot), &text) == 0 ? 0 : errno);
+    remove_leftovers(path_of(snapshot));
+    buf_free(&text);
+}
+
+void snapshot_free(struct snapshot **snapshot)
+{
+    if (*snapshot == NULL)
+        return;
+    stop_child(*snapshot);
+    event_free((*snapshot)->timer);
+    free(*snapshot);
+    *snapshot = NULL;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static int read_file(const char *path, struct buf *text)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return -1;
+    int rc = fstat(fd, &st);
+    if (rc == 0 && (!S_ISREG(st.st_mode) || st.st_size > STATEFILE_MAX)) {
+        errno = EFBIG;
+        rc = -1;
+    }
+    while (rc == 0) {
+        char *room = buf_reserve(text, 65536);
+        ssize_t n = read(fd, room, 65536);
+        if (n <= 0) {
+            rc = n < 0 && errno != EINTR ? -1 : 0;
+            if (n == 0 || rc != 0)
+                break;
+            continue;
+        }
+        text->len += (size_t)n;
+        rc = text->len <= STATEFILE_MAX ? 0 : -1;
+    }
+    int error = errno;
+    close(fd);
+    errno = error;
+    return rc;
+}
+
+static void set_aside(const char *path, const char *why)
+{
+    char *aside = xasprintf("%s.broken", path);
+    bool was_moved = may_replace(path) && rename(path, aside) == 0;
+    log_warn("the state file %s cannot be used: %s; %s %s", path, why,
+             was_moved ? "it is now" : "it could not be moved to", aside);
+    free(aside);
+}
+
+unsigned snapshot_restore(struct trackerd *td)
+{
+    const char *path = td->conf->tracker_state_file;
+    struct buf text = BUF_INIT;
+    unsigned restored = 0;
+    if (path == NULL)
+        return 0;
+    if (read_file(path, &text) != 0) {
+        if (errno != ENOENT)
+            set_aside(path, strerror(errno));
+    } else {
+        enum statefile_error error =
+            statefile_read(buf_cstr(&text), text.len, td->table, trackerd_now(), &restored);
+        if (error != STATEFILE_OK)
+            set_aside(path, statefile_error_text(error));
+    }
+    buf_free(&text);
+    return restored;
+}

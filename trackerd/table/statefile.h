@@ -1,0 +1,32 @@
+/* The text of the state file (pure): what must survive a reboot, with wall-clock instants. One JSON
+ * object a line: a head, a line for each pair, and an end with a checksum of all before it, so that
+ * a file that was cut, mixed or edited is noticed. snapshot.c writes and reads the file itself. */
+#ifndef WEIR_TRACKERD_STATEFILE_H
+#define WEIR_TRACKERD_STATEFILE_H
+
+#include <stddef.h>
+
+#include "common/base/buf.h"
+#include "trackerd/table/table.h"
+
+#define STATEFILE_VERSION 1
+#define STATEFILE_MAX     (16 * 1024 * 1024) /* bytes; a larger file is not ours */
+
+/* Appends the whole text for the rows that say more than a fresh one. */
+void statefile_write(const struct table *table, struct cooldown_now now, struct buf *out);
+
+enum statefile_error {
+    STATEFILE_OK,
+    STATEFILE_CUT,     /* no end line, or too few pairs */
+    STATEFILE_DAMAGED, /* checksum or syntax */
+    STATEFILE_FOREIGN, /* another version, or something else altogether */
+};
+const char *statefile_error_text(enum statefile_error error);
+
+/* Reads a text; nothing is taken from one that is not whole. Rows go to table as table_adopt does.
+ * Cooldowns that ended meanwhile are dropped, and so are those that end absurdly late. *restored is
+ * how many pairs found a place. */
+enum statefile_error statefile_read(const char *text, size_t len, struct table *table,
+                                    struct cooldown_now now, unsigned *restored);
+
+#endif

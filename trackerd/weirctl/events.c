@@ -1,0 +1,68 @@
+/* weirctl's events: follows what trackerd tells of pairs. See weirctl.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "trackerd/weirctl/weirctl.h"
+
+#define RECONNECT_MS 500
+/* How soon an interrupt that comes between looking for it and waiting is seen. */
+#define LOOK_UP_MS 500
+
+/* 0 when subscribed, -1: not now, with errno; an exit code above 0: never. */
+static int subscribe(const struct weirctl *ctl, int *fd)
+{
+    struct evwire_command command = {.command = EVCMD_EVENTS};
+    struct evwire_reply reply;
+    *fd = link_open(ctl->conf);
+    if (*fd < 0)
+        return -1;
+    if (link_ask(*fd, &command, &reply) != 0)
+        return -1;
+    return reply.status == EVST_DONE ? 0 : weirctl_fail(WEIRCTL_REFUSED, "%s", reply.text);
+}
+
+/* Prints changes until the connection ends or we are interrupted. */
+static void follow(const struct weirctl *ctl, int fd)
+{
+    struct evwire_change change;
+    while (!weirctl_is_interrupted) {
+        if (link_next_change(fd, &change, LOOK_UP_MS) != 0) {
+            if (errno == ETIMEDOUT || errno == EINTR)
+                continue;
+            return;
+        }
+        if (ctl->as_json)
+            print_change_json(&change);
+        else
+            print_change_text(&change);
+        if (fflush(stdout) != 0)
+            weirctl_is_interrupted = 1; /* nobody reads any more */
+    }
+}
+
+int weirctl_run_events(struct weirctl *ctl)
+{
+    int fd, code = subscribe(ctl, &fd);
+    if (code < 0)
+        return weirctl_fail_link(ctl->conf);
+    weirctl_catch_interrupt();
+    while (code <= 0 && !weirctl_is_interrupted) {
+        if (code == 0) {
+            follow(ctl, fd);
+            if (!weirctl_is_interrupted)
+                weirctl_fail(0, "weir-trackerd is gone; waiting for it");
+        }
+        if (fd >= 0)
+            close(fd);
+        fd = -1;
+        if (!weirctl_is_interrupted) {
+            weirctl_wait(RECONNECT_MS / 1000.0);
+            code = subscribe(ctl, &fd);
+        }
+    }
+    if (fd >= 0)
+        close(fd);
+    return code > 0 ? code : 0;
+}

@@ -1,0 +1,294 @@
+/* weirctl's explain: what became of the last requests, from the records that the workers leave in
+ * shared memory (common/shm/recent.h). Needs neither weir nor trackerd to run. See weirctl.h. */
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "common/base/clock.h"
+#include "common/shm/pages.h"
+#include "common/shm/recent.h"
+#include "common/terms/outcome.h"
+#include "trackerd/weirctl/weirctl.h"
+
+#define LATEST         20 /* that are listed */
+#define NAME_BYTES     (CONF_PROVIDER_ID_MAX + CONF_MODEL_MAX + 2)
+#define UNKNOWN        "?"
+#define US_PER_MS      1000
+#define NS_PER_US      (CLOCK_NS_PER_MS / US_PER_MS)
+#define OUTCOME_COLUMN 24
+
+/* Records name pairs and chains by hashes; their names stand in the configuration and, of those
+ * that are gone from it, in the workers' pages. */
+struct names {
+    const struct conf *conf;
+    struct wpages *pages; /* NULL: the configuration must do */
+};
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+static bool find_pair(const struct names *names, uint64_t key_hash, const char **provider,
+                      const char **model)
+{
+    for (uint32_t i = 0; i < names->conf->n_pairs; i++) {
+        const struct conf_pair *pair = &names->conf->pairs[i];
+        if (pair->key_hash == key_hash) {
+            *provider = pair->provider->id;
+            *model = pair->model;
+            return true;
+        }
+    }
+    int i = names->pages != NULL ? wpages_pair_find(names->pages, key_hash) : -1;
+    if (i >= 0)
+        wpages_pair_names(names->pages, i, provider, model);
+    return i >= 0;
+}
+
+/* NULL: the request had no chain, or nobody knows its name any more. */
+static const char *find_chain(const struct names *names, uint64_t hash)
+{
+    for (uint32_t i = 0; i < names->conf->n_chains; i++)
+        if (names->conf->chains[i].name_hash == hash)
+            return names->conf->chains[i].name;
+    for (uint32_t i = 0; names->pages != NULL && i < WPAGES_CHAINS_MAX; i++) {
+        const char *name = wpages_chain_name(names->pages, i);
+        if (name != NULL && *name != '\0' && chain_name_hash(name) == hash)
+            return name;
+    }
+    return NULL;
+}
+
+static const char *entry_name(char out[NAME_BYTES], const struct names *names,
+                              const struct recent_step *step)
+{
+    const char *provider, *model;
+    if (find_pair(names, step->key_hash, &provider, &model))
+        snprintf(out, NAME_BYTES, "%s/%s", provider, model);
+    else
+        strcpy(out, UNKNOWN);
+    return out;
+}
+
+/* ---- for people ------------------------------------------------------------------------------ */
+
+static const char *when_text(char out[PRINT_TIME_BYTES], const struct recent_request *r)
+{
+    return print_time(out, clock_wall_ms_of(r->head.received_at), "%Y-%m-%d %H:%M:%S");
+}
+
+/* 0 when a worker wrote nonsense. */
+static uint64_t duration_us(const struct recent_request *r)
+{
+    uint64_t ns = r->head.ended_at - r->head.received_at;
+    return r->head.ended_at > r->head.received_at ? ns / NS_PER_US : 0;
+}
+
+static const char *delivery_word(const struct recent_request *r)
+{
+    return r->head.delivery == DELIVERY_COMPLETE ? "complete" : "stream";
+}
+
+static void print_tokens(const char *what, int32_t n)
+{
+    if (n >= 0)
+        printf("%" PRId32 " %s", n, what);
+    else
+        printf("%s unknown", what);
+}
+
+static void print_head_text(const struct names *names, const struct recent_request *r)
+{
+    char when[PRINT_TIME_BYTES], text[PRINT_DURATION_BYTES];
+    const char *chain = find_chain(names, r->head.chain_hash);
+    printf("request   %s\nreceived  %s\nchain     ", r->id, when_text(when, r));
+    print_clean(chain != NULL ? chain : "-", 0);
+    printf("\nanswer    %u %s, %" PRIu64 " bytes after %s\n", r->head.status, r->head.outcome,
+           r->head.bytes, print_duration(text, duration_us(r) / US_PER_MS));
+    if (r->head.first_token_us != 0)
+        printf("content   after %s\n", print_duration(text, r->head.first_token_us / US_PER_MS));
+    printf("delivery  %s\ntokens    ", r->head.is_stream ? delivery_word(r) : "not streamed");
+    print_tokens("prompt", r->head.prompt_tokens);
+    printf(", ");
+    print_tokens("completion", r->head.completion_tokens);
+    putchar('\n');
+}
+
+static void print_number(unsigned number, int width)
+{
+    if (number != 0)
+        printf("%*u", width, number);
+    else
+        printf("%*s", width, "-");
+}
+
+static void print_step_text(const struct names *names, const struct recent_step *step,
+                            uint32_t number, int width)
+{
+    char name[NAME_BYTES], time[PRINT_DURATION_BYTES] = "-", rest[PRINT_DURATION_BYTES] = "-";
+    if (outcome_was_attempted(step->outcome))
+        print_duration(time, step->elapsed_ms);
+    if (step->rest_ms != 0)
+        print_duration(rest, step->rest_ms);
+    printf("%3" PRIu32 "  ", number);
+    print_clean(entry_name(name, names, step), width + 2);
+    printf("%-*s", OUTCOME_COLUMN, outcome_info(step->outcome)->word);
+    print_number(step->status, 4);
+    printf(" %8s %8s\n", time, rest);
+}
+
+static void print_request_text(const struct names *names, const struct recent_request *r)
+{
+    uint32_t n = recent_kept(r->head.n_steps), left_out = r->head.n_steps - n;
+    int width = (int)strlen("ENTRY");
+    print_head_text(names, r);
+    if (n == 0)
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        char name[NAME_BYTES];
+        int len = (int)strlen(entry_name(name, names, &r->steps[i]));
+        width = len > width ? len : width;
+    }
+    printf("\n  #  %-*s%-*s%4s %8s %8s\n", width + 2, "ENTRY", OUTCOME_COLUMN, "OUTCOME", "HTTP",
+           "TIME", "REST");
+    for (uint32_t i = 0; i < n; i++) {
+        bool is_behind_gap = left_out > 0 && i == n - 1;
+        if (is_behind_gap)
+            printf("     (%" PRIu32 " more)\n", left_out);
+        print_step_text(names, &r->steps[i], i + 1 + (is_behind_gap ? left_out : 0), width);
+    }
+}
+
+static void print_line(const struct names *names, const struct recent_request *r)
+{
+    char when[PRINT_TIME_BYTES], time[PRINT_DURATION_BYTES], name[NAME_BYTES] = "-";
+    uint32_t n = recent_kept(r->head.n_steps);
+    if (n > 0)
+        entry_name(name, names, &r->steps[n - 1]);
+    printf("%-23s %6u  %-*s%8s %5u  %s  ", when_text(when, r), r->head.status, OUTCOME_COLUMN,
+           r->head.outcome, print_duration(time, duration_us(r) / US_PER_MS), r->head.n_steps,
+           r->id);
+    print_clean(name, 0);
+    putchar('\n');
+}
+
+/* ---- for programs ---------------------------------------------------------------------------- */
+
+static void add_ms(json_object *o, const char *key, uint64_t us)
+{
+    char text[32];
+    double ms = (double)us / US_PER_MS;
+    snprintf(text, sizeof(text), "%.3f", ms);
+    json_object_object_add(o, key, json_object_new_double_s(ms, text));
+}
+
+static void add_tokens(json_object *o, const char *key, int32_t n)
+{
+    json_object_object_add(o, key, n >= 0 ? json_object_new_int(n) : NULL);
+}
+
+static json_object *step_json(const struct names *names, const struct recent_step *step)
+{
+    const char *provider = NULL, *model = NULL;
+    json_object *o = json_object_new_object();
+    find_pair(names, step->key_hash, &provider, &model);
+    print_add_text(o, "provider", provider);
+    print_add_text(o, "model", model);
+    print_add_text(o, "outcome", outcome_info(step->outcome)->word);
+    print_add_known(o, "status", step->status);
+    json_object_object_add(
+        o, "elapsedMs",
+        outcome_was_attempted(step->outcome) ? json_object_new_int64(step->elapsed_ms) : NULL);
+    print_add_number(o, "restMs", step->rest_ms);
+    return o;
+}
+
+static void print_request_json(const struct names *names, const struct recent_request *r)
+{
+    uint32_t n = recent_kept(r->head.n_steps);
+    json_object *o = json_object_new_object(), *trail = json_object_new_array();
+    for (uint32_t i = 0; i < n; i++)
+        json_object_array_add(trail, step_json(names, &r->steps[i]));
+    print_add_text(o, "requestId", r->id);
+    print_add_number(o, "time", clock_wall_ms_of(r->head.received_at));
+    print_add_text(o, "chain", find_chain(names, r->head.chain_hash));
+    print_add_number(o, "status", r->head.status);
+    print_add_text(o, "outcome", r->head.outcome);
+    add_ms(o, "durationMs", duration_us(r));
+    if (r->head.first_token_us != 0)
+        add_ms(o, "firstTokenMs", r->head.first_token_us);
+    else
+        json_object_object_add(o, "firstTokenMs", NULL);
+    print_add_number(o, "bytes", r->head.bytes);
+    json_object_object_add(o, "stream", json_object_new_boolean(r->head.is_stream));
+    print_add_text(o, "delivery", r->head.is_stream ? delivery_word(r) : NULL);
+    add_tokens(o, "promptTokens", r->head.prompt_tokens);
+    add_tokens(o, "completionTokens", r->head.completion_tokens);
+    json_object_object_add(o, "trail", trail);
+    print_add_number(o, "trailLeftOut", r->head.n_steps - n);
+    print_json(o);
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static void list_latest(const struct weirctl *ctl, const struct names *names,
+                        const struct recent_request *requests, size_t n)
+{
+    size_t first = n > LATEST ? n - LATEST : 0;
+    if (!ctl->as_json)
+        printf("%-23s %6s  %-*s%8s %5s  %s\n", "RECEIVED", "STATUS", OUTCOME_COLUMN, "OUTCOME",
+               "TIME", "STEPS", "REQUEST, LAST ENTRY");
+    for (size_t i = first; i < n; i++) {
+        if (ctl->as_json)
+            print_request_json(names, &requests[i]);
+        else
+            print_line(names, &requests[i]);
+    }
+}
+
+/* A client may give several requests one id: all of them are told, the latest comes last. */
+static int explain_id(const struct weirctl *ctl, const struct names *names,
+                      const struct recent_request *requests, size_t n)
+{
+    const char *id = ctl->argv[0];
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(requests[i].id, id) != 0)
+            continue;
+        if (ctl->as_json)
+            print_request_json(names, &requests[i]);
+        else if (found > 0)
+            putchar('\n');
+        if (!ctl->as_json)
+            print_request_text(names, &requests[i]);
+        found++;
+    }
+    if (found > 0)
+        return WEIRCTL_DONE;
+    return weirctl_fail(WEIRCTL_REFUSED,
+                        "%s is none of the last %zu requests: it is still under way, was "
+                        "refused before it was read, or others came after it",
+                        id, n);
+}
+
+int weirctl_run_explain(struct weirctl *ctl)
+{
+    size_t n;
+    int code = WEIRCTL_DONE;
+    struct recent *recent = recent_open_reader(ctl->conf->tracker_shm);
+    if (recent == NULL)
+        return weirctl_fail(EX_UNAVAILABLE,
+                            "no weir runs with table %s, or its requests are not ours to read",
+                            ctl->conf->tracker_shm);
+    struct names names = {ctl->conf, wpages_open_reader(ctl->conf->tracker_shm)};
+    struct recent_request *requests = recent_read(recent, &n);
+    if (ctl->argc > 0)
+        code = explain_id(ctl, &names, requests, n);
+    else
+        list_latest(ctl, &names, requests, n);
+    free(requests);
+    wpages_close(&names.pages);
+    recent_close(&recent);
+    return code;
+}

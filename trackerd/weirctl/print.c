@@ -1,0 +1,233 @@
+/* See weirctl_print.h. */
+#include "trackerd/weirctl/print.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/clock.h"
+#include "trackerd/weirctl/columns.h"
+#include "trackerd/weirctl/screen.h"
+#include "trackerd/weirctl/text.h"
+
+#define JSON_STYLE (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+/* ---- small texts ----------------------------------------------------------------------------- */
+
+static void print_text(struct buf *text)
+{
+    fwrite(text->data, 1, text->len, stdout);
+    buf_free(text);
+}
+
+const char *print_duration(char out[PRINT_DURATION_BYTES], uint64_t ms)
+{
+    struct buf text = BUF_INIT;
+    text_put_duration(&text, ms);
+    snprintf(out, PRINT_DURATION_BYTES, "%s", buf_cstr(&text));
+    buf_free(&text);
+    return out;
+}
+
+const char *print_time(char out[PRINT_TIME_BYTES], uint64_t wall_ms, const char *format)
+{
+    time_t s = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    localtime_r(&s, &tm);
+    size_t len = strftime(out, PRINT_TIME_BYTES, format, &tm);
+    snprintf(out + len, PRINT_TIME_BYTES - len, ".%03u", (unsigned)(wall_ms % 1000));
+    return out;
+}
+
+void print_clean(const char *text, int width)
+{
+    struct buf out = BUF_INIT;
+    text_put_clean(&out, text);
+    for (int n = (int)text_width(out.data, out.len); n < width; n++)
+        buf_putc(&out, ' ');
+    print_text(&out);
+}
+
+/* ---- status ---------------------------------------------------------------------------------- */
+
+static void put_tracker(struct buf *out, const struct print_tracker *t, const struct screen *screen)
+{
+    buf_printf(out, "weir-trackerd: %s%s%s",
+               screen_color(screen, t->is_running ? COLOR_GOOD : COLOR_BAD),
+               t->is_running        ? "running"
+               : t->is_unresponsive ? "not responding"
+                                    : "not running",
+               screen_color(screen, COLOR_PLAIN));
+    if (t->is_running || t->is_unresponsive)
+        buf_printf(out, ", pid %" PRId32, t->pid);
+    buf_puts(out, t->is_running ? ", up " : ", last sign of life ");
+    text_put_duration(out, t->is_running ? t->uptime_ms : t->silent_ms);
+    buf_puts(out, t->is_running ? "\n" : " ago\n");
+}
+
+void print_tracker_text(const struct print_tracker *tracker)
+{
+    struct buf out = BUF_INIT;
+    struct screen screen = screen_look();
+    put_tracker(&out, tracker, &screen);
+    print_text(&out);
+}
+
+void print_status_text(const struct print_tracker *tracker, const struct ratelimit_row *rows,
+                       size_t n)
+{
+    struct buf out = BUF_INIT;
+    struct screen screen = screen_look();
+    screen.width = screen.height = 0; /* what does not fit is better wrapped than lost */
+    put_tracker(&out, tracker, &screen);
+    columns_put(&out, rows, n, &screen);
+    print_text(&out);
+}
+
+/* ---- top ------------------------------------------------------------------------------------- */
+
+#define HEAD_LINES 3 /* of top, above the columns */
+#define FOOT_LINES 1 /* where the cursor rests */
+
+/* Meanwhile nothing wraps and no cursor is seen; afterwards the terminal is as it was, so that top
+ * may be killed or suspended at any time. */
+#define FRAME_BEGIN "\033[?25l\033[?7l\033[H"
+#define FRAME_END   "\033[J\033[?7h\033[?25h"
+#define LINE_END    "\033[K\n" /* of what an older frame had there, nothing stays */
+
+static void put_head(struct buf *out, const struct print_tracker *tracker,
+                     const struct ratelimit_row *rows, size_t n, const struct screen *screen)
+{
+    struct buf totals = BUF_INIT;
+    put_tracker(out, tracker, screen);
+    columns_put_totals(&totals, rows, n);
+    text_put_cut(out, totals.data, totals.len, (size_t)screen->width);
+    buf_puts(out, "\n\n");
+    buf_free(&totals);
+}
+
+void print_top_text(const struct print_tracker *tracker, const struct ratelimit_row *rows, size_t n)
+{
+    struct buf lines = BUF_INIT, frame = BUF_INIT;
+    struct screen screen = screen_look();
+    if (!screen.is_live) {
+        print_status_text(tracker, rows, n);
+        return;
+    }
+    put_head(&lines, tracker, rows, n, &screen);
+    if (screen.height > 0)
+        screen.height =
+            screen.height > HEAD_LINES + FOOT_LINES ? screen.height - HEAD_LINES - FOOT_LINES : 1;
+    columns_put(&lines, rows, n, &screen);
+    buf_puts(&frame, FRAME_BEGIN);
+    for (const char *at = buf_cstr(&lines), *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+        buf_put(&frame, at, (size_t)(end - at));
+        buf_puts(&frame, LINE_END);
+    }
+    buf_puts(&frame, FRAME_END);
+    print_text(&frame);
+    buf_free(&lines);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+void print_json(json_object *o)
+{
+    puts(json_object_to_json_string_ext(o, JSON_STYLE));
+    json_object_put(o);
+}
+
+json_object *print_tracker_json(const struct print_tracker *t)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "pid", t->pid != 0 ? json_object_new_int(t->pid) : NULL);
+    json_object_object_add(o, "running", json_object_new_boolean(t->is_running));
+    json_object_object_add(o, "uptimeMs", json_object_new_int64((int64_t)t->uptime_ms));
+    return o;
+}
+
+void print_add_text(json_object *o, const char *key, const char *text)
+{
+    json_object_object_add(o, key, text != NULL ? json_object_new_string(text) : NULL);
+}
+
+void print_add_number(json_object *o, const char *key, uint64_t number)
+{
+    json_object_object_add(o, key, json_object_new_int64((int64_t)number));
+}
+
+void print_add_known(json_object *o, const char *key, uint64_t number)
+{
+    json_object_object_add(o, key, number != 0 ? json_object_new_int64((int64_t)number) : NULL);
+}
+
+void print_status_json(const struct print_tracker *t, const struct ratelimit_row *rows, size_t n)
+{
+    json_object *list = json_object_new_array();
+    for (size_t i = 0; i < n; i++)
+        json_object_array_add(list, ratelimits_row_json(&rows[i]));
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "tracker", print_tracker_json(t));
+    json_object_object_add(o, "ratelimits", list);
+    print_json(o);
+}
+
+/* ---- changes --------------------------------------------------------------------------------- */
+
+static enum color color_of_change(uint32_t kind)
+{
+    if (kind == EVCH_COOLDOWN)
+        return COLOR_BAD;
+    if (kind == EVCH_FAILURE)
+        return COLOR_WARNING;
+    return kind == EVCH_QUOTA ? COLOR_PLAIN : COLOR_GOOD;
+}
+
+void print_change_text(const struct evwire_change *c)
+{
+    char time[PRINT_TIME_BYTES];
+    struct buf out = BUF_INIT;
+    struct screen screen = screen_look();
+    buf_printf(&out, "%s %s%-9s%s ", print_time(time, c->at_wall_ms, "%H:%M:%S"),
+               screen_color(&screen, color_of_change(c->kind)), ev_change_word(c->kind),
+               screen_color(&screen, COLOR_PLAIN));
+    text_put_clean(&out, c->state.provider);
+    buf_putc(&out, '/');
+    text_put_clean(&out, c->state.model);
+    if (c->kind == EVCH_COOLDOWN) {
+        buf_puts(&out, " for ");
+        text_put_duration(&out, c->duration_ms);
+        buf_puts(&out, ": ");
+        text_put_clean(&out, c->state.reason);
+    } else if (c->kind == EVCH_FAILURE) {
+        buf_printf(&out, " %s %" PRIu32, cooldown_cause_word(c->cause), c->failures);
+        if (c->threshold != 0)
+            buf_printf(&out, "/%" PRIu32, c->threshold);
+    }
+    buf_putc(&out, '\n');
+    print_text(&out);
+}
+
+void print_change_json(const struct evwire_change *c)
+{
+    uint64_t now_at = clock_boot_ns();
+    uint64_t rest_ns = shmtab_rest_ns(&c->state.hot, now_at);
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "time", json_object_new_int64((int64_t)c->at_wall_ms));
+    json_object_object_add(o, "event", json_object_new_string(ev_change_word(c->kind)));
+    json_object_object_add(o, "provider", json_object_new_string(c->state.provider));
+    json_object_object_add(o, "model", json_object_new_string(c->state.model));
+    json_object_object_add(
+        o, "status",
+        json_object_new_string(pair_status_word(shmtab_status(&c->state.hot, now_at))));
+    json_object_object_add(o, "cause", json_object_new_string(cooldown_cause_word(c->cause)));
+    json_object_object_add(o, "reason",
+                           rest_ns > 0 ? json_object_new_string(c->state.reason) : NULL);
+    json_object_object_add(o, "cooldownMs", json_object_new_int64((int64_t)c->duration_ms));
+    json_object_object_add(o, "failures", json_object_new_int64(c->failures));
+    json_object_object_add(o, "threshold", json_object_new_int64(c->threshold));
+    json_object_object_add(o, "midStreamFailures",
+                           json_object_new_int64(c->state.hot.mid_failures));
+    print_json(o);
+}

@@ -1,0 +1,246 @@
+/* See probe.h. */
+#include "trackerd/weirctl/probe.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/utf8.h"
+#include "common/http/sse.h"
+#include "common/terms/outcome.h"
+
+#define HEAD_MAX_BYTES 65536u
+#define BODY_MAX_BYTES (1u << 20) /* of an error */
+#define JSON_DEPTH     64
+
+struct probe {
+    struct buf text; /* the head, until its end was seen; then the body of an error */
+    bool has_head;
+    int weir_status; /* of weir's answer */
+    bool is_answer_cut;
+    struct sse *sse; /* of a stream */
+    uint64_t now_at; /* of the feed */
+    struct probe_result result;
+};
+
+/* ---- the request ----------------------------------------------------------------------------- */
+
+/* OpenAI's newer models refuse max_tokens; others know nothing else. */
+static const char *limit_name(enum provider_type type)
+{
+    return type == PROVIDER_OPENAI ? "max_completion_tokens" : "max_tokens";
+}
+
+static void put_body(struct buf *out, const struct conf_pair *pair)
+{
+    char *name = xasprintf("%s/%s", pair->provider->id, pair->model);
+    buf_puts(out, "{\"model\":");
+    buf_put_json(out, name, strlen(name));
+    buf_printf(out,
+               ",\"stream\":true,\"%s\":%d,\"messages\":[{\"role\":\"user\",\"content\":"
+               "\"Answer with one word: pong\"}]}",
+               limit_name(pair->provider->type), PROBE_MAX_TOKENS);
+    free(name);
+}
+
+void probe_put_request(struct buf *out, const struct conf_pair *pair, const char *api_key)
+{
+    struct buf body = BUF_INIT;
+    put_body(&body, pair);
+    buf_printf(out,
+               "POST /v1/chat/completions HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer "
+               "%s\r\nX-Weir-Probe: 1\r\nX-Weir-Delivery: stream\r\nContent-Type: "
+               "application/json\r\nContent-Length: %zu\r\n\r\n",
+               api_key, body.len);
+    buf_put(out, body.data, body.len);
+    buf_free(&body);
+}
+
+/* ---- what events and errors say ------------------------------------------------------------- */
+
+static json_object *parse(const char *text, size_t len)
+{
+    struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
+    json_object *root = json_tokener_parse_ex(tokener, text, (int)len);
+    json_tokener_free(tokener);
+    return root;
+}
+
+static json_object *member(json_object *o, const char *key)
+{
+    json_object *value = NULL;
+    json_object_object_get_ex(o, key, &value);
+    return value;
+}
+
+/* "" for what is no string. */
+static const char *text_of(json_object *o, const char *key)
+{
+    json_object *value = member(o, key);
+    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+}
+
+static int64_t count_of(json_object *o, const char *key)
+{
+    json_object *value = member(o, key);
+    return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
+}
+
+/* As much as there is room for, cut between characters; is it all? */
+static bool copy(char *out, size_t size, const char *text)
+{
+    size_t len = strlen(text), whole_len = len;
+    if (len >= size) {
+        len = size - 1;
+        while (len > 0 && utf8_is_tail((unsigned char)text[len]))
+            len--;
+    }
+    memcpy(out, text, len);
+    out[len] = '\0';
+    return len == whole_len;
+}
+
+/* An error of weir's: with `probe` when the pair was tried, else weir speaks for itself. */
+static void read_error(struct probe_result *r, json_object *root)
+{
+    json_object *error = member(root, "error"), *probe = member(root, "probe");
+    r->end = probe != NULL ? PROBE_FAILED : PROBE_REFUSED;
+    copy(r->outcome, sizeof(r->outcome),
+         probe != NULL ? text_of(probe, "outcome") : text_of(error, "code"));
+    copy(r->message, sizeof(r->message), text_of(probe != NULL ? probe : error, "message"));
+    if (probe != NULL)
+        r->status = (int)count_of(probe, "status");
+}
+
+static void read_usage(struct probe_result *r, json_object *usage)
+{
+    if (!json_object_is_type(usage, json_type_object))
+        return;
+    r->prompt_tokens = count_of(usage, "prompt_tokens");
+    r->completion_tokens = count_of(usage, "completion_tokens");
+}
+
+static json_object *first_choice(json_object *root)
+{
+    json_object *choices = member(root, "choices");
+    return json_object_is_type(choices, json_type_array) ? json_object_array_get_idx(choices, 0)
+                                                         : NULL;
+}
+
+static void read_chunk(struct probe *p, json_object *root)
+{
+    struct probe_result *r = &p->result;
+    size_t len = strlen(r->answer);
+    const char *content = text_of(member(first_choice(root), "delta"), "content");
+    if (!p->is_answer_cut)
+        p->is_answer_cut = !copy(r->answer + len, sizeof(r->answer) - len, content);
+    if (r->model[0] == '\0')
+        copy(r->model, sizeof(r->model), text_of(root, "model"));
+    read_usage(r, member(root, "usage"));
+}
+
+/* weir sends nothing before content: the first event that is no error brings the first token. */
+static bool on_event(void *arg, const struct sse_event *event)
+{
+    struct probe *p = arg;
+    struct probe_result *r = &p->result;
+    if (event->data_len == strlen("[DONE]") &&
+        memcmp(event->data, "[DONE]", event->data_len) == 0) {
+        r->end = PROBE_COMPLETED;
+        copy(r->outcome, sizeof(r->outcome), outcome_info(OUTCOME_STREAM_COMPLETED)->word);
+        r->status = 200;
+        return false;
+    }
+    json_object *root = parse(event->data, event->data_len);
+    if (member(root, "error") != NULL) {
+        read_error(r, root);
+    } else {
+        r->first_token_at = r->first_token_at != 0 ? r->first_token_at : p->now_at;
+        read_chunk(p, root);
+    }
+    json_object_put(root);
+    return r->end == PROBE_UNFINISHED;
+}
+
+/* ---- the answer's bytes ---------------------------------------------------------------------- */
+
+struct probe *probe_new(void)
+{
+    struct probe *p = xcalloc(1, sizeof(*p));
+    p->sse = sse_new(on_event, p);
+    p->result.prompt_tokens = p->result.completion_tokens = -1;
+    return p;
+}
+
+void probe_free(struct probe **probe)
+{
+    sse_free(&(*probe)->sse);
+    buf_free(&(*probe)->text);
+    free(*probe);
+    *probe = NULL;
+}
+
+const struct probe_result *probe_result(const struct probe *p)
+{
+    return &p->result;
+}
+
+static bool end_with(struct probe *p, enum probe_end end)
+{
+    p->result.end = end;
+    return false;
+}
+
+static bool feed_body(struct probe *p, const char *data, size_t len)
+{
+    if (p->weir_status == 200)
+        return sse_feed(p->sse, data, len) == SSE_OK;
+    if (p->text.len + len > BODY_MAX_BYTES)
+        return end_with(p, PROBE_NOT_WEIR);
+    buf_put(&p->text, data, len);
+    return true;
+}
+
+static bool take_head(struct probe *p)
+{
+    const char *text = buf_cstr(&p->text), *end = memmem(text, p->text.len, "\r\n\r\n", 4);
+    if (end == NULL)
+        return p->text.len <= HEAD_MAX_BYTES || end_with(p, PROBE_NOT_WEIR);
+    if (sscanf(text, "HTTP/1.%*1[01] %3d", &p->weir_status) != 1)
+        return end_with(p, PROBE_NOT_WEIR);
+    struct buf whole = p->text;
+    size_t head_len = (size_t)(end + 4 - text);
+    p->text = (struct buf)BUF_INIT;
+    p->has_head = true;
+    bool goes_on = feed_body(p, whole.data + head_len, whole.len - head_len);
+    buf_free(&whole);
+    return goes_on;
+}
+
+bool probe_feed(struct probe *p, const char *data, size_t len, uint64_t now_at)
+{
+    p->now_at = now_at;
+    if (p->has_head)
+        return feed_body(p, data, len);
+    buf_put(&p->text, data, len);
+    return take_head(p);
+}
+
+void probe_finish(struct probe *p, uint64_t now_at)
+{
+    p->now_at = now_at;
+    if (p->result.end != PROBE_UNFINISHED || !p->has_head)
+        return;
+    if (p->weir_status == 200) {
+        sse_finish(p->sse);
+        return;
+    }
+    json_object *root = parse(p->text.data, p->text.len);
+    if (member(root, "error") != NULL)
+        read_error(&p->result, root);
+    else
+        end_with(p, PROBE_NOT_WEIR);
+    json_object_put(root);
+}

@@ -1,0 +1,313 @@
+/* weirctl's probe: sends one small chat through the running weir to exactly one pair, and says what
+ * came. See weirctl.h; probe.h has what is sent and what the answer means. */
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/conf/listen_address.h"
+#include "common/routing/pair_rows.h"
+#include "common/terms/outcome.h"
+#include "trackerd/weirctl/probe.h"
+#include "trackerd/weirctl/weirctl.h"
+
+#define CONNECT_PATIENCE_S 5
+#define READ_BYTES         16384
+
+struct report { /* on one probe */
+    const struct probe_result *result;
+    uint64_t began_at, ended_at;
+    bool has_table;
+    struct ratelimit_row row; /* how the pair stands afterwards */
+};
+
+/* ---- the line to weir ------------------------------------------------------------------------ */
+
+/* Where a listener is reached from this machine. */
+static socklen_t reachable_at(const struct conf_listen *listen, union listen_address *out)
+{
+    socklen_t len = listen_address_of(listen, out);
+    if (out->any.sa_family == AF_INET && out->v4.sin_addr.s_addr == htonl(INADDR_ANY))
+        out->v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (out->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&out->v6.sin6_addr))
+        out->v6.sin6_addr = in6addr_loopback;
+    return len;
+}
+
+static int connect_to(const struct conf_listen *listen, unsigned patience_s)
+{
+    union listen_address address;
+    socklen_t len = reachable_at(listen, &address);
+    struct timeval connecting = {CONNECT_PATIENCE_S, 0}, reading = {(time_t)patience_s, 0};
+    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    /* The limit for sending is also the one for connecting: socket(7). */
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &connecting, sizeof(connecting)) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &reading, sizeof(reading)) == 0 &&
+        connect(fd, &address.any, len) == 0)
+        return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+/* The first listener that answers: its descriptor, or -1, and the failure of the last has been
+ * told.
+ */
+static int connect_to_weir(const struct conf *conf, unsigned patience_s)
+{
+    int fd = -1;
+    for (uint32_t i = 0; i < conf->n_listen && fd < 0; i++)
+        fd = connect_to(&conf->listen[i], patience_s);
+    if (fd < 0)
+        weirctl_fail(0, "weir at %s: %s", conf->listen[conf->n_listen - 1].text, strerror(errno));
+    return fd;
+}
+
+static bool send_all(int fd, const struct buf *text)
+{
+    for (size_t sent = 0; sent < text->len;) {
+        ssize_t n = send(fd, text->data + sent, text->len - sent, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        sent += (size_t)n;
+    }
+    return true;
+}
+
+/* False with errno when weir fell silent or was lost. */
+static bool receive_all(int fd, struct probe *probe)
+{
+    char data[READ_BYTES];
+    for (;;) {
+        ssize_t n = recv(fd, data, sizeof(data), 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        if (n == 0) {
+            probe_finish(probe, clock_boot_ns());
+            return true;
+        }
+        if (!probe_feed(probe, data, (size_t)n, clock_boot_ns()))
+            return true;
+    }
+}
+
+/* weir ends every wait of its own before this. */
+static unsigned patience_s(const struct conf *conf, const struct conf_provider *provider)
+{
+    uint64_t header_ms =
+        provider->timeout_ms != 0 ? provider->timeout_ms : conf->request_timeout_ms;
+    uint64_t ms = header_ms + conf->first_token_timeout_ms + conf->stream_idle_timeout_ms;
+    return (unsigned)(ms / 1000) + CONNECT_PATIENCE_S;
+}
+
+static uint64_t ms_between(uint64_t from_at, uint64_t to_at)
+{
+    return (to_at - from_at) / CLOCK_NS_PER_MS;
+}
+
+/* ---- for people ------------------------------------------------------------------------------ */
+
+static void print_field(const char *name, const char *text)
+{
+    printf("  %-12s ", name);
+    print_clean(text, 0);
+    putchar('\n');
+}
+
+static void print_length(const char *name, uint64_t from_at, uint64_t to_at)
+{
+    char text[PRINT_DURATION_BYTES];
+    print_field(name, print_duration(text, ms_between(from_at, to_at)));
+}
+
+static void print_rest(const struct ratelimit_row *row)
+{
+    char text[PRINT_DURATION_BYTES];
+    if (row->cooldown_remaining_ms == 0) {
+        print_field("status", pair_status_word(row->status));
+        return;
+    }
+    printf("  %-12s %s for another %s: ", "status", pair_status_word(row->status),
+           print_duration(text, row->cooldown_remaining_ms));
+    print_clean(row->reason, 0);
+    printf("; to end it: weirctl clear ");
+    print_clean(row->provider, 0);
+    putchar(' ');
+    print_clean(row->model, 0);
+    putchar('\n');
+}
+
+static void print_text(const struct report *report)
+{
+    const struct probe_result *r = report->result;
+    print_clean(report->row.provider, 0);
+    putchar('/');
+    print_clean(report->row.model, 0);
+    printf(": %s", r->outcome);
+    if (r->status != 0)
+        printf(" (HTTP %d)", r->status);
+    putchar('\n');
+    if (r->message[0] != '\0')
+        print_field("message", r->message);
+    if (r->first_token_at != 0)
+        print_length("first token", report->began_at, r->first_token_at);
+    print_length("total", report->began_at, report->ended_at);
+    if (r->answer[0] != '\0')
+        print_field("answer", r->answer);
+    if (r->model[0] != '\0')
+        print_field("model", r->model);
+    if (r->prompt_tokens >= 0 && r->completion_tokens >= 0)
+        printf("  %-12s %" PRId64 " prompt tokens, %" PRId64 " completion tokens\n", "usage",
+               r->prompt_tokens, r->completion_tokens);
+    if (report->has_table)
+        print_rest(&report->row);
+}
+
+/* ---- for programs ---------------------------------------------------------------------------- */
+
+/* What was not told becomes null. */
+static void add_told(json_object *o, const char *key, const char *text)
+{
+    print_add_text(o, key, text[0] != '\0' ? text : NULL);
+}
+
+static void add_tokens(json_object *o, const char *key, int64_t n)
+{
+    json_object_object_add(o, key, n >= 0 ? json_object_new_int64(n) : NULL);
+}
+
+static json_object *usage_json(const struct probe_result *r)
+{
+    if (r->prompt_tokens < 0 && r->completion_tokens < 0)
+        return NULL;
+    json_object *o = json_object_new_object();
+    add_tokens(o, "promptTokens", r->prompt_tokens);
+    add_tokens(o, "completionTokens", r->completion_tokens);
+    return o;
+}
+
+static void print_as_json(const struct report *report)
+{
+    const struct probe_result *r = report->result;
+    json_object *o = json_object_new_object();
+    print_add_text(o, "provider", report->row.provider);
+    print_add_text(o, "model", report->row.model);
+    print_add_text(o, "outcome", r->outcome);
+    print_add_known(o, "status", (uint64_t)r->status);
+    add_told(o, "message", r->message);
+    if (r->first_token_at != 0)
+        print_add_number(o, "firstTokenMs", ms_between(report->began_at, r->first_token_at));
+    else
+        json_object_object_add(o, "firstTokenMs", NULL);
+    print_add_number(o, "durationMs", ms_between(report->began_at, report->ended_at));
+    add_told(o, "answer", r->answer);
+    add_told(o, "reportedModel", r->model);
+    json_object_object_add(o, "usage", usage_json(r));
+    json_object_object_add(o, "ratelimit",
+                           report->has_table ? ratelimits_row_json(&report->row) : NULL);
+    print_json(o);
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static int find_pair(const struct conf *conf, const char *provider, const char *model)
+{
+    for (uint32_t i = 0; i < conf->n_pairs; i++)
+        if (strcmp(conf->pairs[i].provider->id, provider) == 0 &&
+            strcmp(conf->pairs[i].model, model) == 0)
+            return (int)i;
+    return -1;
+}
+
+static void look_at_pair(struct report *report, const struct conf *conf, uint32_t pair)
+{
+    struct shmtab *tab = NULL;
+    report->has_table = shmtab_open_reader(conf->tracker_shm, &tab) == SHMTAB_OK;
+    struct wpages *pages = wpages_open_reader(conf->tracker_shm);
+    ratelimits_row(conf, pair, tab, pages, &report->row);
+    wpages_close(&pages);
+    shmtab_close(&tab);
+}
+
+static int tell(const struct weirctl *ctl, struct report *report, uint32_t pair)
+{
+    const struct probe_result *r = report->result;
+    switch (r->end) {
+    case PROBE_COMPLETED:
+    case PROBE_FAILED:
+        break;
+    case PROBE_REFUSED:
+        return weirctl_fail(WEIRCTL_REFUSED, "weir refused it: %s: %s", r->outcome, r->message);
+    case PROBE_UNFINISHED:
+        return weirctl_fail(EX_UNAVAILABLE, "weir broke off its answer");
+    case PROBE_NOT_WEIR:
+        return weirctl_fail(EX_UNAVAILABLE, "what answers there is not weir");
+    }
+    look_at_pair(report, ctl->conf, pair);
+    if (ctl->as_json)
+        print_as_json(report);
+    else
+        print_text(report);
+    return r->end == PROBE_COMPLETED ? WEIRCTL_DONE : WEIRCTL_REFUSED;
+}
+
+static int probe_over(const struct weirctl *ctl, int fd, const char *api_key, uint32_t pair)
+{
+    struct buf request = BUF_INIT;
+    struct probe *probe = probe_new();
+    struct report report = {.result = probe_result(probe), .began_at = clock_boot_ns()};
+    int code;
+    probe_put_request(&request, &ctl->conf->pairs[pair], api_key);
+    bool is_whole = send_all(fd, &request) && receive_all(fd, probe);
+    report.ended_at = clock_boot_ns();
+    if (is_whole)
+        code = tell(ctl, &report, pair);
+    else
+        code = weirctl_fail(EX_UNAVAILABLE, "weir: %s",
+                            errno == EAGAIN ? "no answer in time" : strerror(errno));
+    buf_free(&request);
+    probe_free(&probe);
+    return code;
+}
+
+static int probe_with_key(const struct weirctl *ctl, const char *api_key, uint32_t pair)
+{
+    int fd = connect_to_weir(ctl->conf, patience_s(ctl->conf, ctl->conf->pairs[pair].provider));
+    if (fd < 0)
+        return EX_UNAVAILABLE;
+    int code = probe_over(ctl, fd, api_key, pair);
+    close(fd);
+    return code;
+}
+
+/* The one command that needs a client's key reads the file once more, with it. */
+int weirctl_run_probe(struct weirctl *ctl)
+{
+    const char *provider = ctl->argv[0], *model = ctl->argv[1];
+    struct buf messages = BUF_INIT;
+    struct conf *with_keys = NULL;
+    int pair = find_pair(ctl->conf, provider, model), code = EX_CONFIG;
+    if (pair < 0)
+        return weirctl_fail(WEIRCTL_REFUSED, "no pair is called %s/%s; did you mean %s?", provider,
+                            model, weirctl_nearest_pair(ctl->conf, provider, model));
+    if (conf_load_with_client_keys(ctl->conf_path, &with_keys, &messages) == 0)
+        code = probe_with_key(ctl, with_keys->api_keys[0], (uint32_t)pair);
+    else
+        fputs(buf_cstr(&messages), stderr);
+    conf_free(&with_keys);
+    buf_free(&messages);
+    return code;
+}

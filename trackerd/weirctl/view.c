@@ -1,0 +1,158 @@
+/* weirctl's status and top: the table as it stands. See weirctl.h. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/shm/pages.h"
+#include "trackerd/weirctl/weirctl.h"
+
+#define TOP_INTERVAL_S   1.0
+#define TOP_INTERVAL_MIN 0.1
+/* A tracker that has shown no life for this long is stopped or gone, whatever its process says. */
+#define SILENCE_MAX_MS 5000
+
+static bool pair_matches(const struct conf_pair *pair, const char *pattern)
+{
+    size_t len = strlen(pair->provider->id);
+    if (strncmp(pattern, pair->provider->id, len) != 0)
+        return false;
+    return pattern[len] == '\0' ||
+           (pattern[len] == '/' && strcmp(pattern + len + 1, pair->model) == 0);
+}
+
+struct view { /* what status looks at */
+    struct shmtab *tab;
+    struct wpages *pages;
+    struct ratelimit_row *rows;
+    size_t n;
+};
+
+static int view_open(struct view *view, const struct conf *conf)
+{
+    enum shmtab_error error = shmtab_open_reader(conf->tracker_shm, &view->tab);
+    if (error != SHMTAB_OK)
+        return weirctl_fail(EX_UNAVAILABLE, "table %s: %s", conf->tracker_shm,
+                            shmtab_error_text(error));
+    view->pages = wpages_open_reader(conf->tracker_shm);
+    view->rows = xcalloc(conf->n_pairs, sizeof(*view->rows));
+    return 0;
+}
+
+static void view_close(struct view *view)
+{
+    shmtab_close(&view->tab);
+    wpages_close(&view->pages);
+    free(view->rows);
+}
+
+static void view_read(struct view *view, const struct conf *conf, const char *pattern)
+{
+    view->n = 0;
+    ratelimits_all(conf, view->tab, view->pages, view->rows);
+    for (uint32_t i = 0; i < conf->n_pairs; i++)
+        if (pattern == NULL || pair_matches(&conf->pairs[i], pattern))
+            view->rows[view->n++] = view->rows[i];
+}
+
+struct print_tracker weirctl_look_at_tracker(const struct shmtab *tab, const struct conf *conf)
+{
+    struct shmtab_tracker seen = shmtab_tracker(tab);
+    uint64_t now_at = clock_boot_ns();
+    struct print_tracker out = {.pid = seen.pid};
+    out.silent_ms = now_at > seen.heartbeat_at ? (now_at - seen.heartbeat_at) / CLOCK_NS_PER_MS : 0;
+    enum link_state link = link_probe(conf);
+    bool is_there = link == LINK_UP || (link == LINK_FORBIDDEN && seen.pid > 0 &&
+                                        (kill(seen.pid, 0) == 0 || errno == EPERM));
+    out.is_running = seen.pid != 0 && is_there && out.silent_ms <= SILENCE_MAX_MS;
+    out.is_unresponsive = seen.pid != 0 && is_there && !out.is_running;
+    if (out.is_running && now_at > seen.started_at)
+        out.uptime_ms = (now_at - seen.started_at) / CLOCK_NS_PER_MS;
+    return out;
+}
+
+static void print_view(const struct weirctl *ctl, const struct view *view,
+                       void (*print_text)(const struct print_tracker *tracker,
+                                          const struct ratelimit_row *rows, size_t n))
+{
+    struct print_tracker tracker = weirctl_look_at_tracker(view->tab, ctl->conf);
+    if (ctl->as_json)
+        print_status_json(&tracker, view->rows, view->n);
+    else
+        print_text(&tracker, view->rows, view->n);
+}
+
+static int fail_pattern(const struct conf *conf, const char *pattern)
+{
+    const char *slash = strchr(pattern, '/');
+    char *provider = xstrndup(pattern, slash != NULL ? (size_t)(slash - pattern) : strlen(pattern));
+    int code = weirctl_fail(WEIRCTL_REFUSED, "no pair is called %s; did you mean %s?", pattern,
+                            weirctl_nearest_pair(conf, provider, slash != NULL ? slash + 1 : ""));
+    free(provider);
+    return code;
+}
+
+int weirctl_run_status(struct weirctl *ctl)
+{
+    struct view view = {0};
+    const char *pattern = ctl->argc > 0 ? ctl->argv[0] : NULL;
+    int code = view_open(&view, ctl->conf);
+    if (code != 0)
+        return code;
+    view_read(&view, ctl->conf, pattern);
+    if (view.n > 0 || pattern == NULL)
+        print_view(ctl, &view, print_status_text);
+    else
+        code = fail_pattern(ctl->conf, pattern);
+    view_close(&view);
+    return code;
+}
+
+/* Goes over to newer mappings when there are any; the old ones serve until then. */
+static void view_refresh(struct view *view, const struct conf *conf)
+{
+    struct shmtab *tab = NULL;
+    if (shmtab_is_retired(view->tab) && shmtab_open_reader(conf->tracker_shm, &tab) == SHMTAB_OK) {
+        shmtab_close(&view->tab);
+        view->tab = tab;
+    }
+    if (view->pages != NULL && wpages_is_current(view->pages))
+        return;
+    struct wpages *pages = wpages_open_reader(conf->tracker_shm);
+    if (pages != NULL) {
+        wpages_close(&view->pages);
+        view->pages = pages;
+    }
+}
+
+/* That it interrupts the wait is all: the next picture has the new size. */
+static void on_resize(int signal)
+{
+}
+
+int weirctl_run_top(struct weirctl *ctl)
+{
+    struct view view = {0};
+    double interval = TOP_INTERVAL_S;
+    if (ctl->argc > 0 &&
+        (!weirctl_parse_seconds(ctl->argv[0], &interval) || interval < TOP_INTERVAL_MIN))
+        return weirctl_fail(EX_USAGE, "%s is not a number of seconds of at least %.1f",
+                            ctl->argv[0], TOP_INTERVAL_MIN);
+    int code = view_open(&view, ctl->conf);
+    weirctl_catch_interrupt();
+    signal(SIGWINCH, on_resize);
+    while (code == 0 && !weirctl_is_interrupted) {
+        view_refresh(&view, ctl->conf);
+        view_read(&view, ctl->conf, NULL);
+        print_view(ctl, &view, print_top_text);
+        if (fflush(stdout) != 0)
+            break; /* nobody reads any more */
+        weirctl_wait(interval);
+    }
+    view_close(&view);
+    return code;
+}

@@ -1,0 +1,126 @@
+/* What weirctl asks of weir itself, by signals to its master. The master is whoever owns the
+ * workers' pages, and how it went it notes there. See weirctl.h. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/shm/pages.h"
+#include "trackerd/weirctl/weirctl.h"
+
+#define LOOK_EVERY_S     0.02
+#define RELOAD_PATIENCE  10 /* seconds */
+#define UPGRADE_PATIENCE 20 /* longer than the old weir waits for the new one */
+
+/* How the pages stood: what is noted after that is the answer. */
+struct weir {
+    pid_t master; /* 0 = no weir runs with this table */
+    uint64_t notes[WPAGES_NOTES];
+};
+
+static struct weir look(const struct conf *conf)
+{
+    struct weir weir = {0};
+    struct wpages *pages = wpages_open_reader(conf->tracker_shm);
+    if (pages == NULL)
+        return weir;
+    weir.master = wpages_live_master(pages);
+    for (int i = 0; i < WPAGES_NOTES; i++)
+        weir.notes[i] = wpages_noted(pages, (enum wpages_note)i);
+    wpages_close(&pages);
+    return weir;
+}
+
+static int send_signal(const struct weir *weir, int number)
+{
+    if (kill(weir->master, number) == 0)
+        return WEIRCTL_DONE;
+    return weirctl_fail(WEIRCTL_REFUSED, "weir (pid %d): %s", (int)weir->master, strerror(errno));
+}
+
+/* Looks until is_over says so, or for that many seconds. */
+static bool wait_until(const struct conf *conf, const struct weir *before, struct weir *now,
+                       unsigned seconds,
+                       bool (*is_over)(const struct weir *before, const struct weir *now))
+{
+    uint64_t due_at = clock_boot_ns() + seconds * UINT64_C(1000000000);
+    weirctl_catch_interrupt();
+    while (!weirctl_is_interrupted && clock_boot_ns() < due_at) {
+        *now = look(conf);
+        if (is_over(before, now))
+            return true;
+        weirctl_wait(LOOK_EVERY_S);
+    }
+    return false;
+}
+
+static bool was_noted(const struct weir *before, const struct weir *now, enum wpages_note note)
+{
+    return now->notes[note] > before->notes[note];
+}
+
+/* ---- reload ---------------------------------------------------------------------------------- */
+
+static bool has_reloaded(const struct weir *before, const struct weir *now)
+{
+    return was_noted(before, now, WPAGES_RELOADED) ||
+           was_noted(before, now, WPAGES_RELOAD_REFUSED) || now->master != before->master;
+}
+
+int weirctl_reload_weir(const struct conf *conf)
+{
+    struct weir before = look(conf), now = before;
+    if (before.master == 0)
+        return WEIRCTL_DONE; /* nothing to reload */
+    int code = send_signal(&before, SIGHUP);
+    if (code != WEIRCTL_DONE)
+        return code;
+    bool is_over = wait_until(conf, &before, &now, RELOAD_PATIENCE, has_reloaded);
+    if (was_noted(&before, &now, WPAGES_RELOAD_REFUSED))
+        return weirctl_fail(WEIRCTL_REFUSED,
+                            "weir (pid %d) refused it and goes on as it was: its log says why",
+                            (int)before.master);
+    if (!is_over)
+        return weirctl_fail(WEIRCTL_REFUSED,
+                            "weir (pid %d) has not finished yet: its log says what it waits for",
+                            (int)before.master);
+    return WEIRCTL_DONE;
+}
+
+/* ---- upgrade --------------------------------------------------------------------------------- */
+
+static bool has_upgraded(const struct weir *before, const struct weir *now)
+{
+    return was_noted(before, now, WPAGES_UPGRADE_REFUSED) ||
+           (now->master != 0 && now->master != before->master);
+}
+
+static int fail_upgrade(const struct weirctl *ctl, const struct weir *before, const char *text)
+{
+    weirctl_print_result(ctl, false, 0, text);
+    return weirctl_fail(WEIRCTL_REFUSED, "weir (pid %d): %s", (int)before->master, text);
+}
+
+int weirctl_run_upgrade(struct weirctl *ctl)
+{
+    struct weir before = look(ctl->conf), now = before;
+    if (before.master == 0)
+        return weirctl_fail(EX_UNAVAILABLE, "no weir runs with table %s", ctl->conf->tracker_shm);
+    int code = send_signal(&before, SIGUSR2);
+    if (code != WEIRCTL_DONE)
+        return code;
+    bool is_over = wait_until(ctl->conf, &before, &now, UPGRADE_PATIENCE, has_upgraded);
+    if (now.master == 0 || now.master == before.master)
+        return fail_upgrade(ctl, &before,
+                            is_over ? "the upgrade was refused, the old one goes on serving: its "
+                                      "log says why"
+                                    : "the upgrade has not finished yet: its log says more");
+    char *text = xasprintf("weir upgraded: pid %d has taken over from pid %d", (int)now.master,
+                           (int)before.master);
+    weirctl_print_result(ctl, true, 0, text);
+    free(text);
+    return WEIRCTL_DONE;
+}

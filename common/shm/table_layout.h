@@ -1,5 +1,5 @@
-/* The bytes of the shared table: what trackerd writes (trackerd/table/segment.c, publish.c) and shmtab.c
- * reads. Everybody else uses shmtab.h.
+/* The bytes of the shared table: what trackerd writes (trackerd/table/segment.c, publish.c) and
+ * shmtab.c reads. Everybody else uses shmtab.h.
  *
  *   NAME       0          struct shmtab_header   4096 bytes: identity, live words, journal
  *              4096       struct shmtab_row      640 bytes each, `capacity` of them

@@ -1,5 +1,5 @@
-/* A worker's line to trackerd: posts events (common/wire/evwire.h), never blocks, keeps what could not
- * be delivered or was not acknowledged (evqueue.h) and sends it again on a new connection. */
+/* A worker's line to trackerd: posts events (common/wire/evwire.h), never blocks, keeps what could
+ * not be delivered or was not acknowledged (evqueue.h) and sends it again on a new connection. */
 #ifndef WEIR_SERVER_REPORT_H
 #define WEIR_SERVER_REPORT_H
 

@@ -1,5 +1,5 @@
-/* common/routing/claims.c: a look says beforehand what a request would be told that takes, and takes
- * nothing. The ledger and the pages are real; the table is a stand-in. */
+/* common/routing/claims.c: a look says beforehand what a request would be told that takes, and
+ * takes nothing. The ledger and the pages are real; the table is a stand-in. */
 #include "common/routing/claims.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* common/shm/table.c: the reader's rules, and the litmus test of its lock-free reads: threads of one
- * process, so that a build with --enable-sanitizers=thread proves that no load races with a store.
- * What happens when writers die is in test_publish.c. */
+/* common/shm/table.c: the reader's rules, and the litmus test of its lock-free reads: threads of
+ * one process, so that a build with --enable-sanitizers=thread proves that no load races with a
+ * store. What happens when writers die is in test_publish.c. */
 #include "common/shm/table.h"
 
 #include <pthread.h>
@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "common/conf/conf.h"
-#include "trackerd/table/publish.h"
 #include "tests/unit/unit.h"
+#include "trackerd/table/publish.h"
 
 #define CAPACITY 8
 

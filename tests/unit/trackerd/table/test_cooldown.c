@@ -1,5 +1,5 @@
-/* trackerd/table/cooldown.c: the rules of CONTRACT 5.2 one by one, then millions of random events against
- * a reference that keeps whole lists and is too plain to be wrong. */
+/* trackerd/table/cooldown.c: the rules of CONTRACT 5.2 one by one, then millions of random events
+ * against a reference that keeps whole lists and is too plain to be wrong. */
 #include "trackerd/table/cooldown.h"
 
 #include <stdio.h>

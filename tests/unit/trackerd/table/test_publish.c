@@ -1,7 +1,8 @@
-/* trackerd/table/publish.c, segment.c and common/shm/table.c together, with real processes: a writer that is
- * killed or stopped at every chosen point and at random instants, readers that look meanwhile, and
- * the next trackerd that takes over. Each row is written with one number in all its words, so that
- * a mixture of two images shows. Compiled with kill points, whatever configure said. */
+/* trackerd/table/publish.c, segment.c and common/shm/table.c together, with real processes: a
+ * writer that is killed or stopped at every chosen point and at random instants, readers that look
+ * meanwhile, and the next trackerd that takes over. Each row is written with one number in all its
+ * words, so that a mixture of two images shows. Compiled with kill points, whatever configure said.
+ */
 #include "trackerd/table/publish.h"
 
 #include <errno.h>

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "trackerd/table/senders.h"
 #include "tests/unit/unit.h"
+#include "trackerd/table/senders.h"
 
 #define NOW UINT64_C(1000000000)
 

@@ -1,5 +1,5 @@
-/* trackerd/weirctl/probe.c: the request is exactly what it should be; answers of weir, cut at every byte,
- * mean what they mean. */
+/* trackerd/weirctl/probe.c: the request is exactly what it should be; answers of weir, cut at every
+ * byte, mean what they mean. */
 #include "trackerd/weirctl/probe.h"
 
 #include <stdio.h>

@@ -87,7 +87,7 @@ weir_LDFLAGS = $(AM_LDFLAGS) -Wl,--dynamic-list=$(srcdir)/server/upstream/module
 EXTRA_weir_DEPENDENCIES = server/upstream/module.symbols
 EXTRA_DIST += server/upstream/module.symbols
 
-# Loaded when a provider needs libcurl: transfer_module.h. What it calls in weir is found at loading.
+# Loaded when a provider needs libcurl: upstream/module.h. What it calls in weir is found at loading.
 moduledir = $(pkglibdir)
 module_PROGRAMS = transfer_curl.so
 transfer_curl_so_SOURCES = \

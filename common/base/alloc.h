@@ -1,7 +1,7 @@
 /* Allocation that cannot fail: every process, every module. A daemon that is out of memory dies
  * with a message and is restarted by its parent; half-built state would be worse. */
-#ifndef WEIR_COMMON_ALLOC_H
-#define WEIR_COMMON_ALLOC_H
+#ifndef WEIR_COMMON_BASE_ALLOC_H
+#define WEIR_COMMON_BASE_ALLOC_H
 
 #include <stdarg.h>
 #include <stddef.h>

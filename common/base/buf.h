@@ -1,7 +1,7 @@
 /* A growing byte buffer, for building small texts: log lines, JSON answers, request bodies.
  * Used by every process. Not for streaming: evbuffers do that. */
-#ifndef WEIR_COMMON_BUF_H
-#define WEIR_COMMON_BUF_H
+#ifndef WEIR_COMMON_BASE_BUF_H
+#define WEIR_COMMON_BASE_BUF_H
 
 #include <stdbool.h>
 #include <stddef.h>

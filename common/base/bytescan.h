@@ -1,8 +1,8 @@
 /* Where a run of ordinary bytes ends, looked for 16 (SSE2) or 8 bytes at a time: pure, inline. The
  * scanners of client and provider bytes (jsonscan, http1) spend most of their time here. Reads
  * nothing at or behind `end`. */
-#ifndef WEIR_SERVER_BYTESCAN_H
-#define WEIR_SERVER_BYTESCAN_H
+#ifndef WEIR_COMMON_BASE_BYTESCAN_H
+#define WEIR_COMMON_BASE_BYTESCAN_H
 
 #include <stdbool.h>
 #include <stdint.h>

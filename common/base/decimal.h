@@ -1,7 +1,7 @@
 /* Numbers as decimal text, without printf, whose cost shows where every request passes: pure,
  * inline. */
-#ifndef WEIR_COMMON_DECIMAL_H
-#define WEIR_COMMON_DECIMAL_H
+#ifndef WEIR_COMMON_BASE_DECIMAL_H
+#define WEIR_COMMON_BASE_DECIMAL_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* FNV-1a, 64 bit: a hash for tables and names, not for secrets. Pure. */
-#ifndef WEIR_COMMON_FNV_H
-#define WEIR_COMMON_FNV_H
+#ifndef WEIR_COMMON_BASE_FNV_H
+#define WEIR_COMMON_BASE_FNV_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  *   WEIR_KILL_AT=NAME[:N]   SIGKILL at the N-th passing (default 1) of place NAME
  *   WEIR_STOP_AT=NAME[:N]   SIGSTOP instead
  */
-#ifndef WEIR_TRACKERD_KILLPOINT_H
-#define WEIR_TRACKERD_KILLPOINT_H
+#ifndef WEIR_COMMON_BASE_KILLPOINT_H
+#define WEIR_COMMON_BASE_KILLPOINT_H
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"

@@ -1,8 +1,8 @@
 /* Logging for every process: one line a call, one write(2) a line, so that lines of several
  * processes never mix in a file. JSON objects (`time`, `level`, `msg`, then fields), or
  * `LEVEL msg key=value` when the output is a terminal. Never log keys, prompts or answers. */
-#ifndef WEIR_COMMON_LOG_H
-#define WEIR_COMMON_LOG_H
+#ifndef WEIR_COMMON_BASE_LOG_H
+#define WEIR_COMMON_BASE_LOG_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* Files that several processes append lines to: opened so that the right ones can open them again.
  * Used by log.c and the access log. */
-#ifndef WEIR_COMMON_LOGFILE_H
-#define WEIR_COMMON_LOGFILE_H
+#ifndef WEIR_COMMON_BASE_LOGFILE_H
+#define WEIR_COMMON_BASE_LOGFILE_H
 
 #include <sys/types.h>
 

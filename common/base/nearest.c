@@ -1,4 +1,4 @@
-/* See conf_nearest.h. */
+/* See nearest.h. */
 #include "common/base/nearest.h"
 
 #include <ctype.h>

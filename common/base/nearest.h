@@ -1,6 +1,6 @@
 /* Which known word did somebody mean? For messages about unknown keys and names. Pure. */
-#ifndef WEIR_COMMON_CONF_NEAREST_H
-#define WEIR_COMMON_CONF_NEAREST_H
+#ifndef WEIR_COMMON_BASE_NEAREST_H
+#define WEIR_COMMON_BASE_NEAREST_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* SOCK_SEQPACKET over AF_UNIX: listening, connecting, peer credentials. Both daemons and weirctl.
  */
-#ifndef WEIR_COMMON_UNIXSOCK_H
-#define WEIR_COMMON_UNIXSOCK_H
+#ifndef WEIR_COMMON_BASE_UNIXSOCK_H
+#define WEIR_COMMON_BASE_UNIXSOCK_H
 
 #include <sys/types.h>
 

@@ -1,7 +1,7 @@
 /* One UTF-8 character: pure, inline, every process. The rules of RFC 3629: no overlong forms, no
  * surrogates, nothing above U+10FFFF. */
-#ifndef WEIR_COMMON_UTF8_H
-#define WEIR_COMMON_UTF8_H
+#ifndef WEIR_COMMON_BASE_UTF8_H
+#define WEIR_COMMON_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* See conf.h. What touches the system: reading the file, the environment, the number of CPUs. The
- * rest is conf_parse.h's. */
+ * rest is parse.h's. */
 #include "common/conf/conf.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* The configuration as both daemons, weirctl and the tests read it (CONTRACT 3). Immutable once
- * loaded. Keys, bounds, defaults and help live in conf_schema.c as data. */
-#ifndef WEIR_COMMON_CONF_H
-#define WEIR_COMMON_CONF_H
+ * loaded. Keys, bounds, defaults and help live in schema.c as data. */
+#ifndef WEIR_COMMON_CONF_CONF_H
+#define WEIR_COMMON_CONF_CONF_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* See conf_faults.h. */
+/* See faults.h. */
 #include "common/conf/faults.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* What is wrong with a configuration file: collected while it is read, told in one go, in the order
- * of the file. Used by conf_yaml.c and conf_check.c and what they call. Pure.
+ * of the file. Used by yaml.c and check.c and what they call. Pure.
  * No text given here may carry a secret: print what was expected, not what stood there. */
 #ifndef WEIR_COMMON_CONF_FAULTS_H
 #define WEIR_COMMON_CONF_FAULTS_H

@@ -1,4 +1,4 @@
-/* See conf_index.h. Open addressing, at most half full. */
+/* See index.h. Open addressing, at most half full. */
 #include "common/conf/index.h"
 
 #include <stdlib.h>

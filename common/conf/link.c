@@ -1,5 +1,5 @@
 /* The last step of reading a configuration: what one value says about another. Chain entries become
- * pairs, names are looked up, times that depend on others get their values. Called by conf_check.c
+ * pairs, names are looked up, times that depend on others get their values. Called by check.c
  * once. Pure. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* See conf_listen.h. */
+/* See listen.h. */
 #include "common/conf/listen.h"
 
 #include <arpa/inet.h>

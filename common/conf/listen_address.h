@@ -1,7 +1,7 @@
 /* The socket address of an entry of server.listen: the master binds it, weirctl's probe connects to
  * it. No system call. */
-#ifndef WEIR_COMMON_LISTEN_ADDRESS_H
-#define WEIR_COMMON_LISTEN_ADDRESS_H
+#ifndef WEIR_COMMON_CONF_LISTEN_ADDRESS_H
+#define WEIR_COMMON_CONF_LISTEN_ADDRESS_H
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
 /* Reads the lists of scalars of a configuration file: client keys and listen addresses. Called by
- * conf_check.c. Pure. */
+ * check.c. Pure. */
 #include <stdlib.h>
 #include <string.h>
 

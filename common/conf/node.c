@@ -1,4 +1,4 @@
-/* Reading the nodes of a tree (see conf_yaml.h): looking up a key, and what a scalar is. Pure. */
+/* Reading the nodes of a tree (see yaml.h): looking up a key, and what a scalar is. Pure. */
 #include <ctype.h>
 #include <string.h>
 

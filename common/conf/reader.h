@@ -1,5 +1,5 @@
-/* Internal to conf_check.c and the files that read single kinds of values for it (conf_value.c,
- * conf_secret.c, conf_lists.c, conf_link.c): the state of one reading of one file. Pure. */
+/* Internal to check.c and the files that read single kinds of values for it (value.c,
+ * secret.c, lists.c, link.c): the state of one reading of one file. Pure. */
 #ifndef WEIR_COMMON_CONF_READER_H
 #define WEIR_COMMON_CONF_READER_H
 
@@ -47,7 +47,7 @@ void conf_complain_type(struct conf_reader *reader, const struct conf_field *fie
 /* Where the field's value goes. */
 void *conf_field_target(const struct conf_field *field);
 
-/* conf_value.c: one scalar each. */
+/* value.c: one scalar each. */
 conf_read_fn conf_read_int, conf_read_bool, conf_read_word, conf_read_text, conf_read_url,
     conf_read_path, conf_read_file, conf_read_shm, conf_read_workers, conf_read_version,
     conf_read_ignored, conf_read_chain_ref;
@@ -57,15 +57,15 @@ char *conf_take_string(struct conf_reader *reader, const struct conf_field *fiel
 /* The path as seen from the configuration file's folder; takes the path. */
 char *conf_take_path(const struct conf_reader *reader, char *path);
 
-/* conf_secret.c */
+/* secret.c */
 conf_read_fn conf_read_secret;
 
-/* conf_lists.c: lists of scalars. */
+/* lists.c: lists of scalars. */
 /* Is the field a list with something in it? If not, the fault has been noted. */
 bool conf_is_filled_list(struct conf_reader *reader, const struct conf_field *field);
 conf_read_fn conf_read_secrets, conf_read_listen;
 
-/* conf_link.c: what can be checked only when everything has been read: names, pairs, sums. */
+/* link.c: what can be checked only when everything has been read: names, pairs, sums. */
 void conf_link(struct conf_reader *reader);
 
 #endif

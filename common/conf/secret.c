@@ -1,5 +1,5 @@
 /* Reads a secret of a configuration file: a string in which ${NAME} stands for a variable of the
- * environment. Called by conf_check.c and conf_lists.c. Pure (the environment is a function of the
+ * environment. Called by check.c and lists.c. Pure (the environment is a function of the
  * source). Its messages name variables, never their values. */
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* See conf_url.h. Stricter than the RFC where a URL of an API has no business being loose. */
+/* See url.h. Stricter than the RFC where a URL of an API has no business being loose. */
 #include "common/conf/url.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
 /* Reads and checks one scalar of a configuration file, by its row in the schema. Called by
- * conf_check.c. Pure. Messages say what was expected; what stood there is shown only for keys that
+ * check.c. Pure. Messages say what was expected; what stood there is shown only for keys that
  * hold no secret and no URL, since a URL may carry a password. */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* See conf_yaml.h. */
+/* See yaml.h. */
 #include "common/conf/yaml.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* See http1.h: the chunked body (RFC 9112 7.1). One function a state, a byte at a time outside the
+/* See request.h: the chunked body (RFC 9112 7.1). One function a state, a byte at a time outside the
  * data; what a lenient parser would forgive is refused. */
 #include "common/http/request.h"
 

@@ -1,4 +1,4 @@
-/* See httpdate.h. */
+/* See date.h. */
 #include "common/http/date.h"
 
 #include <stddef.h>

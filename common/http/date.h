@@ -1,7 +1,7 @@
 /* The date formats of HTTP (RFC 9110 5.6.7): pure, no locale, no time zone. limits calls it for
  * Retry-After. */
-#ifndef WEIR_SERVER_HTTPDATE_H
-#define WEIR_SERVER_HTTPDATE_H
+#ifndef WEIR_COMMON_HTTP_DATE_H
+#define WEIR_COMMON_HTTP_DATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* See http1_field.h. */
+/* See field.h. */
 #include "common/http/field.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* What heads of requests and of responses have in common (RFC 9110 5, RFC 9112 5 and 6): lines,
- * header fields, and the fields that framing depends on. Pure, strict; http1.c and http1_response.c
+ * header fields, and the fields that framing depends on. Pure, strict; request.c and response.c
  * are written on it. */
-#ifndef WEIR_SERVER_HTTP1_FIELD_H
-#define WEIR_SERVER_HTTP1_FIELD_H
+#ifndef WEIR_COMMON_HTTP_FIELD_H
+#define WEIR_COMMON_HTTP_FIELD_H
 
 #include <stdbool.h>
 #include <stddef.h>

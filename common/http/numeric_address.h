@@ -1,7 +1,7 @@
 /* Where the host of a URL can be reached without asking a resolver: numeric addresses, and
  * localhost. No system call. */
-#ifndef WEIR_SERVER_NUMERIC_ADDRESS_H
-#define WEIR_SERVER_NUMERIC_ADDRESS_H
+#ifndef WEIR_COMMON_HTTP_NUMERIC_ADDRESS_H
+#define WEIR_COMMON_HTTP_NUMERIC_ADDRESS_H
 
 #include <netinet/in.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* See http1.h: the request's head. Its chunked body is http1_chunked.c. */
+/* See request.h: the request's head. Its chunked body is chunked.c. */
 #include "common/http/request.h"
 
 #include <string.h>

@@ -3,8 +3,8 @@
  * Content-Length with Transfer-Encoding, two Content-Lengths, signs or lists in one, codings other
  * than exactly `chunked`, white space before a colon, folded lines, bare LF or CR, NUL and control
  * characters, a missing or second Host, versions other than 1.0 and 1.1, a body on GET or HEAD. */
-#ifndef WEIR_SERVER_HTTP1_H
-#define WEIR_SERVER_HTTP1_H
+#ifndef WEIR_COMMON_HTTP_REQUEST_H
+#define WEIR_COMMON_HTTP_REQUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

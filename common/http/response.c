@@ -1,4 +1,4 @@
-/* See http1_response.h. */
+/* See response.h. */
 #include "common/http/response.h"
 
 #include <string.h>

@@ -1,10 +1,10 @@
 /* HTTP/1.1 as weir accepts it from providers (RFC 9112), strict: pure push parser. transfer_http1
  * feeds it what a connection brings, cut anywhere. Heads of 1xx answers are skipped, trailers
- * discarded. What two parsers could read in two ways is refused, as from clients (http1.h): a
+ * discarded. What two parsers could read in two ways is refused, as from clients (request.h): a
  * connection must not go on with an answer whose end is a matter of opinion. One thing is forgiven:
  * a status line without the space before its missing reason. */
-#ifndef WEIR_SERVER_HTTP1_RESPONSE_H
-#define WEIR_SERVER_HTTP1_RESPONSE_H
+#ifndef WEIR_COMMON_HTTP_RESPONSE_H
+#define WEIR_COMMON_HTTP_RESPONSE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* See http_url.h. */
+/* See url.h. */
 #include "common/http/url.h"
 
 #include <string.h>

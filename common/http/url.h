@@ -1,8 +1,8 @@
 /* The parts of an http:// or https:// URL, for our own HTTP client: pure. Slices point into the
- * URL. The configuration has checked its form (conf_url.h); what is odd all the same is refused
+ * URL. The configuration has checked its form (conf/url.h); what is odd all the same is refused
  * here. */
-#ifndef WEIR_SERVER_HTTP_URL_H
-#define WEIR_SERVER_HTTP_URL_H
+#ifndef WEIR_COMMON_HTTP_URL_H
+#define WEIR_COMMON_HTTP_URL_H
 
 #include <stdbool.h>
 #include <stddef.h>

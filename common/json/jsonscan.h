@@ -3,8 +3,8 @@
  * members they care for and skip the rest, and every byte is validated on the way (grammar,
  * numbers, escapes, UTF-8, no raw control characters), so that weir and a provider cannot read
  * different documents. Never allocates, never recurses. */
-#ifndef WEIR_SERVER_JSONSCAN_H
-#define WEIR_SERVER_JSONSCAN_H
+#ifndef WEIR_COMMON_JSON_JSONSCAN_H
+#define WEIR_COMMON_JSON_JSONSCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* Edits of a text of which everything else stays byte for byte: pure. What must change is noted as
  * splices while the text is read; then the new text is written in one go. chat, rewrite and
  * normalize note them; whoever sends the text writes it. */
-#ifndef WEIR_SERVER_SPLICE_H
-#define WEIR_SERVER_SPLICE_H
+#ifndef WEIR_COMMON_JSON_SPLICE_H
+#define WEIR_COMMON_JSON_SPLICE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* What both daemons do alike: command line, going to the background, pid file, leaving root, and
  * telling systemd. Used by server/main.c and trackerd/main.c. */
-#ifndef WEIR_COMMON_DAEMON_H
-#define WEIR_COMMON_DAEMON_H
+#ifndef WEIR_COMMON_PROCESS_DAEMON_H
+#define WEIR_COMMON_PROCESS_DAEMON_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -2,8 +2,8 @@
  * ledger: a place at a recovering pair (recoveryConcurrency), a concurrent place and a share of the
  * manual limits (rateLimits). exchange takes a claim when it chooses and gives it back when the
  * attempt is over; a worker that dies gives back by its master. weirctl only looks. */
-#ifndef WEIR_COMMON_CLAIMS_H
-#define WEIR_COMMON_CLAIMS_H
+#ifndef WEIR_COMMON_ROUTING_CLAIMS_H
+#define WEIR_COMMON_ROUTING_CLAIMS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* See ratelimits.h. */
+/* See pair_rows.h. */
 #include "common/routing/pair_rows.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The kernel's boot id: tells shared memory of this boot from what an earlier boot, or another host
  * sharing /dev/shm, left behind. Instants of CLOCK_BOOTTIME mean nothing across a boot. */
-#ifndef WEIR_COMMON_BOOTID_H
-#define WEIR_COMMON_BOOTID_H
+#ifndef WEIR_COMMON_SHM_BOOTID_H
+#define WEIR_COMMON_SHM_BOOTID_H
 
 #include <stdint.h>
 

@@ -10,8 +10,8 @@
  * A place is one word: 0, or whose it is (slot and incarnation of the worker). It is claimed by one
  * compare-and-swap, so a worker may be killed at any instant: either it has the place, and the
  * master gives it back when it reaps the worker, or it has not. */
-#ifndef WEIR_COMMON_LEDGER_H
-#define WEIR_COMMON_LEDGER_H
+#ifndef WEIR_COMMON_SHM_LEDGER_H
+#define WEIR_COMMON_SHM_LEDGER_H
 
 #include <stdbool.h>
 #include <stdint.h>

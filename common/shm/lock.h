@@ -2,8 +2,8 @@
  * takes it (workers, weirctl), and trackerd whenever it writes; nobody depends on it: rows are
  * sound without it, and a holder that was stopped must not stop others. So every taking has a time
  * limit, and everything held under it is a copy: no formatting, logging, allocation or I/O. */
-#ifndef WEIR_COMMON_SHMLOCK_H
-#define WEIR_COMMON_SHMLOCK_H
+#ifndef WEIR_COMMON_SHM_LOCK_H
+#define WEIR_COMMON_SHM_LOCK_H
 
 #include <stdbool.h>
 #include <stdint.h>

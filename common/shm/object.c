@@ -1,4 +1,4 @@
-/* See shmobj.h. */
+/* See object.h. */
 #include "common/shm/object.h"
 
 #include <errno.h>

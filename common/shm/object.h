@@ -5,8 +5,8 @@
  * Mapping the first object sets a handler for SIGBUS. When somebody cuts a mapped object short, its
  * mapping turns into private zeroed memory at the first touch of what is gone, instead of killing
  * us; the checks that the users of a mapping make anyway then find it damaged. */
-#ifndef WEIR_COMMON_SHMOBJ_H
-#define WEIR_COMMON_SHMOBJ_H
+#ifndef WEIR_COMMON_SHM_OBJECT_H
+#define WEIR_COMMON_SHM_OBJECT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* See wpages.h. */
+/* See pages.h. */
 #include "common/shm/pages.h"
 
 #include <errno.h>

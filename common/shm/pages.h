@@ -13,8 +13,8 @@
  * All counters are relaxed 64-bit atomics with one writer: plain adds, no locked instructions. A
  * slot's part is a multiple of the page size, so that a worker can give up writing to all others.
  */
-#ifndef WEIR_COMMON_WPAGES_H
-#define WEIR_COMMON_WPAGES_H
+#ifndef WEIR_COMMON_SHM_PAGES_H
+#define WEIR_COMMON_SHM_PAGES_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -8,10 +8,10 @@
  * Memory is taken page by page as requests come, never up front: 512 bytes a request, 2 MiB for the
  * RECENT_REQUESTS of one generation of workers; workers of another generation have other slots, so
  * that some reloads later it may be twice that. A reader takes a page for each slot. When there is
- * no memory for a page, the worker goes on with memory of its own (shmobj.h), and its requests are
+ * no memory for a page, the worker goes on with memory of its own (object.h), and its requests are
  * not found. */
-#ifndef WEIR_COMMON_RECENT_H
-#define WEIR_COMMON_RECENT_H
+#ifndef WEIR_COMMON_SHM_RECENT_H
+#define WEIR_COMMON_SHM_RECENT_H
 
 #include <stddef.h>
 #include <stdint.h>

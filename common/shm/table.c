@@ -1,4 +1,4 @@
-/* See shmtab.h, and shmlayout.h for the bytes. Reader side only. */
+/* See table.h, and table_layout.h for the bytes. Reader side only. */
 #include "common/shm/table.h"
 
 #include <errno.h>

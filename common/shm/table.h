@@ -1,5 +1,5 @@
 /* The shared cooldown table as its readers see it: workers and weirctl map it read-only; its only
- * writer is weir-trackerd (trackerd/table/publish.c). The bytes are in shmlayout.h.
+ * writer is weir-trackerd (trackerd/table/publish.c). The bytes are in table_layout.h.
  *
  * Two POSIX shared memory objects: NAME (header, rows, senders; 0640) and NAME.lock (one page with
  * the robust process-shared mutex, 0660; apart because whoever may write a robust mutex may write
@@ -9,8 +9,8 @@
  * or damaged copy. A reader that meets an odd counter takes the row's new image from the journal in
  * the header, which is complete before the row is touched; so a writer that was stopped or killed
  * half-way holds nobody up. What cannot be read counts as "available". */
-#ifndef WEIR_COMMON_SHMTAB_H
-#define WEIR_COMMON_SHMTAB_H
+#ifndef WEIR_COMMON_SHM_TABLE_H
+#define WEIR_COMMON_SHM_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

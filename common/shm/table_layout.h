@@ -1,5 +1,5 @@
 /* The bytes of the shared table: what trackerd writes (trackerd/table/segment.c, publish.c) and
- * shmtab.c reads. Everybody else uses shmtab.h.
+ * table.c reads. Everybody else uses table.h.
  *
  *   NAME       0          struct shmtab_header   4096 bytes: identity, live words, journal
  *              4096       struct shmtab_row      640 bytes each, `capacity` of them
@@ -23,8 +23,8 @@
  * and loaded with acquire order: that makes the sequence counter a sound seqlock in C11 without
  * fences (a payload store cannot move before the store that made seq odd, nor after the one that
  * makes it even; the same for loads). */
-#ifndef WEIR_COMMON_SHMLAYOUT_H
-#define WEIR_COMMON_SHMLAYOUT_H
+#ifndef WEIR_COMMON_SHM_TABLE_LAYOUT_H
+#define WEIR_COMMON_SHM_TABLE_LAYOUT_H
 
 #include <pthread.h>
 #include <stdatomic.h>

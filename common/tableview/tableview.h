@@ -2,8 +2,8 @@
  * they would. Maps the table read-only, knows the row of each configured pair by index, and re-maps
  * when trackerd made a new table. Without a table, or with one that cannot be read, every pair
  * counts as available. Never writes, never waits. */
-#ifndef WEIR_COMMON_TABLEVIEW_H
-#define WEIR_COMMON_TABLEVIEW_H
+#ifndef WEIR_COMMON_TABLEVIEW_TABLEVIEW_H
+#define WEIR_COMMON_TABLEVIEW_TABLEVIEW_H
 
 #include <stdbool.h>
 #include <stdint.h>

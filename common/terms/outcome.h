@@ -1,7 +1,7 @@
 /* How an attempt at a pair ended: one list for the whole project (pure). The classifier produces an
  * outcome; event, table, log, metrics, weirctl and the man page all use its word. */
-#ifndef WEIR_COMMON_OUTCOME_H
-#define WEIR_COMMON_OUTCOME_H
+#ifndef WEIR_COMMON_TERMS_OUTCOME_H
+#define WEIR_COMMON_TERMS_OUTCOME_H
 
 #include <stdbool.h>
 
@@ -55,7 +55,7 @@ enum outcome_credit {
 /* How long the pair rests for it. */
 enum outcome_rest {
     REST_NONE,
-    REST_AS_TOLD, /* as the response says (limits.h), else not at all */
+    REST_AS_TOLD, /* as the response says (provider/limit_headers.h), else not at all */
     REST_LIMIT,   /* as the response says, else cooldownDefaultMs */
     REST_DEFAULT, /* cooldownDefaultMs */
     REST_PAYMENT, /* OUTCOME_PAYMENT_REST_MS */

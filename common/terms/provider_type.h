@@ -2,8 +2,8 @@
  * file, and the type's own base URL (NULL: the file must give one). Everything else that a type
  * means is in server/, and a type that has no row there speaks OpenAI's dialect: how to add one is
  * told in server/provider/README.md. Pure data; included by conf.h. */
-#ifndef WEIR_COMMON_PROVIDER_TYPES_H
-#define WEIR_COMMON_PROVIDER_TYPES_H
+#ifndef WEIR_COMMON_TERMS_PROVIDER_TYPE_H
+#define WEIR_COMMON_TERMS_PROVIDER_TYPE_H
 
 #define PROVIDER_TYPES(TYPE)                                                \
     TYPE(PROVIDER_OPENAI, "openai", "https://api.openai.com/v1")            \

@@ -13,8 +13,8 @@
  * A worker numbers its events from 1 for each incarnation and repeats what was not acknowledged on
  * a new connection; trackerd keeps the last number of each worker process in the table, applies
  * none twice, and answers a hello with an ACK of that number. */
-#ifndef WEIR_COMMON_EVWIRE_H
-#define WEIR_COMMON_EVWIRE_H
+#ifndef WEIR_COMMON_WIRE_EVWIRE_H
+#define WEIR_COMMON_WIRE_EVWIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>

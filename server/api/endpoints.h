@@ -1,7 +1,7 @@
 /* What weir serves, path by path (CONTRACT 4.1): the table a worker's connections look requests up
  * in. Each endpoint answers at once or starts an exchange. */
-#ifndef WEIR_SERVER_ENDPOINTS_H
-#define WEIR_SERVER_ENDPOINTS_H
+#ifndef WEIR_SERVER_API_ENDPOINTS_H
+#define WEIR_SERVER_API_ENDPOINTS_H
 
 #include "server/client/client.h"
 

@@ -2,8 +2,8 @@
  * status.c gather the facts. "ok" means that nothing is known which an operator should look at;
  * "degraded" that weir serves, but with less than it should have, and why. Names no provider and
  * nothing secret: /health is open to everybody. */
-#ifndef WEIR_SERVER_HEALTH_H
-#define WEIR_SERVER_HEALTH_H
+#ifndef WEIR_SERVER_API_HEALTH_H
+#define WEIR_SERVER_API_HEALTH_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* See sums.h. */
+/* See page_sums.h. */
 #include "server/api/page_sums.h"
 
 uint64_t sums_requests(const struct wpages *pages, uint32_t chain, unsigned code)

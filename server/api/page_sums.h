@@ -1,8 +1,8 @@
 /* Sums over the slots of all workers' pages, for whoever shows them: /metrics and /status.json. So
  * any worker answers for all of them, and a worker's death takes nothing away. Pure: reads pages
  * that others write, and no more. `pages` may be NULL everywhere: all sums are 0 then. */
-#ifndef WEIR_SERVER_SUMS_H
-#define WEIR_SERVER_SUMS_H
+#ifndef WEIR_SERVER_API_PAGE_SUMS_H
+#define WEIR_SERVER_API_PAGE_SUMS_H
 
 #include <stddef.h>
 #include <stdint.h>

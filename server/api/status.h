@@ -1,8 +1,8 @@
 /* GET /status.json: all that weir knows of itself at one moment, in one document, for the page at
  * /status and for programs; the members are in weir(8). Made in a worker from the configuration,
  * the table and all workers' pages, so that any worker gives the same. Reads only. */
-#ifndef WEIR_SERVER_STATUS_H
-#define WEIR_SERVER_STATUS_H
+#ifndef WEIR_SERVER_API_STATUS_H
+#define WEIR_SERVER_API_STATUS_H
 
 #include <json-c/json.h>
 #include <stdbool.h>

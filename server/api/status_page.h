@@ -2,8 +2,8 @@
  * the same text for everybody, save a nonce that names the style and the script which it may use.
  * Its source is status_page.html, .css and .js, made into C by status_page.awk. Runs in a worker.
  */
-#ifndef WEIR_SERVER_STATUS_PAGE_H
-#define WEIR_SERVER_STATUS_PAGE_H
+#ifndef WEIR_SERVER_API_STATUS_PAGE_H
+#define WEIR_SERVER_API_STATUS_PAGE_H
 
 #include "common/base/buf.h"
 

@@ -33,7 +33,7 @@ struct attempt {
     struct sse *sse;
     struct buf body;
     unsigned malformed;
-    uint64_t choices_seen, choices_finished; /* bit sets, see chunk.h */
+    uint64_t choices_seen, choices_finished; /* bit sets, see dialect/chat_event.h */
     uint64_t header_timeout_ms;
     uint64_t last_sign_at; /* the latest event, or piece of a body */
     bool is_paused, has_retry_after, has_event;

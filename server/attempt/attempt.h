@@ -1,8 +1,8 @@
 /* One try of a request at one pair, in a worker: sends it, watches what comes and the clock, and
  * ends with exactly one outcome. exchange starts attempts and hears from them through a small table
  * of functions. An attempt knows nothing of clients, chains or counters. */
-#ifndef WEIR_SERVER_ATTEMPT_H
-#define WEIR_SERVER_ATTEMPT_H
+#ifndef WEIR_SERVER_ATTEMPT_ATTEMPT_H
+#define WEIR_SERVER_ATTEMPT_ATTEMPT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* What a provider's response, or the lack of one, means: pure. attempt asks here; the answer is an
  * outcome (common/terms/outcome.h) and how long the pair shall rest. */
-#ifndef WEIR_SERVER_CLASSIFY_H
-#define WEIR_SERVER_CLASSIFY_H
+#ifndef WEIR_SERVER_ATTEMPT_CLASSIFY_H
+#define WEIR_SERVER_ATTEMPT_CLASSIFY_H
 
 #include <stdbool.h>
 #include <stdint.h>

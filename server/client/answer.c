@@ -1,4 +1,4 @@
-/* Answers with HTTP's framing. See client_conn.h. */
+/* Answers with HTTP's framing. See state.h. */
 #include "server/client/state.h"
 
 #include <inttypes.h>

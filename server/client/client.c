@@ -1,4 +1,4 @@
-/* See client_http.h. A connection's life and its clock. EV_READ stays on all the while: it is how a
+/* See client.h. A connection's life and its clock. EV_READ stays on all the while: it is how a
  * client that leaves is noticed, also while its answer is being made. */
 #include "server/client/client.h"
 

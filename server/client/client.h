@@ -1,8 +1,8 @@
-/* A client's connection, in a worker: reads requests (http1.h decides what is one), hands them to
+/* A client's connection, in a worker: reads requests (http/request.h decides what is one), hands them to
  * their endpoint, writes answers with HTTP's framing, keeps alive, notices at once when the client
  * leaves, and bounds everything a client may make weir hold. Knows nothing of providers. */
-#ifndef WEIR_SERVER_CLIENT_HTTP_H
-#define WEIR_SERVER_CLIENT_HTTP_H
+#ifndef WEIR_SERVER_CLIENT_CLIENT_H
+#define WEIR_SERVER_CLIENT_CLIENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

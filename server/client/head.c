@@ -1,5 +1,5 @@
 /* What a request's head asks for: endpoint, key, size, wishes. Everything that can be refused is
- * refused here, before a body is read. See client_conn.h. */
+ * refused here, before a body is read. See state.h. */
 #include "server/client/state.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* From bytes to requests: what a recv brought is used as far as it goes, whole from the worker's
- * buffer where it can be; only what is incomplete is kept. See client_conn.h. */
+ * buffer where it can be; only what is incomplete is kept. See state.h. */
 #include "server/client/state.h"
 
 #define LINGER_BYTES (1u << 20) /* that may still come from it */

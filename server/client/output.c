@@ -1,6 +1,6 @@
 /* A client's output: what an answer puts is collected in the worker's one buffer until its flush,
  * which sends it in one system call; what the socket does not take then waits in an evbuffer. See
- * client_conn.h. */
+ * state.h. */
 #include "server/client/state.h"
 
 #include <errno.h>

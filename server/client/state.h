@@ -1,8 +1,8 @@
 /* The inside of a client's connection, for the files that make it up and for nobody else:
- * client_http.c (its life and clock), client_input.c (bytes to requests), client_request.c (what a
- * head asks for), client_write.c (answers), client_out.c (their bytes). */
-#ifndef WEIR_SERVER_CLIENT_CONN_H
-#define WEIR_SERVER_CLIENT_CONN_H
+ * client.c (its life and clock), input.c (bytes to requests), head.c (what a
+ * head asks for), answer.c (answers), output.c (their bytes). */
+#ifndef WEIR_SERVER_CLIENT_STATE_H
+#define WEIR_SERVER_CLIENT_STATE_H
 
 #include <event2/event_struct.h>
 #include <stdbool.h>
@@ -73,7 +73,7 @@ struct clients {
     char buffer[CLIENT_READ_BYTES];
 };
 
-/* client_http.c: the one timer of a connection (boot clock ns, 0 = off; ms from now). */
+/* client.c: the one timer of a connection (boot clock ns, 0 = off; ms from now). */
 void client_set_timer_at(struct client *c, uint64_t at);
 void client_set_timer_ms(struct client *c, uint32_t ms);
 /* Ends the connection at once, and its exchange with it. Freed at the end of the turn. */
@@ -85,12 +85,12 @@ void client_await_request(struct client *c);
 /* The peer shall read our answer before it meets a reset: ends our side and waits for its end. */
 void client_linger(struct client *c);
 
-/* client_input.c: bytes that came. */
+/* input.c: bytes that came. */
 void client_on_input(struct client *c, const char *data, size_t len);
 /* Goes on with what came ahead; for turn_defer. */
 void client_go_on(void *client);
 
-/* client_request.c: takes a head from the input, finds its endpoint and checks what it may ask.
+/* head.c: takes a head from the input, finds its endpoint and checks what it may ask.
  * Returns how many bytes were used; 0 = more are needed. */
 size_t client_take_head(struct client *c, const char *data, size_t len);
 /* Hands the complete request to its endpoint. */
@@ -98,7 +98,7 @@ void client_serve(struct client *c);
 /* The request's own id (req may be NULL), or a new one. */
 void client_take_request_id(struct client *c, const struct http1_request *req);
 
-/* client_out.c: what is put goes out with the next flush, at the latest when another client puts.
+/* output.c: what is put goes out with the next flush, at the latest when another client puts.
  */
 void client_put(struct client *c, const void *data, size_t len);
 /* The same as a chunk of the body; chunks that go out together become one. At most eight pieces. */
@@ -109,7 +109,7 @@ void client_discard(struct client *c);
 size_t client_queued(const struct client *c);
 void client_on_writable(evutil_socket_t fd, short what, void *client);
 
-/* client_write.c: answers. */
+/* answer.c: answers. */
 /* An error with extra headers; NULL = none. */
 void client_answer_error_with(struct client *c, enum answer_error error, const char *headers,
                               const char *message);

@@ -1,4 +1,4 @@
-/* See chat.h. */
+/* See chat_request.h. */
 #include "server/dialect/chat_request.h"
 
 #include <stdio.h>

@@ -2,8 +2,8 @@
  * (CONTRACT 4.1): pure. One validating pass finds the few members weir cares for; the upstream body
  * is the client's bytes with the model's value replaced in place and, for a stream without
  * stream_options, those added. Every other byte goes as the client wrote it. exchange calls it. */
-#ifndef WEIR_SERVER_CHAT_H
-#define WEIR_SERVER_CHAT_H
+#ifndef WEIR_SERVER_DIALECT_CHAT_REQUEST_H
+#define WEIR_SERVER_DIALECT_CHAT_REQUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* See answer.h. */
+/* See own_error.h. */
 #include "server/dialect/own_error.h"
 
 #include <json-c/json.h>

@@ -1,7 +1,7 @@
 /* The texts weir itself answers with: error bodies (CONTRACT 4.2), error events (4.3), heads of
  * streams. Used by exchange, relay and the endpoints; sends nothing. */
-#ifndef WEIR_SERVER_ANSWER_H
-#define WEIR_SERVER_ANSWER_H
+#ifndef WEIR_SERVER_DIALECT_OWN_ERROR_H
+#define WEIR_SERVER_DIALECT_OWN_ERROR_H
 
 #include <stddef.h>
 

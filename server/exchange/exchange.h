@@ -11,8 +11,8 @@
  * Delivery `stream` commits at the first content; `complete` holds a stream until its clean end was
  * seen, and commits early only when it grows past server.maxHeldBytes.
  */
-#ifndef WEIR_SERVER_EXCHANGE_H
-#define WEIR_SERVER_EXCHANGE_H
+#ifndef WEIR_SERVER_EXCHANGE_EXCHANGE_H
+#define WEIR_SERVER_EXCHANGE_EXCHANGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* How an exchange ends: the answer, the provider's or weir's own error, the end of a stream; then
- * the access log, and the one exit. See exchange_state.h. */
+ * the access log, and the one exit. See state.h. */
 #include "server/exchange/state.h"
 
 #include <inttypes.h>

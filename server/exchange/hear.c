@@ -1,5 +1,5 @@
 /* What an attempt tells its exchange: events to hold or relay, and its end, which is credited,
- * logged, and leads to the next entry or to the end of the exchange. See exchange_state.h. */
+ * logged, and leads to the next entry or to the end of the exchange. See state.h. */
 #include "server/exchange/state.h"
 
 #include <inttypes.h>

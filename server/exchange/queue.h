@@ -1,8 +1,8 @@
 /* Requests that wait for a pair of their chain to become available (queueMode): a FIFO for each
  * chain, bounded; pure. exchange joins and leaves; the worker runs it from a short timer while
  * anybody waits, and whenever a request ended. */
-#ifndef WEIR_SERVER_QUEUE_H
-#define WEIR_SERVER_QUEUE_H
+#ifndef WEIR_SERVER_EXCHANGE_QUEUE_H
+#define WEIR_SERVER_EXCHANGE_QUEUE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* What an exchange does when its chain has no usable pair: with queueMode it waits its turn, else
- * it ends. See exchange_state.h and queue.h. */
+ * it ends. See state.h and queue.h. */
 #include "common/base/clock.h"
 #include "server/exchange/state.h"
 

@@ -1,8 +1,8 @@
 /* How a stream reaches the client: what is held before content, the head, heartbeats, events as
  * they come, the error event, the end (CONTRACT 4.3). Owned and driven by exchange; decides
  * nothing. */
-#ifndef WEIR_SERVER_RELAY_H
-#define WEIR_SERVER_RELAY_H
+#ifndef WEIR_SERVER_EXCHANGE_RELAY_H
+#define WEIR_SERVER_EXCHANGE_RELAY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* What is kept of a request that is over, for weirctl explain: a record in the worker's ring of
  * shared memory. On the road of each request: no clock, no allocation, no text but what is copied.
- * See exchange_state.h and recent_ring.h. */
+ * See state.h and recent_ring.h. */
 #include <string.h>
 
 #include "server/exchange/state.h"

@@ -1,5 +1,5 @@
 /* The first half of an exchange's road: reads the body, finds the chain, chooses the entry, starts
- * its attempt. See exchange_state.h. */
+ * its attempt. See state.h. */
 #include "server/exchange/state.h"
 
 #include <inttypes.h>

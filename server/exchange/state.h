@@ -1,6 +1,6 @@
 /* The inside of an exchange, for the files that make it up and for nobody else: exchange.c (states,
- * clock, what comes from outside), exchange_route.c (from the body to an attempt),
- * exchange_attempt.c (what an attempt tells), exchange_finish.c (how it ends), exchange_remember.c
+ * clock, what comes from outside), route.c (from the body to an attempt),
+ * hear.c (what an attempt tells), finish.c (how it ends), remember.c
  * (what is kept of it). */
 #ifndef WEIR_SERVER_EXCHANGE_STATE_H
 #define WEIR_SERVER_EXCHANGE_STATE_H
@@ -108,7 +108,7 @@ void exchange_run(struct exchange *x);
 /* The end is known: what a step returns. */
 enum step exchange_end_with(struct exchange *x, enum ending ending);
 
-/* exchange_queue.c */
+/* queueing.c */
 /* The step when no entry is left: waits in the queue where that can help, or ends. */
 enum step exchange_chain_ended(struct exchange *x);
 /* May this request not choose yet, because others of its chain wait already? */
@@ -119,7 +119,7 @@ enum step exchange_queue_timed_out(struct exchange *x);
 /* Until the soonest cooldown among the chain's pairs ends; 0 when none is in cooldown. */
 uint64_t exchange_soonest_ms(struct exchange *x);
 
-/* exchange_route.c */
+/* route.c */
 enum step exchange_refuse(struct exchange *x, enum answer_error error, const char *message);
 enum step exchange_step_read(struct exchange *x);
 enum step exchange_step_route(struct exchange *x);
@@ -128,14 +128,14 @@ enum step exchange_step_retry(struct exchange *x);
 bool exchange_is_past_deadline(const struct exchange *x);
 enum step exchange_end_by_deadline(struct exchange *x);
 
-/* exchange_attempt.c */
+/* hear.c */
 extern const struct attempt_events exchange_attempt_events;
 /* The result goes to the counters and the trail, whatever follows from it. */
 void exchange_record_attempt(struct exchange *x);
 /* Keeps the error of the running attempt, to be relayed. */
 void exchange_keep_error(struct exchange *x, const struct attempt_result *result);
 
-/* exchange_finish.c */
+/* finish.c */
 enum step exchange_step_finish(struct exchange *x);
 /* The one exit. */
 void exchange_leave(struct exchange *x);
@@ -150,7 +150,7 @@ void exchange_put_common_headers(const struct exchange *x, struct buf *out);
 void exchange_put_provider_header(const struct exchange *x, uint32_t pair, struct buf *out);
 void exchange_put_stream_headers(struct buf *out);
 
-/* exchange_remember.c */
+/* remember.c */
 /* Leaves a record of the request, which is over, in the worker's ring. */
 void exchange_remember(struct exchange *x, uint64_t now_at);
 

@@ -1,4 +1,4 @@
-/* See turn.h. */
+/* See defer.h. */
 #include "server/loop/defer.h"
 
 #include <event2/event.h>

@@ -1,7 +1,7 @@
 /* The end of the event loop's turn, in a worker: objects that are given up inside a callback die
  * here, when no frame of the stack can meet them any more. */
-#ifndef WEIR_SERVER_TURN_H
-#define WEIR_SERVER_TURN_H
+#ifndef WEIR_SERVER_LOOP_DEFER_H
+#define WEIR_SERVER_LOOP_DEFER_H
 
 struct event_base;
 

@@ -1,4 +1,4 @@
-/* See master_children.h. A worker is known by its slot in the workers' pages; a slot may also
+/* See children.h. A worker is known by its slot in the workers' pages; a slot may also
  * belong to a worker of another master while one takes over from the other. */
 #include "server/master/children.h"
 

@@ -1,4 +1,4 @@
-/* See master_listen.h. */
+/* See listeners.h. */
 #include "server/master/listeners.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* The listening sockets, in the master: made before the workers, kept over reloads and workers'
  * deaths, so that nothing queued on them is lost. TCP addresses have one SO_REUSEPORT socket a
  * worker (an even spread); a Unix socket is shared by all. */
-#ifndef WEIR_SERVER_MASTER_LISTEN_H
-#define WEIR_SERVER_MASTER_LISTEN_H
+#ifndef WEIR_SERVER_MASTER_LISTENERS_H
+#define WEIR_SERVER_MASTER_LISTENERS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,9 +1,9 @@
 /* The parent process of weir: keeps the listeners, forks the workers, replaces those that die,
  * reloads, drains, and makes way for a newer binary. It parses no network input and has no event
- * loop, no threads, no use of libcurl but that it loads it for its workers (transfer_module.h), and
+ * loop, no threads, no use of libcurl but that it loads it for its workers (upstream/module.h), and
  * no root once it listens. */
-#ifndef WEIR_SERVER_MASTER_H
-#define WEIR_SERVER_MASTER_H
+#ifndef WEIR_SERVER_MASTER_MASTER_H
+#define WEIR_SERVER_MASTER_MASTER_H
 
 #include "common/conf/conf.h"
 #include "common/process/daemon.h"

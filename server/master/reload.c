@@ -1,4 +1,4 @@
-/* See master_reload.h. */
+/* See reload.h. */
 #include "server/master/reload.h"
 
 #include <stdlib.h>

@@ -30,7 +30,7 @@ struct child {
     bool is_ready; /* it serves */
 };
 
-/* The weir that is to follow us: see master_upgrade.h. */
+/* The weir that is to follow us: see upgrade.h. */
 struct heir {
     pid_t usher;     /* our child, and its parent until it serves; 0 = no upgrade is under way */
     int leash;       /* to the usher */

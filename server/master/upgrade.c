@@ -1,4 +1,4 @@
-/* See master_upgrade.h. */
+/* See upgrade.h. */
 #include "server/master/upgrade.h"
 
 #include <errno.h>

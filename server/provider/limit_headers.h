@@ -1,7 +1,7 @@
 /* Rate-limit and retry headers of providers, each in its own dialect (CONTRACT 5.1, 5.3): pure.
  * classify asks here how long a pair must rest; attempt, what quota remains. */
-#ifndef WEIR_SERVER_LIMITS_H
-#define WEIR_SERVER_LIMITS_H
+#ifndef WEIR_SERVER_PROVIDER_LIMIT_HEADERS_H
+#define WEIR_SERVER_PROVIDER_LIMIT_HEADERS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * belong to one turn of the event loop reach the file together, at its end: formatting costs a line
  * little, the system call would cost it much. Off unless server.accessLog names a file ("-":
  * standard error). Never holds prompts or answers. */
-#ifndef WEIR_SERVER_ACCESS_LOG_H
-#define WEIR_SERVER_ACCESS_LOG_H
+#ifndef WEIR_SERVER_RECORD_ACCESS_LOG_H
+#define WEIR_SERVER_RECORD_ACCESS_LOG_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* What an attempt's outcome changes outside the request: the worker's own page (statistics, stamps
  * of success) and, where the table must hear of it, an event to trackerd. The one place where
  * credit is given or taken; exchange calls it once when an attempt starts and once when it ends. */
-#ifndef WEIR_SERVER_ACCOUNT_H
-#define WEIR_SERVER_ACCOUNT_H
+#ifndef WEIR_SERVER_RECORD_CREDIT_H
+#define WEIR_SERVER_RECORD_CREDIT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* See evqueue.h. */
+/* See backlog.h. */
 #include "server/tracker/backlog.h"
 
 #include <string.h>

@@ -5,8 +5,8 @@
  * failures before a stream, and only then what was there first.
  *
  * An event that went out once is never changed: trackerd may have applied it under its number. */
-#ifndef WEIR_SERVER_EVQUEUE_H
-#define WEIR_SERVER_EVQUEUE_H
+#ifndef WEIR_SERVER_TRACKER_BACKLOG_H
+#define WEIR_SERVER_TRACKER_BACKLOG_H
 
 #include <stdbool.h>
 #include <stdint.h>

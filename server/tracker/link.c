@@ -1,4 +1,4 @@
-/* See report.h. */
+/* See link.h. */
 #include "server/tracker/link.h"
 
 #include <errno.h>

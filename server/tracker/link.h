@@ -1,7 +1,7 @@
 /* A worker's line to trackerd: posts events (common/wire/evwire.h), never blocks, keeps what could
- * not be delivered or was not acknowledged (evqueue.h) and sends it again on a new connection. */
-#ifndef WEIR_SERVER_REPORT_H
-#define WEIR_SERVER_REPORT_H
+ * not be delivered or was not acknowledged (backlog.h) and sends it again on a new connection. */
+#ifndef WEIR_SERVER_TRACKER_LINK_H
+#define WEIR_SERVER_TRACKER_LINK_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* What stands behind transfer.h: a table of functions for each client library, and nobody else's
  * business. transfer.c picks one for each request; each client keeps the promises of transfer.h and
  * begins its own struct with a struct transfer. */
-#ifndef WEIR_SERVER_TRANSFER_CLIENT_H
-#define WEIR_SERVER_TRANSFER_CLIENT_H
+#ifndef WEIR_SERVER_UPSTREAM_BACKEND_H
+#define WEIR_SERVER_UPSTREAM_BACKEND_H
 
 #include "server/upstream/transfer.h"
 
@@ -24,7 +24,7 @@ struct transfer_client {
 
 extern const struct transfer_client transfer_http1; /* our own: HTTP/1.1, over TLS too */
 extern const struct transfer_client transfer_curl;  /* libcurl: HTTP/2; in the module of
-                                                       transfer_module.h only */
+                                                       module.h only */
 
 /* Can transfer_http1 serve this URL? */
 bool transfer_http1_can(const char *url);

@@ -1,8 +1,8 @@
 /* What stands behind conn.h: how a connection is made and what carries its bytes. conn.c picks a
  * kind for each host, conn_tcp.c or conn_curl.c, and does what is the same for all. A kind begins
  * its own struct with a struct conn. */
-#ifndef WEIR_SERVER_CONN_KIND_H
-#define WEIR_SERVER_CONN_KIND_H
+#ifndef WEIR_SERVER_UPSTREAM_CONN_KIND_H
+#define WEIR_SERVER_UPSTREAM_CONN_KIND_H
 
 #include "common/http/numeric_address.h"
 #include "server/upstream/conn.h"
@@ -30,7 +30,7 @@ struct conn_kind {
 
 extern const struct conn_kind conn_tcp;  /* sockets of our own, to numeric addresses */
 extern const struct conn_kind conn_curl; /* libcurl's: TLS, and names to resolve; in the module of
-                                            transfer_module.h only */
+                                            module.h only */
 
 /* Can conn_tcp connect to this URL's host? */
 bool conn_tcp_can(const struct http_url *url);

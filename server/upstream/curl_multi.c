@@ -1,4 +1,4 @@
-/* See transfer_multi.h. */
+/* See curl_multi.h. */
 #include "server/upstream/curl_multi.h"
 
 #include <event2/event.h>

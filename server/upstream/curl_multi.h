@@ -1,12 +1,12 @@
 /* libcurl's multi handles on libevent's loop, in a worker: which handle a transfer is added to, the
- * watching of sockets and clocks, and the word that a transfer has ended. transfer_curl.c and
+ * watching of sockets and clocks, and the word that a transfer has ended. backend_curl.c and
  * conn_curl.c are the users.
  *
  * libcurl walks lists of connections, so that a handle is kept to some busy transfers, and another
  * one is opened beyond. Providers that different certificates vouch for share neither handles nor
  * TLS sessions: else one could ride on another's connection. */
-#ifndef WEIR_SERVER_TRANSFER_MULTI_H
-#define WEIR_SERVER_TRANSFER_MULTI_H
+#ifndef WEIR_SERVER_UPSTREAM_CURL_MULTI_H
+#define WEIR_SERVER_UPSTREAM_CURL_MULTI_H
 
 #include <curl/curl.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* See transfer_headers.h. */
+/* See headers.h. */
 #include "server/upstream/headers.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The headers of a response, as the transfer clients fill them in and transfer_header finds them:
  * pure. A client keeps one and clears it for each head; all zero is empty. */
-#ifndef WEIR_SERVER_TRANSFER_HEADERS_H
-#define WEIR_SERVER_TRANSFER_HEADERS_H
+#ifndef WEIR_SERVER_UPSTREAM_HEADERS_H
+#define WEIR_SERVER_UPSTREAM_HEADERS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* See transfer_module.h. */
+/* See module.h. */
 #include "server/upstream/module.h"
 
 #include "config.h"

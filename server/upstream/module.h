@@ -5,9 +5,9 @@
  *
  * It is looked for where it is installed, seen from the folder of the running program, so that a
  * whole installation may be moved; then in that folder, for a program that is not installed yet.
- * What it calls in the program is in transfer_module.symbols. */
-#ifndef WEIR_SERVER_TRANSFER_MODULE_H
-#define WEIR_SERVER_TRANSFER_MODULE_H
+ * What it calls in the program is in module.symbols. */
+#ifndef WEIR_SERVER_UPSTREAM_MODULE_H
+#define WEIR_SERVER_UPSTREAM_MODULE_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* What the module of transfer_module.h gives to the program: its only symbol that is seen outside.
+/* What the module of module.h gives to the program: its only symbol that is seen outside.
  */
 #include "config.h"
 

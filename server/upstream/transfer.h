@@ -1,14 +1,14 @@
 /* One HTTP request to a provider, in a worker. The header says nothing of the client behind it:
- * transfer_http1.c, our own, or transfer_curl.c, libcurl, where a provider may use HTTP/2. What of
- * libcurl is needed, the master has loaded (transfer_module.h). attempt starts transfers and is
+ * backend_http1.c, our own, or backend_curl.c, libcurl, where a provider may use HTTP/2. What of
+ * libcurl is needed, the master has loaded (module.h). attempt starts transfers and is
  * told what comes.
  *
  * Promises: no event is raised from inside transfer_start, _pause or _abort; none after `done` or
  * after an abort; every call here may be made from inside an event. A request is never sent twice,
  * save that one which a pooled connection lost within TRANSFER_REPLAY_MS of sending, without a byte
  * of answer, goes once more on a fresh connection (the pool was dead, not the provider). */
-#ifndef WEIR_SERVER_TRANSFER_H
-#define WEIR_SERVER_TRANSFER_H
+#ifndef WEIR_SERVER_UPSTREAM_TRANSFER_H
+#define WEIR_SERVER_UPSTREAM_TRANSFER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,7 +46,7 @@ void transfers_prepare(struct transfers *transfers, const char *url, bool http2,
 
 /* The response's headers; valid during the head event only. */
 struct transfer_headers;
-/* Value by lower-case name, NUL-terminated; NULL when absent. The signature fits limits.h. */
+/* Value by lower-case name, NUL-terminated; NULL when absent. The signature fits provider/limit_headers.h. */
 const char *transfer_header(const void *headers, const char *name);
 
 struct transfer_events {

@@ -1,4 +1,4 @@
-/* See transfer_trust.h. */
+/* See trust.h. */
 #include "server/upstream/trust.h"
 
 #include <openssl/err.h>

@@ -1,9 +1,9 @@
 /* Whose certificates vouch for providers', in a worker: read from their file once, so that no TLS
  * connection parses them again (libcurl remembers one file for each of its multi handles, and reads
- * 140 certificates in 20 to 40 ms: time in which a worker serves nobody). Only transfer_trust.c
- * knows OpenSSL (transfer_trust_none.c stands in without it); transfer_multi.c is the user. */
-#ifndef WEIR_SERVER_TRANSFER_TRUST_H
-#define WEIR_SERVER_TRANSFER_TRUST_H
+ * 140 certificates in 20 to 40 ms: time in which a worker serves nobody). Only trust.c
+ * knows OpenSSL (trust_none.c stands in without it); curl_multi.c is the user. */
+#ifndef WEIR_SERVER_UPSTREAM_TRUST_H
+#define WEIR_SERVER_UPSTREAM_TRUST_H
 
 struct transfer_trust;
 

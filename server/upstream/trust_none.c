@@ -1,4 +1,4 @@
-/* transfer_trust.h in a build without OpenSSL's headers: there are no parsed certificates, libcurl
+/* trust.h in a build without OpenSSL's headers: there are no parsed certificates, libcurl
  * loads them from their file. */
 #include "server/upstream/trust.h"
 

@@ -1,4 +1,4 @@
-/* See listen.h. */
+/* See accept.h. */
 #include "server/worker/accept.h"
 
 #include <errno.h>

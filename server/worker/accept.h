@@ -1,7 +1,7 @@
 /* A worker's listeners: accepts connections and hands them to client_http. The sockets belong to
  * the master; a worker closes its copies only. */
-#ifndef WEIR_SERVER_LISTEN_H
-#define WEIR_SERVER_LISTEN_H
+#ifndef WEIR_SERVER_WORKER_ACCEPT_H
+#define WEIR_SERVER_WORKER_ACCEPT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* All that a worker inherits from the master: what exists before the fork and is used after it. */
-#ifndef WEIR_SERVER_INHERIT_H
-#define WEIR_SERVER_INHERIT_H
+#ifndef WEIR_SERVER_WORKER_INHERIT_H
+#define WEIR_SERVER_WORKER_INHERIT_H
 
 #include <signal.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* A worker process: one event loop, one set of upstream connections, all requests that come over
  * its listeners. Made by fork in master.c; never returns to it. */
-#ifndef WEIR_SERVER_WORKER_H
-#define WEIR_SERVER_WORKER_H
+#ifndef WEIR_SERVER_WORKER_WORKER_H
+#define WEIR_SERVER_WORKER_WORKER_H
 
 #include <stdbool.h>
 

@@ -31,7 +31,7 @@ awk '
     /^\.It Cm / && section ~ /^[a-z]/ { key = $3; spec = "" }
 ' "$top/man/weir.yaml.5" | grep -v '^server	unix	' | sort > "$tmp/page"
 diff "$tmp/expected" "$tmp/page" > "$tmp/diff" ||
-    fault "man/weir.yaml.5 (>) is not what conf_schema.c (<) says:
+    fault "man/weir.yaml.5 (>) is not what conf/schema.c (<) says:
 $(cat "$tmp/diff")"
 
 # The sample, with what stands in comments taken out of them.

@@ -1,7 +1,7 @@
 /* Request lives on a fake clock: a real exchange, real attempts, relay and counters' bookkeeping,
  * between a scripted transfer and a client that writes down what it is sent. No sockets, no event
  * loop, no waiting: hours of timeouts pass in microseconds. Link-time stand-ins replace transfer.h,
- * tableview.h, report.h and turn.h (replay.c). */
+ * tableview.h, tracker/link.h and loop/defer.h (replay.c). */
 #ifndef WEIR_TESTS_REPLAY_H
 #define WEIR_TESTS_REPLAY_H
 

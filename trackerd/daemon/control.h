@@ -1,6 +1,6 @@
 /* weirctl's commands, as trackerd carries them out (common/wire/evwire.h, EVCMD_*). */
-#ifndef WEIR_TRACKERD_CONTROL_H
-#define WEIR_TRACKERD_CONTROL_H
+#ifndef WEIR_TRACKERD_DAEMON_CONTROL_H
+#define WEIR_TRACKERD_DAEMON_CONTROL_H
 
 #include <sys/types.h>
 

@@ -1,8 +1,8 @@
 /* The tracker's socket: accepts workers and weirctl, knows who they are, checks what they send, and
  * hands events to apply.c and commands to control.c. Fair: each peer gets a few packets a turn.
  * What cannot be understood changes nothing, is counted, and ends its connection. */
-#ifndef WEIR_TRACKERD_INTAKE_H
-#define WEIR_TRACKERD_INTAKE_H
+#ifndef WEIR_TRACKERD_DAEMON_INTAKE_H
+#define WEIR_TRACKERD_DAEMON_INTAKE_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* The tracker daemon: what its parts share, and its life from start to stop (trackerd.c). One
  * process, one event loop, no threads. All parts are called from the loop. */
-#ifndef WEIR_TRACKERD_TRACKERD_H
-#define WEIR_TRACKERD_TRACKERD_H
+#ifndef WEIR_TRACKERD_DAEMON_TRACKERD_H
+#define WEIR_TRACKERD_DAEMON_TRACKERD_H
 
 #include <stdbool.h>
 #include <stdint.h>

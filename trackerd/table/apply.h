@@ -1,7 +1,7 @@
 /* From events and commands to the table: finds the row, lets the state machine work on it,
  * publishes row and event number in one step, logs what happened and tells those who follow. */
-#ifndef WEIR_TRACKERD_APPLY_H
-#define WEIR_TRACKERD_APPLY_H
+#ifndef WEIR_TRACKERD_TABLE_APPLY_H
+#define WEIR_TRACKERD_TABLE_APPLY_H
 
 #include "common/wire/evwire.h"
 #include "trackerd/daemon/trackerd.h"

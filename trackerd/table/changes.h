@@ -1,6 +1,6 @@
 /* Tells the world what happened to a pair: the log, and those who follow with `weirctl events`. */
-#ifndef WEIR_TRACKERD_CHANGES_H
-#define WEIR_TRACKERD_CHANGES_H
+#ifndef WEIR_TRACKERD_TABLE_CHANGES_H
+#define WEIR_TRACKERD_TABLE_CHANGES_H
 
 #include "common/wire/evwire.h"
 #include "trackerd/daemon/trackerd.h"

@@ -12,8 +12,8 @@
  * History: an attempt that began before the pair's latest cooldown began changes no counter, ends
  * no recovery and begins no cooldown by counting. A rest that the provider itself asks for is
  * obeyed whenever the attempt began. */
-#ifndef WEIR_TRACKERD_COOLDOWN_H
-#define WEIR_TRACKERD_COOLDOWN_H
+#ifndef WEIR_TRACKERD_TABLE_COOLDOWN_H
+#define WEIR_TRACKERD_TABLE_COOLDOWN_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* See tablekeeper.h. */
+/* See keeper.h. */
 #include "trackerd/table/keeper.h"
 
 #include <errno.h>

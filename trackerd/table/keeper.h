@@ -1,7 +1,7 @@
 /* Makes the shared table, keeps it sound, and makes it anew when it is not: the life of the table
  * as a whole, as opposed to single changes (apply.c). */
-#ifndef WEIR_TRACKERD_TABLEKEEPER_H
-#define WEIR_TRACKERD_TABLEKEEPER_H
+#ifndef WEIR_TRACKERD_TABLE_KEEPER_H
+#define WEIR_TRACKERD_TABLE_KEEPER_H
 
 #include "trackerd/daemon/trackerd.h"
 

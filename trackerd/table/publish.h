@@ -1,10 +1,10 @@
 /* The only code that writes the shared table's rows, senders and live words (trackerd). Each change
  * of a row, together with the number of the event that caused it, is one step against SIGKILL: see
- * shmlayout.h. The caller's own copies (table.h, senders.h) are the truth; the shared table is
+ * shm/table_layout.h. The caller's own copies (table.h, senders.h) are the truth; the shared table is
  * compared with them and never trusted, save once, at the start, when the one of an earlier
  * trackerd is taken over. */
-#ifndef WEIR_TRACKERD_PUBLISH_H
-#define WEIR_TRACKERD_PUBLISH_H
+#ifndef WEIR_TRACKERD_TABLE_PUBLISH_H
+#define WEIR_TRACKERD_TABLE_PUBLISH_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
  *   NAME.guard  locked by the running trackerd; one at a time
  *   NAME.lock   the mutex page; survives changes of the table
  *   NAME        the table */
-#ifndef WEIR_TRACKERD_SEGMENT_H
-#define WEIR_TRACKERD_SEGMENT_H
+#ifndef WEIR_TRACKERD_TABLE_SEGMENT_H
+#define WEIR_TRACKERD_TABLE_SEGMENT_H
 
 #include <stdbool.h>
 #include <stdint.h>

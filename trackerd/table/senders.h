@@ -1,8 +1,8 @@
 /* Which event of each worker process was applied last (pure). A worker numbers its events and
  * repeats what was not acknowledged; what stands here has been applied. Kept per process, not per
  * slot, so that a slot's new worker and the one it replaces do not disturb each other. */
-#ifndef WEIR_TRACKERD_SENDERS_H
-#define WEIR_TRACKERD_SENDERS_H
+#ifndef WEIR_TRACKERD_TABLE_SENDERS_H
+#define WEIR_TRACKERD_TABLE_SENDERS_H
 
 #include <stdbool.h>
 #include <stdint.h>

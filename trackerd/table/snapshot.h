@@ -1,8 +1,8 @@
 /* Keeps tracker.stateFile up to date, and reads it when the table has to be made anew. Written by a
  * short-lived child, so that a slow disk never holds the tracker up; at the stop by ourselves. What
  * cannot be written costs the snapshot and a warning, nothing else. */
-#ifndef WEIR_TRACKERD_SNAPSHOT_H
-#define WEIR_TRACKERD_SNAPSHOT_H
+#ifndef WEIR_TRACKERD_TABLE_SNAPSHOT_H
+#define WEIR_TRACKERD_TABLE_SNAPSHOT_H
 
 #include "trackerd/daemon/trackerd.h"
 

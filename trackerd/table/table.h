@@ -4,8 +4,8 @@
  *
  * A pair that the configuration names is wanted. One that is named no more keeps its row until its
  * cooldown has ended; then the row is free. */
-#ifndef WEIR_TRACKERD_TABLE_H
-#define WEIR_TRACKERD_TABLE_H
+#ifndef WEIR_TRACKERD_TABLE_TABLE_H
+#define WEIR_TRACKERD_TABLE_TABLE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* See weirctl_columns.h. The columns are a table; a layout says how wide each is on this screen. */
+/* See columns.h. The columns are a table; a layout says how wide each is on this screen. */
 #include "trackerd/weirctl/columns.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* See weirctl_print.h. */
+/* See print.h. */
 #include "trackerd/weirctl/print.h"
 
 #include <inttypes.h>

@@ -19,7 +19,7 @@ struct print_tracker {
     bool is_unresponsive; /* its process is there but shows no life */
 };
 
-/* Without control characters (weirctl_text.h), filled up with blanks to that width. */
+/* Without control characters (text.h), filled up with blanks to that width. */
 void print_clean(const char *text, int width);
 /* 850ms, 12.3s, 3m20s, 2h05m, 3d04h; returns out. */
 #define PRINT_DURATION_BYTES 32

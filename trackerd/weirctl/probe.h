@@ -1,8 +1,8 @@
 /* A probe: one small chat with one pair, as weir's client sends it and reads the answer. Pure:
- * weirctl_probe.c moves the bytes and reads the clock. The request is HTTP/1.0, so that the answer
+ * probe_command.c moves the bytes and reads the clock. The request is HTTP/1.0, so that the answer
  * ends with its connection and nothing else delimits it. */
-#ifndef WEIR_TRACKERD_PROBE_H
-#define WEIR_TRACKERD_PROBE_H
+#ifndef WEIR_TRACKERD_WEIRCTL_PROBE_H
+#define WEIR_TRACKERD_WEIRCTL_PROBE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* See weirctl_screen.h. */
+/* See screen.h. */
 #include "trackerd/weirctl/screen.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* See weirctl_text.h. */
+/* See text.h. */
 #include "trackerd/weirctl/text.h"
 
 #include <inttypes.h>

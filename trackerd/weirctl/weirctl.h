@@ -1,7 +1,7 @@
 /* weirctl: what its parts share. A short-lived program: reads the shared table by itself, and asks
  * trackerd over its socket for changes. */
-#ifndef WEIR_TRACKERD_WEIRCTL_H
-#define WEIR_TRACKERD_WEIRCTL_H
+#ifndef WEIR_TRACKERD_WEIRCTL_WEIRCTL_H
+#define WEIR_TRACKERD_WEIRCTL_WEIRCTL_H
 
 #include <signal.h>
 #include <stdbool.h>
@@ -50,7 +50,7 @@ const char *weirctl_nearest_pair(const struct conf *conf, const char *provider, 
 /* trackerd cannot be reached: errno says why, 0 that it closed the connection. */
 int weirctl_fail_link(const struct conf *conf);
 
-/* Does trackerd run, as far as its table and its socket tell? (weirctl_view.c) */
+/* Does trackerd run, as far as its table and its socket tell? (view.c) */
 struct print_tracker weirctl_look_at_tracker(const struct shmtab *tab, const struct conf *conf);
 
 /* The loops of top and events end with SIGINT and SIGTERM, and then tidily. */
@@ -59,14 +59,14 @@ void weirctl_catch_interrupt(void);
 /* Until then, or until interrupted. */
 void weirctl_wait(double seconds);
 
-/* ---- weirctl_weir.c: what is asked of weir itself, by signals to its master ---- */
+/* ---- weir.c: what is asked of weir itself, by signals to its master ---- */
 
 /* Lets weir, if it runs, read its configuration again, and waits until it serves with it. An exit
  * code; what went wrong has been said. */
 int weirctl_reload_weir(const struct conf *conf);
 
-/* ---- the commands: weirctl_view.c, weirctl_events.c, weirctl_weir.c, weirctl_route.c,
- * weirctl_explain.c, weirctl_probe.c; the rest is in weirctl_cmds.c ---- */
+/* ---- the commands: view.c, events.c, weir.c, route.c,
+ * explain.c, probe_command.c; the rest is in commands.c ---- */
 int weirctl_run_status(struct weirctl *ctl);
 int weirctl_run_top(struct weirctl *ctl);
 int weirctl_run_events(struct weirctl *ctl);
@@ -75,7 +75,7 @@ int weirctl_run_explain(struct weirctl *ctl);
 int weirctl_run_probe(struct weirctl *ctl);
 int weirctl_run_upgrade(struct weirctl *ctl);
 
-/* ---- weirctl_link.c: the line to trackerd ---- */
+/* ---- link.c: the line to trackerd ---- */
 
 /* -1 with errno. */
 int link_open(const struct conf *conf);

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What the system around the daemons needs: sample configuration, init scripts, systemd's files,
 # logrotate, completion, monitoring, Debian packages. `configure --with-NAMEdir=no` leaves one out.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # see Makefile.am
 dist_man_MANS += man/weir.8
 dist_man_MANS += man/weir.yaml.5

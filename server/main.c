@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weir: the gateway. Parses options, reads the configuration, goes to the background, and hands
  * over to the master. A weir that another one started to be replaced by it stays where it is. */
 #include <stdlib.h>

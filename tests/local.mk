@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Every kind of test has its own fragment.
 include tests/unit/local.mk
 include tests/fuzz/local.mk

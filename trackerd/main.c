@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weir-trackerd: the tracker daemon. Parses options, reads the configuration, goes to the
  * background, and hands over to trackerd.c. */
 #include "common/base/log.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See alloc.h. */
 #include "common/base/alloc.h"
 

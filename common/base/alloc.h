@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Allocation that cannot fail: every process, every module. A daemon that is out of memory dies
  * with a message and is restarted by its parent; half-built state would be worse. */
 #ifndef WEIR_COMMON_BASE_ALLOC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See buf.h. */
 #include "common/base/buf.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A growing byte buffer, for building small texts: log lines, JSON answers, request bodies.
  * Used by every process. Not for streaming: evbuffers do that. */
 #ifndef WEIR_COMMON_BASE_BUF_H

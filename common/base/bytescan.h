@@ -1,4 +1,5 @@
-/* Where a run of ordinary bytes ends, looked for 16 (SSE2) or 8 bytes at a time: pure, inline. The
+/* SPDX-License-Identifier: MIT */
+/* Where a run of ordinary bytes ends, looked for 16 (SSE2) or 8 bytes at a time. Pure, inline. The
  * scanners of client and provider bytes (jsonscan, http1) spend most of their time here. Reads
  * nothing at or behind `end`. */
 #ifndef WEIR_COMMON_BASE_BYTESCAN_H

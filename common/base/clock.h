@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The only file that reads clocks; every process. Tests stop the clock and move it by hand.
  * Instants are `_at`: CLOCK_BOOTTIME in ns, the same on both sides of the shared table, going on
  * through suspend. Wall-clock instants are for files, logs and answers only. 0 means "never". */

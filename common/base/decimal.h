@@ -1,4 +1,5 @@
-/* Numbers as decimal text, without printf, whose cost shows where every request passes: pure,
+/* SPDX-License-Identifier: MIT */
+/* Numbers as decimal text, without printf, whose cost shows where every request passes. Pure,
  * inline. */
 #ifndef WEIR_COMMON_BASE_DECIMAL_H
 #define WEIR_COMMON_BASE_DECIMAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* FNV-1a, 64 bit: a hash for tables and names, not for secrets. Pure. */
 #ifndef WEIR_COMMON_BASE_FNV_H
 #define WEIR_COMMON_BASE_FNV_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See killpoint.h. */
 #include "common/base/killpoint.h"
 

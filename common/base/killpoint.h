@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Named places at which a test makes trackerd die (or stop) by its own hand, to prove that no
  * instant is a bad one. Compiled in with `configure --enable-kill-points` only; otherwise nothing.
  *

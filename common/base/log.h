@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Logging for every process: one line a call, one write(2) a line, so that lines of several
  * processes never mix in a file. JSON objects (`time`, `level`, `msg`, then fields), or
  * `LEVEL msg key=value` when the output is a terminal. Never log keys, prompts or answers. */

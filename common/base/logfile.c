@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See logfile.h. */
 #include "common/base/logfile.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Files that several processes append lines to: opened so that the right ones can open them again.
  * Used by log.c and the access log. */
 #ifndef WEIR_COMMON_BASE_LOGFILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See nearest.h. */
 #include "common/base/nearest.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which known word did somebody mean? For messages about unknown keys and names. Pure. */
 #ifndef WEIR_COMMON_BASE_NEAREST_H
 #define WEIR_COMMON_BASE_NEAREST_H

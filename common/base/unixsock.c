@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See unixsock.h. */
 #include "common/base/unixsock.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* SOCK_SEQPACKET over AF_UNIX: listening, connecting, peer credentials. Both daemons and weirctl.
  */
 #ifndef WEIR_COMMON_BASE_UNIXSOCK_H

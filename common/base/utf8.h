@@ -1,4 +1,5 @@
-/* One UTF-8 character: pure, inline, every process. The rules of RFC 3629: no overlong forms, no
+/* SPDX-License-Identifier: MIT */
+/* One UTF-8 character. Pure, inline, every process. The rules of RFC 3629: no overlong forms, no
  * surrogates, nothing above U+10FFFF. */
 #ifndef WEIR_COMMON_BASE_UTF8_H
 #define WEIR_COMMON_BASE_UTF8_H

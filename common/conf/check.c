@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Checks the tree of a configuration file against the schema and fills a struct conf from it; the
  * part every kind of section shares. See parse.h; called by conf.c, tests and the fuzzer.
  * Goes on after a fault, so that one run tells all of them. Pure. */

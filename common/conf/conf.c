@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See conf.h. What touches the system: reading the file, the environment, the number of CPUs. The
  * rest is parse.h's. */
 #include "common/conf/conf.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The configuration as both daemons, weirctl and the tests read it (CONTRACT 3). Immutable once
  * loaded. Keys, bounds, defaults and help live in schema.c as data. */
 #ifndef WEIR_COMMON_CONF_CONF_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Prints the settings in force, by the schema, as a configuration file that loads again (with its
  * secrets masked, of course); and tells which of two configurations' settings differ by comparing
  * what is printed of them. See conf.h. Pure. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See faults.h. */
 #include "common/conf/faults.h"
 

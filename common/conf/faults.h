@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is wrong with a configuration file: collected while it is read, told in one go, in the order
  * of the file. Used by yaml.c and check.c and what they call. Pure.
  * No text given here may carry a secret: print what was expected, not what stood there. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See index.h. Open addressing, at most half full. */
 #include "common/conf/index.h"
 

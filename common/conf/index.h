@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finds texts by value in constant time: duplicate keys, provider ids, chain names, pairs. Used
  * while a configuration is checked and thrown away afterwards. Pure; borrows the texts. */
 #ifndef WEIR_COMMON_CONF_INDEX_H

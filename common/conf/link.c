@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The last step of reading a configuration: what one value says about another. Chain entries become
  * pairs, names are looked up, times that depend on others get their values. Called by check.c
  * once. Pure. */

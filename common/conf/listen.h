@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One entry of server.listen. Pure: looks nothing up. */
 #ifndef WEIR_COMMON_CONF_LISTEN_H
 #define WEIR_COMMON_CONF_LISTEN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See listen_address.h. */
 #include "common/conf/listen_address.h"
 

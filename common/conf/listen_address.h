@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The socket address of an entry of server.listen: the master binds it, weirctl's probe connects to
  * it. No system call. */
 #ifndef WEIR_COMMON_CONF_LISTEN_ADDRESS_H

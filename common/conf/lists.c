@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads the lists of scalars of a configuration file: client keys and listen addresses. Called by
  * check.c. Pure. */
 #include <stdlib.h>

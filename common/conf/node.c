@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reading the nodes of a tree (see yaml.h): looking up a key, and what a scalar is. Pure. */
 #include <ctype.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* From the text of a configuration file to a struct conf, without touching the system: the part of
  * conf_load (conf.h) that tests and the fuzzer drive. Pure. */
 #ifndef WEIR_COMMON_CONF_PARSE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Internal to check.c and the files that read single kinds of values for it (value.c,
  * secret.c, lists.c, link.c): the state of one reading of one file. Pure. */
 #ifndef WEIR_COMMON_CONF_READER_H

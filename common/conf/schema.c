@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See schema.h. The order of the rows is the order in which values are read and printed, and
  * in which the sample file and the manual page explain them. */
 #include "common/conf/schema.h"

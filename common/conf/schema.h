@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The settings as data: every key a configuration file may have, with its type, bounds, default and
  * meaning. Reading, checking, defaults, printing and the documentation test all follow this table;
  * a new setting is a row here and a member of struct conf. Pure. */

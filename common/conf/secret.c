@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads a secret of a configuration file: a string in which ${NAME} stands for a variable of the
  * environment. Called by check.c and lists.c. Pure (the environment is a function of the
  * source). Its messages name variables, never their values. */

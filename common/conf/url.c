@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See url.h. Stricter than the RFC where a URL of an API has no business being loose. */
 #include "common/conf/url.h"
 

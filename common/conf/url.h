@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Is this a base URL a provider can have? Pure. */
 #ifndef WEIR_COMMON_CONF_URL_H
 #define WEIR_COMMON_CONF_URL_H

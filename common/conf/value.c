@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads and checks one scalar of a configuration file, by its row in the schema. Called by
  * check.c. Pure. Messages say what was expected; what stood there is shown only for keys that
  * hold no secret and no URL, since a URL may carry a password. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See yaml.h. */
 #include "common/conf/yaml.h"
 

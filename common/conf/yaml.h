@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A YAML text as a tree in which every node knows its line and column. Built by yaml.c with
  * libyaml's events, read by check.c. Reads a buffer, never a file; knows no setting.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See request.h: the chunked body (RFC 9112 7.1). One function a state, a byte at a time outside the
  * data; what a lenient parser would forgive is refused. */
 #include "common/http/request.h"

@@ -1,4 +1,5 @@
-/* The date formats of HTTP (RFC 9110 5.6.7): pure, no locale, no time zone. limits calls it for
+/* SPDX-License-Identifier: MIT */
+/* The date formats of HTTP (RFC 9110 5.6.7). Pure, no locale, no time zone. limits calls it for
  * Retry-After. */
 #ifndef WEIR_COMMON_HTTP_DATE_H
 #define WEIR_COMMON_HTTP_DATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See field.h. */
 #include "common/http/field.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What heads of requests and of responses have in common (RFC 9110 5, RFC 9112 5 and 6): lines,
  * header fields, and the fields that framing depends on. Pure, strict; request.c and response.c
  * are written on it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See numeric_address.h. */
 #include "common/http/numeric_address.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where the host of a URL can be reached without asking a resolver: numeric addresses, and
  * localhost. No system call. */
 #ifndef WEIR_COMMON_HTTP_NUMERIC_ADDRESS_H

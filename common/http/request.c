@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See request.h: the request's head. Its chunked body is chunked.c. */
 #include "common/http/request.h"
 

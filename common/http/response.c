@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See response.h. */
 #include "common/http/response.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sse.h. Lines are cut first; an event is a line or two. What lies in one feed is looked at in
  * place: only a line, or an event, that goes on in the next feed is copied. */
 #include "common/http/sse.h"

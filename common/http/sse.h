@@ -1,5 +1,6 @@
-/* Cuts a byte stream into server-sent events (WHATWG HTML, "9.2.6 Interpreting an event stream"):
- * pure push parser; attempt feeds it what the transfer delivers, weirctl probe what weir sends, cut
+/* SPDX-License-Identifier: MIT */
+/* Cuts a byte stream into server-sent events (WHATWG HTML, "9.2.6 Interpreting an event stream").
+ * Pure push parser; attempt feeds it what the transfer delivers, weirctl probe what weir sends, cut
  * anywhere, a byte at a time if it comes so. LF, CRLF and CR end lines; a BOM is dropped; comments
  * and unknown fields are dropped; `data:` with or without a space; several data lines are joined by
  * LF. Knows no JSON. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See url.h. */
 #include "common/http/url.h"
 

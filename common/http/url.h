@@ -1,4 +1,5 @@
-/* The parts of an http:// or https:// URL, for our own HTTP client: pure. Slices point into the
+/* SPDX-License-Identifier: MIT */
+/* The parts of an http:// or https:// URL, for our own HTTP client. Pure. Slices point into the
  * URL. The configuration has checked its form (conf/url.h); what is odd all the same is refused
  * here. */
 #ifndef WEIR_COMMON_HTTP_URL_H

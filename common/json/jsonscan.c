@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See jsonscan.h. */
 #include "common/json/jsonscan.h"
 

@@ -1,4 +1,5 @@
-/* A validating pull scanner for JSON text (RFC 8259, strict): pure; workers run it over request
+/* SPDX-License-Identifier: MIT */
+/* A validating pull scanner for JSON text (RFC 8259, strict). Pure; workers run it over request
  * bodies and over every event of a stream. It copies nothing and builds no tree: callers walk the
  * members they care for and skip the rest, and every byte is validated on the way (grammar,
  * numbers, escapes, UTF-8, no raw control characters), so that weir and a provider cannot read

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See splice.h. */
 #include "common/json/splice.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Going to the background, the log, and word to those who wait for us: the parent and systemd.
  * See daemon.h. */
 #include "common/process/daemon.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What both daemons do alike: command line, going to the background, pid file, leaving root, and
  * telling systemd. Used by server/main.c and trackerd/main.c. */
 #ifndef WEIR_COMMON_PROCESS_DAEMON_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The command line of both daemons, and the configuration it names. See daemon.h. */
 #include "config.h"
 

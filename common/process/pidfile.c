@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The pid file of a daemon, see daemon.h. Locked with fcntl's process-wide locks, not flock: the
  * lock must not pass to the workers, who may outlive a killed master for a moment. */
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whom a daemon runs as, see daemon.h. */
 #include <errno.h>
 #include <grp.h>

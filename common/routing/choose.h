@@ -1,4 +1,5 @@
-/* Which entry of a chain a request takes next: pure. The verdict on a pair comes from a function: a
+/* SPDX-License-Identifier: MIT */
+/* Which entry of a chain a request takes next. Pure. The verdict on a pair comes from a function: a
  * worker's takes what the pair's limits want (claims.h), weirctl route's only looks. */
 #ifndef WEIR_COMMON_ROUTING_CHOOSE_H
 #define WEIR_COMMON_ROUTING_CHOOSE_H

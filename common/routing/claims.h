@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a request must have before it may try a pair, agreed upon by all workers at once through the
  * ledger: a place at a recovering pair (recoveryConcurrency), a concurrent place and a share of the
  * manual limits (rateLimits). exchange takes a claim when it chooses and gives it back when the

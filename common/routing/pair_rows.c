@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See pair_rows.h. */
 #include "common/routing/pair_rows.h"
 

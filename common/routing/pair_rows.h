@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The rows of `weirctl status --json` and GET /v1/ratelimits (CONTRACT 6): gathered from the table
  * and the workers' pages, printed as JSON. Used by weirctl and workers; reads, never writes. */
 #ifndef WEIR_COMMON_ROUTING_PAIR_ROWS_H

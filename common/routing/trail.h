@@ -1,4 +1,5 @@
-/* What a request met on its way along the chain, entry by entry: pure data. choose and exchange
+/* SPDX-License-Identifier: MIT */
+/* What a request met on its way along the chain, entry by entry. Pure data. choose and exchange
  * fill it; the error message, the access log, X-Weir-Attempts, X-Weir-Trail and the record of the
  * request (recent.h) are made from it. */
 #ifndef WEIR_COMMON_ROUTING_TRAIL_H

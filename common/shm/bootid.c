@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See bootid.h. */
 #include "common/shm/bootid.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The kernel's boot id: tells shared memory of this boot from what an earlier boot, or another host
  * sharing /dev/shm, left behind. Instants of CLOCK_BOOTTIME mean nothing across a boot. */
 #ifndef WEIR_COMMON_SHM_BOOTID_H

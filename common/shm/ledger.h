@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the workers must agree on at once, without asking anybody: places of a pair (how many
  * requests may try it while it recovers, how many may run at all) and budgets (requests and tokens
  * a minute, requests a day). A shared memory object NAME.ledger, made by the weir master before it

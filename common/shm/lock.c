@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See lock.h. The journal and the odd sequence counters tell trackerd that a writer died in the
  * middle; so whoever finds a dead owner may declare the mutex consistent at once, a reader too. */
 #include "common/shm/lock.h"

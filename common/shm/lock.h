@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The table's lock: a robust process-shared mutex in a page of its own. Whoever copies several rows
  * takes it (workers, weirctl), and trackerd whenever it writes; nobody depends on it: rows are
  * sound without it, and a holder that was stopped must not stop others. So every taking has a time

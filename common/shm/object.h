@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* POSIX shared memory objects, as the makers of weir's segments need them: filled before
  * anybody may open them, names removed only while they are ours. Used by trackerd (table, lock,
  * guard), the weir master (worker pages, ledger, recent requests) and all readers.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The workers' pages: a shared memory object NAME.workers, made by the weir master, in which each
  * worker alone writes its own slot: statistics, last-success stamps, heartbeat. trackerd reads the
  * stamps (a success that overtook a failure is not lost), weirctl, /v1/ratelimits and /metrics

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See recent.h. */
 #include "common/shm/recent.h"
 

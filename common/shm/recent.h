@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The recent requests: a shared memory object NAME.recent, made by the weir master before it forks,
  * in which each worker keeps what became of its last requests; weirctl explain reads them, also
  * when nothing else of weir runs any more.

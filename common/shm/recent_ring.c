@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See recent_ring.h. */
 #include "common/shm/recent_ring.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The last requests of one worker as they lie in shared memory: a ring of fixed records, which that
  * worker alone writes and weirctl reads while it does (recent.h has the object). Pure.
  *

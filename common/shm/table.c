@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See table.h, and table_layout.h for the bytes. Reader side only. */
 #include "common/shm/table.h"
 

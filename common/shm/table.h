@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The shared cooldown table as its readers see it: workers and weirctl map it read-only; its only
  * writer is weir-trackerd (trackerd/table/publish.c). The bytes are in table_layout.h.
  *

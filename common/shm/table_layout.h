@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The bytes of the shared table: what trackerd writes (trackerd/table/segment.c, publish.c) and
  * table.c reads. Everybody else uses table.h.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See tableview.h. */
 #include "common/tableview/tableview.h"
 

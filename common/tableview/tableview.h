@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A look at the shared table: which pairs may be used now. Workers route by it, weirctl tells how
  * they would. Maps the table read-only, knows the row of each configured pair by index, and re-maps
  * when trackerd made a new table. Without a table, or with one that cannot be read, every pair

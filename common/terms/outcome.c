@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See outcome.h. */
 #include "common/terms/outcome.h"
 

@@ -1,4 +1,5 @@
-/* How an attempt at a pair ended: one list for the whole project (pure). The classifier produces an
+/* SPDX-License-Identifier: MIT */
+/* How an attempt at a pair ended: one list for the whole project. Pure. The classifier produces an
  * outcome; event, table, log, metrics, weirctl and the man page all use its word. */
 #ifndef WEIR_COMMON_TERMS_OUTCOME_H
 #define WEIR_COMMON_TERMS_OUTCOME_H

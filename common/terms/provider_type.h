@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The types a provider can have, one line each: the word of the enum, the name in the configuration
  * file, and the type's own base URL (NULL: the file must give one). Everything else that a type
  * means is in server/, and a type that has no row there speaks OpenAI's dialect: how to add one is

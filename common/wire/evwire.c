@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See evwire.h. */
 #include "common/wire/evwire.h"
 

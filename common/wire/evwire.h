@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /* What passes over the tracker's Unix socket (SOCK_SEQPACKET, one packet = one message): layouts,
- * pack and check (pure). Both sides run on one machine: native byte order. Numbers are never
+ * pack and check. Pure. Both sides run on one machine: native byte order. Numbers are never
  * reused; a change of any layout changes EVWIRE_VERSION.
  *
  *   every packet: struct evwire_head (16 bytes), then by its kind:

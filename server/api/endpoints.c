@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See endpoints.h. */
 #include "server/api/endpoints.h"
 

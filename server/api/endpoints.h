@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What weir serves, path by path (CONTRACT 4.1): the table a worker's connections look requests up
  * in. Each endpoint answers at once or starts an exchange. */
 #ifndef WEIR_SERVER_API_ENDPOINTS_H

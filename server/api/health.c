@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See health.h. */
 #include "server/api/health.h"
 

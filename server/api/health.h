@@ -1,4 +1,5 @@
-/* What weir says of its own health (GET /health, the top of /status.json): pure. endpoints.c and
+/* SPDX-License-Identifier: MIT */
+/* What weir says of its own health (GET /health, the top of /status.json). Pure. endpoints.c and
  * status.c gather the facts. "ok" means that nothing is known which an operator should look at;
  * "degraded" that weir serves, but with less than it should have, and why. Names no provider and
  * nothing secret: /health is open to everybody. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See metrics.h. */
 #include "server/api/metrics.h"
 

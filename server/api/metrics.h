@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* GET /metrics (CONTRACT 7): Prometheus text format 0.0.4, printed from the workers' pages and the
  * table, so that any worker gives the sums over all of them. Reads only. */
 #ifndef WEIR_SERVER_API_METRICS_H

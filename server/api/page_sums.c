@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See page_sums.h. */
 #include "server/api/page_sums.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sums over the slots of all workers' pages, for whoever shows them: /metrics and /status.json. So
  * any worker answers for all of them, and a worker's death takes nothing away. Pure: reads pages
  * that others write, and no more. `pages` may be NULL everywhere: all sums are 0 then. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See status.h. */
 #include "server/api/status.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* GET /status.json: all that weir knows of itself at one moment, in one document, for the page at
  * /status and for programs; the members are in weir(8). Made in a worker from the configuration,
  * the table and all workers' pages, so that any worker gives the same. Reads only. */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Makes status_page_html.c of status_page.html: a line `@FILE@` is replaced by that file of its folder,
 # each `@NONCE@` ends one piece of the text and begins the next. Run by make:
 #   LC_ALL=C awk -f server/api/status_page.awk server/api/status_page.html > server/api/status_page_html.c

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See status_page.h. */
 #include "server/api/status_page.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* What the page at /status does: asks weir for /status.json every two seconds while somebody looks, and
  * draws it. Keeps what it has seen, for rates and curves, and nothing after it is closed. Names and reasons
  * are anybody's words: they are set as text, never as markup (the page's policy forbids that too). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See attempt.h. */
 #include "server/attempt/attempt.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One try of a request at one pair, in a worker: sends it, watches what comes and the clock, and
  * ends with exactly one outcome. exchange starts attempts and hears from them through a small table
  * of functions. An attempt knows nothing of clients, chains or counters. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See classify.h. */
 #include "server/attempt/classify.h"
 

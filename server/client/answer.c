@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Answers with HTTP's framing. See state.h. */
 #include "server/client/state.h"
 

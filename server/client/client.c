@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See client.h. A connection's life and its clock. EV_READ stays on all the while: it is how a
  * client that leaves is noticed, also while its answer is being made. */
 #include "server/client/client.h"

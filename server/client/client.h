@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A client's connection, in a worker: reads requests (http/request.h decides what is one), hands them to
  * their endpoint, writes answers with HTTP's framing, keeps alive, notices at once when the client
  * leaves, and bounds everything a client may make weir hold. Knows nothing of providers. */

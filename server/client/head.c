@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a request's head asks for: endpoint, key, size, wishes. Everything that can be refused is
  * refused here, before a body is read. See state.h. */
 #include "server/client/state.h"

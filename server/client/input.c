@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* From bytes to requests: what a recv brought is used as far as it goes, whole from the worker's
  * buffer where it can be; only what is incomplete is kept. See state.h. */
 #include "server/client/state.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A client's output: what an answer puts is collected in the worker's one buffer until its flush,
  * which sends it in one system call; what the socket does not take then waits in an evbuffer. See
  * state.h. */

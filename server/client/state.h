@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The inside of a client's connection, for the files that make it up and for nobody else:
  * client.c (its life and clock), input.c (bytes to requests), head.c (what a
  * head asks for), answer.c (answers), output.c (their bytes). */

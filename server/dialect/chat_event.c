@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See chat_event.h. Each kind of object has a table of the members that matter; all else is skipped, and
  * validated while it is. */
 #include "server/dialect/chat_event.h"

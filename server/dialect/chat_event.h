@@ -1,4 +1,5 @@
-/* Looks into one event of a chat stream and one whole answer: pure. Tells content from preamble,
+/* SPDX-License-Identifier: MIT */
+/* Looks into one event of a chat stream and one whole answer. Pure. Tells content from preamble,
  * finish from running, error from all else (CONTRACT 4.3), by validating the JSON in one pass.
  * attempt calls it for every event; nothing is copied. */
 #ifndef WEIR_SERVER_DIALECT_CHAT_EVENT_H

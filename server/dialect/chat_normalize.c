@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See chat_normalize.h. The text itself is not moved: its key becomes "content", and the empty content,
  * if there is one, goes. */
 #include "server/dialect/chat_normalize.h"

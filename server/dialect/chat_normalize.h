@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /* settings.normalizeResponses: for each choice whose content is absent (not there, null or ""), its
- * reasoning_content, when that is a string that is not empty, becomes the content: pure. attempt
+ * reasoning_content, when that is a string that is not empty, becomes the content. Pure. attempt
  * calls it with what it got; whatever needs no change stays byte for byte, tool calls too. */
 #ifndef WEIR_SERVER_DIALECT_CHAT_NORMALIZE_H
 #define WEIR_SERVER_DIALECT_CHAT_NORMALIZE_H

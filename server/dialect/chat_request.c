@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See chat_request.h. */
 #include "server/dialect/chat_request.h"
 

@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads the body of a chat request and says what of it must be edited to go upstream
- * (CONTRACT 4.1): pure. One validating pass finds the few members weir cares for; the upstream body
+ * (CONTRACT 4.1). Pure. One validating pass finds the few members weir cares for; the upstream body
  * is the client's bytes with the model's value replaced in place and, for a stream without
  * stream_options, those added. Every other byte goes as the client wrote it. exchange calls it. */
 #ifndef WEIR_SERVER_DIALECT_CHAT_REQUEST_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See own_error.h. */
 #include "server/dialect/own_error.h"
 

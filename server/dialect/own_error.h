@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /* The texts weir itself answers with: error bodies (CONTRACT 4.2), error events (4.3), heads of
- * streams. Used by exchange, relay and the endpoints; sends nothing. */
+ * streams. Used by exchange, relay and the endpoints; sends nothing. Pure. */
 #ifndef WEIR_SERVER_DIALECT_OWN_ERROR_H
 #define WEIR_SERVER_DIALECT_OWN_ERROR_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See exchange.h. Each state is a step with a name; a step does its work and says whether the
  * driver goes on or waits. */
 #include "server/exchange/exchange.h"

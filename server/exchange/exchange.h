@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The life of one request, from its body to the end of its answer, in a worker: reads it, routes it
  * to a chain, tries entry after entry, commits when content comes, relays, finishes. Everything a
  * request needs hangs here; it reaches its client through struct exchange_client and providers

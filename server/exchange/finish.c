@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How an exchange ends: the answer, the provider's or weir's own error, the end of a stream; then
  * the access log, and the one exit. See state.h. */
 #include "server/exchange/state.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What an attempt tells its exchange: events to hold or relay, and its end, which is credited,
  * logged, and leads to the next entry or to the end of the exchange. See state.h. */
 #include "server/exchange/state.h"

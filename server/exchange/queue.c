@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See queue.h. */
 #include "server/exchange/queue.h"
 

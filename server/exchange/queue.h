@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /* Requests that wait for a pair of their chain to become available (queueMode): a FIFO for each
- * chain, bounded; pure. exchange joins and leaves; the worker runs it from a short timer while
+ * chain, bounded. Pure. exchange joins and leaves; the worker runs it from a short timer while
  * anybody waits, and whenever a request ended. */
 #ifndef WEIR_SERVER_EXCHANGE_QUEUE_H
 #define WEIR_SERVER_EXCHANGE_QUEUE_H

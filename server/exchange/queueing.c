@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What an exchange does when its chain has no usable pair: with queueMode it waits its turn, else
  * it ends. See state.h and queue.h. */
 #include "common/base/clock.h"

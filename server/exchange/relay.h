@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a stream reaches the client: what is held before content, the head, heartbeats, events as
  * they come, the error event, the end (CONTRACT 4.3). Owned and driven by exchange; decides
  * nothing. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is kept of a request that is over, for weirctl explain: a record in the worker's ring of
  * shared memory. On the road of each request: no clock, no allocation, no text but what is copied.
  * See state.h and recent_ring.h. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The first half of an exchange's road: reads the body, finds the chain, chooses the entry, starts
  * its attempt. See state.h. */
 #include "server/exchange/state.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The inside of an exchange, for the files that make it up and for nobody else: exchange.c (states,
  * clock, what comes from outside), route.c (from the body to an attempt),
  * hear.c (what an attempt tells), finish.c (how it ends), remember.c

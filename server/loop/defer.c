@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See defer.h. */
 #include "server/loop/defer.h"
 

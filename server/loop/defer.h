@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The end of the event loop's turn, in a worker: objects that are given up inside a callback die
  * here, when no frame of the stack can meet them any more. */
 #ifndef WEIR_SERVER_LOOP_DEFER_H

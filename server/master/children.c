@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See children.h. A worker is known by its slot in the workers' pages; a slot may also
  * belong to a worker of another master while one takes over from the other. */
 #include "server/master/children.h"

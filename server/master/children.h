@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The master's workers: forking, hearing that they serve, reaping, replacing those that die. */
 #ifndef WEIR_SERVER_MASTER_CHILDREN_H
 #define WEIR_SERVER_MASTER_CHILDREN_H

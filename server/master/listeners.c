@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See listeners.h. */
 #include "server/master/listeners.h"
 

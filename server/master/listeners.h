@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The listening sockets, in the master: made before the workers, kept over reloads and workers'
  * deaths, so that nothing queued on them is lost. TCP addresses have one SO_REUSEPORT socket a
  * worker (an even spread); a Unix socket is shared by all. */

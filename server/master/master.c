@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See master.h. Signals are blocked and read from a descriptor, so that nothing here runs inside a
  * signal handler. */
 #include "server/master/master.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The parent process of weir: keeps the listeners, forks the workers, replaces those that die,
  * reloads, drains, and makes way for a newer binary. It parses no network input and has no event
  * loop, no threads, no use of libcurl but that it loads it for its workers (upstream/module.h), and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See reload.h. */
 #include "server/master/reload.h"
 

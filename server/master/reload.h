@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Going over to another configuration without losing a request: new workers take over the listening
  * sockets, and when all of them serve, the old ones finish what they have and leave. */
 #ifndef WEIR_SERVER_MASTER_RELOAD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the parts of the master share: one struct master, made in master.c. Only master*.c include
  * this. */
 #ifndef WEIR_SERVER_MASTER_STATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See upgrade.h. */
 #include "server/master/upgrade.h"
 

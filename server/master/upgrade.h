@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Replacing the running binary without losing a request. The old master starts the new binary with
  * the listening sockets open and named in the environment (WEIR_UPGRADE); the new master, the heir,
  * makes its own workers on them and says over a socket pair when all of them serve. Only then does

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See limit_headers.h. Numbers are read by hand: strtod knows NaN, hexadecimal and locales, and an answer
  * from the network may say any of it. */
 #include "server/provider/limit_headers.h"

@@ -1,4 +1,5 @@
-/* Rate-limit and retry headers of providers, each in its own dialect (CONTRACT 5.1, 5.3): pure.
+/* SPDX-License-Identifier: MIT */
+/* Rate-limit and retry headers of providers, each in its own dialect (CONTRACT 5.1, 5.3). Pure.
  * classify asks here how long a pair must rest; attempt, what quota remains. */
 #ifndef WEIR_SERVER_PROVIDER_LIMIT_HEADERS_H
 #define WEIR_SERVER_PROVIDER_LIMIT_HEADERS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See provider.h. */
 #include "server/provider/provider.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See rewrite.h. The texts of system messages are moved as they are written, escapes and all: what
  * stood between quotes may stand between others. Messages are walked three times (survey, edits,
  * and the texts where they go), so that edits come in the order of the body and nothing is kept for

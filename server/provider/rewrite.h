@@ -1,4 +1,5 @@
-/* What a provider does not understand in a request (CONTRACT 5.3), as edits of its body: pure.
+/* SPDX-License-Identifier: MIT */
+/* What a provider does not understand in a request (CONTRACT 5.3), as edits of its body. Pure.
  * Which provider wants which is a row in provider.c; exchange asks for the edits before an attempt.
  * What no rule names stays byte for byte. */
 #ifndef WEIR_SERVER_PROVIDER_REWRITE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See access_log.h. */
 #include "server/record/access_log.h"
 

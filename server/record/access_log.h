@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The access log (CONTRACT 8): a JSON line a request, by the worker that served it. Lines that
  * belong to one turn of the event loop reach the file together, at its end: formatting costs a line
  * little, the system call would cost it much. Off unless server.accessLog names a file ("-":

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See credit.h. Order matters: the stamp of a success is in the page before the row is read, so
  * that trackerd, which compares stamps when it applies a failure, cannot miss both. */
 #include "server/record/credit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What an attempt's outcome changes outside the request: the worker's own page (statistics, stamps
  * of success) and, where the table must hear of it, an event to trackerd. The one place where
  * credit is given or taken; exchange calls it once when an attempt starts and once when it ends. */

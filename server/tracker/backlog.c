@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See backlog.h. */
 #include "server/tracker/backlog.h"
 

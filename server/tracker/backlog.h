@@ -1,4 +1,5 @@
-/* The events a worker keeps until trackerd has acknowledged them (pure). Numbers them; bounded.
+/* SPDX-License-Identifier: MIT */
+/* The events a worker keeps until trackerd has acknowledged them. Pure. Numbers them; bounded.
  * While little waits, each event stands for itself. When much waits, because trackerd is away,
  * events are merged where the sum says the same, and when there is no room left those go that
  * matter least: quotas, then successes (the stamp in the worker's page tells of the latest), then

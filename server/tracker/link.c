@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See link.h. */
 #include "server/tracker/link.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A worker's line to trackerd: posts events (common/wire/evwire.h), never blocks, keeps what could
  * not be delivered or was not acknowledged (backlog.h) and sends it again on a new connection. */
 #ifndef WEIR_SERVER_TRACKER_LINK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What stands behind transfer.h: a table of functions for each client library, and nobody else's
  * business. transfer.c picks one for each request; each client keeps the promises of transfer.h and
  * begins its own struct with a struct transfer. */

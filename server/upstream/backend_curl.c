@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* backend.h over libcurl's multi interface and libevent. Its functions must not be called
  * from its own callbacks: inside them every wish is put on the work list and carried out when the
  * library has returned. */

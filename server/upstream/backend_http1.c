@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* backend.h with our own HTTP/1.1, one request at a time on a connection, whatever carries
  * it (conn.h). The request leaves as one piece when the connection takes it, the answer is read
  * into one buffer for all and handed on in place. */

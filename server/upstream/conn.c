@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See conn.h. EV_READ stays armed from the connect to the close, over all requests and while idle:
  * reuse costs no system call, and a peer that hangs up is noticed at once. */
 #include "server/upstream/conn.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Connections to providers, in a worker: found by what they can be used for, made by their kind
  * (conn_kind.h), kept idle for the next request, closed at once when an idle one shows a sign of
  * life. transfer_http1 owns what is said on them; this file never looks at a byte of it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* conn_kind.h over libcurl: it resolves names, connects, and speaks TLS (its CONNECT_ONLY); what is
  * said on the connection is ours. In a worker; conn.c is the caller.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What stands behind conn.h: how a connection is made and what carries its bytes. conn.c picks a
  * kind for each host, conn_tcp.c or conn_curl.c, and does what is the same for all. A kind begins
  * its own struct with a struct conn. */

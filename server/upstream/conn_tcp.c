@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* conn_kind.h without a library: TCP sockets to numeric addresses, tried one after the other. In a
  * worker; conn.c is the caller. */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See curl_multi.h. */
 #include "server/upstream/curl_multi.h"
 

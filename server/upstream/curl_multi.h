@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libcurl's multi handles on libevent's loop, in a worker: which handle a transfer is added to, the
  * watching of sockets and clocks, and the word that a transfer has ended. backend_curl.c and
  * conn_curl.c are the users.

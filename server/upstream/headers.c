@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See headers.h. */
 #include "server/upstream/headers.h"
 

@@ -1,5 +1,6 @@
-/* The headers of a response, as the transfer clients fill them in and transfer_header finds them:
- * pure. A client keeps one and clears it for each head; all zero is empty. */
+/* SPDX-License-Identifier: MIT */
+/* The headers of a response, as the transfer clients fill them in and transfer_header finds them.
+ * Pure. A client keeps one and clears it for each head; all zero is empty. */
 #ifndef WEIR_SERVER_UPSTREAM_HEADERS_H
 #define WEIR_SERVER_UPSTREAM_HEADERS_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See module.h. */
 #include "server/upstream/module.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The part of weir that needs libcurl is a module of its own, loaded only when a provider needs it:
  * libcurl brings thirty libraries with it, 2.4 MB and 20 ms for nothing where our own client serves
  * all. The master loads it, before it forks, so that its workers share what is in memory; nothing

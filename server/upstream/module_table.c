@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the module of module.h gives to the program: its only symbol that is seen outside.
  */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See transfer.h: picks the client of a request. */
 #include "server/upstream/transfer.h"
 

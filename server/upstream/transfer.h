@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One HTTP request to a provider, in a worker. The header says nothing of the client behind it:
  * backend_http1.c, our own, or backend_curl.c, libcurl, where a provider may use HTTP/2. What of
  * libcurl is needed, the master has loaded (module.h). attempt starts transfers and is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See trust.h. */
 #include "server/upstream/trust.h"
 

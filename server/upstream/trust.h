@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whose certificates vouch for providers', in a worker: read from their file once, so that no TLS
  * connection parses them again (libcurl remembers one file for each of its multi handles, and reads
  * 140 certificates in 20 to 40 ms: time in which a worker serves nobody). Only trust.c

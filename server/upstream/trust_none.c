@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* trust.h in a build without OpenSSL's headers: there are no parsed certificates, libcurl
  * loads them from their file. */
 #include "server/upstream/trust.h"

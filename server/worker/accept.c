@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See accept.h. */
 #include "server/worker/accept.h"
 

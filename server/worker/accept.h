@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A worker's listeners: accepts connections and hands them to client_http. The sockets belong to
  * the master; a worker closes its copies only. */
 #ifndef WEIR_SERVER_WORKER_ACCEPT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* All that a worker inherits from the master: what exists before the fork and is used after it. */
 #ifndef WEIR_SERVER_WORKER_INHERIT_H
 #define WEIR_SERVER_WORKER_INHERIT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See worker.h. Start and stop mirror each other: what init makes, deinit undoes in reverse. */
 #include "server/worker/worker.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A worker process: one event loop, one set of upstream connections, all requests that come over
  * its listeners. Made by fork in master.c; never returns to it. */
 #ifndef WEIR_SERVER_WORKER_WORKER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the pure parts of a request's road cost: run by hand (`make tests/bench/bench_pure`), the
  * best of some rounds each, so that a busy machine disturbs little. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a look at the shared table costs a worker, while trackerd writes 10000 events a second: 1, 2
  * and 8 reading processes, median and 99th percentile of single looks. Run by `make bench`; needs a
  * running trackerd and the names of its socket and table:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What `make bench` measures and what it needs around it: the provider, a TLS front for it, nginx,
 weir. Each is a process (with children) on 127.0.0.1, pinned to the CPUs it was given; all of them end
 with the Bench that started them."""

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The load generator of `make bench`: chat requests against an OpenAI-compatible server on loopback
  * for some seconds, each answer checked: a benchmark of wrong answers measures nothing. One epoll
  * loop, no libraries.

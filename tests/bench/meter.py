@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What processes cost, read from /proc: CPU, memory, and what everybody else used meanwhile."""
 
 import os

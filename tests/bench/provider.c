@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The provider of `make bench`: answers chat requests at little cost and always the same, so that a
  * gateway's speed and not its provider's is what is measured. weir-sim is for faults: it is too
  * slow, and does not stamp. One epoll loop, no libraries; tests/bench/run starts it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The instant at which the benchmark's provider wrote an event, inside the event's content:
  * provider puts it, load reads it and knows how long the event was under way. Both run on one
  * machine. */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The stock OpenAI SDK against running daemons: `make check-clients` (needs node and, once, npm).
 EXTRA_DIST += tests/clients/run tests/clients/openai.cjs tests/clients/package.json
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What an application sees that uses the stock `openai` package against weir. tests/clients/run starts
 // the daemons (as an end-to-end case does) and this file in the directory where the package was
 // installed; it tells us where they are by environment variables. One line per check:

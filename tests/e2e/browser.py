@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Chromium without a window, for cases that look at a page as a browser shows it. Spoken to over the pipe of its
 DevTools protocol, so that nothing but the browser has to be installed. Every console message, refused
 resource and request of the page is kept."""

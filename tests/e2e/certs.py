@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Certificates for a case, made with the openssl command in its directory."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Processes of a case: starting, watching and stopping weir's programs, and finding what is left.
 
 Every process carries WEIR_TEST_ID in its environment, so that a left-over is found even when it has

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The tracker's socket as a worker sees it (weir-table(7), common/wire/evwire.h), and its table as bytes
 (common/shm/table_layout.h): for cases that play a worker, or somebody who is none."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Sixteen faults of providers, each met by a client that asks for a stream, once with delivery
 `stream` and once with `complete`: what the client makes of what it got. The faults are played by
 weir-sim, with times scaled down; the settings are those of an operator who wants everything that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # End-to-end cases on real daemons: `make check-e2e`. Not in `make check`, which must also work where
 # only the compiler is; `./quickstart check` runs both.
 EXTRA_DIST += \

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A small HTTP/1.1 and SSE client on raw sockets, for tests that must see exact bytes, framing and
 the time at which each event arrived. Strict: an answer that is framed wrongly is an error here,
 not something to be forgiving about."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A provider that the case itself plays, byte by byte: for what must happen between two bytes. The
 case sends its request through weir, then accept()s it here; no threads."""
 

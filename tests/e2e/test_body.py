@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The request body goes upstream byte for byte, the model's value replaced in place (CONTRACT 4.1)."""
 
 import hashlib

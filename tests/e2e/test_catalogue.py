@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The catalogue of faults (faults.py): every fault that can be rescued is, and none is passed off as
 an answer. And its judge: what it calls a failure must be one."""
 

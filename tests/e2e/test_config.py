@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The configuration (CONTRACT 3) as weir, weir-trackerd and weirctl check take it: every fault with
 its place, in one run, and no secret in what they say."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The core behaviour: consecutive mid-stream failures rest a pair, the chain's next entry serves,
 the pair comes back; what counts, and what never does."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The main scenarios once more with what libcurl does for weir, over http://, with the cases of the
 other files. curl.*: `http2: true` has libcurl speak HTTP, too (HTTP/1.1 without TLS). named.*: the
 provider's host is a name, so that libcurl makes the connections, as it does for https://."""

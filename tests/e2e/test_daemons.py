@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs as Unix daemons (CONTRACT 1): flags, exit codes, start order, signals, deaths."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """GET /v1/models, /v1/ratelimits, /health (CONTRACT 4.1)."""
 
 import datetime

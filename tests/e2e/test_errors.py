@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The errors of CONTRACT 4.2: status, code, shape; and the worker lives on."""
 
 import json

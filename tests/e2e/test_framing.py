@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """HTTP framing on the client's side, with exact bytes: what two parsers could read in two ways is
 refused, what is plain HTTP/1.1 works."""
 

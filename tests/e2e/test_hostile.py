@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Providers that answer to do harm: whatever one sends costs its attempt and nothing else. The client
 gets the next entry's answer, memory stays bounded, and weir goes on serving. Each case plays over
 plain HTTP and behind TLS: weir has a client of its own for the one, libcurl for the other."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A year in the life of the daemons (CONTRACT 1): reloads and upgrades that cut nothing, leaving root,
 owners and modes, log rotation."""
 

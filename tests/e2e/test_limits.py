@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Limits that hold over all workers and connections at once (CONTRACT 3 rateLimits, 5.2), and the
 queue of requests whose chain is at rest."""
 

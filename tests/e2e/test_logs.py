@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The log lines of CONTRACT 5.2 and 8."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What weir takes while it has nothing to do. Memory is counted as the kernel does it in Pss: a page
 that several processes have is shared out among them."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """GET /metrics (CONTRACT 7): exact names and labels, sums over all workers that no death resets."""
 
 import os

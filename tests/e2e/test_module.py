@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """libcurl is loaded when a provider needs it, by the master for all its workers, and never without
 need; a module that cannot be loaded is refused like a bad configuration."""
 

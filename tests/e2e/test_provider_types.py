@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The provider types of CONTRACT 5.3, end to end over weir-sim: what each is sent, and how each tells
 its limits; and answers that are normalised (CONTRACT 3)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Streams under way: event by event, many at once, slow readers, both daemons unharmed."""
 
 import selectors

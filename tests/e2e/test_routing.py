@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The outcome table of CONTRACT 5.1: what the client gets, what the tracker does."""
 
 import email.utils

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """GET /status.json: what it shows, and to whom. The page that draws it: test_statuspage.py."""
 
 import json

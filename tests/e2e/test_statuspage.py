@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """GET /status: the page, as its bytes and as a browser shows it."""
 
 import re

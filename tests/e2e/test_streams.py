@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every way a stream can end or look (CONTRACT 4.3): what the client gets and what the tracker makes
 of it."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Providers behind TLS and on other addresses: whose certificate is taken, what is spoken, and what
 a provider that does not shake hands costs others."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """weir-trackerd alone, with cases that play the workers: exact counting, whatever is killed; who may
 say what; damage; reload; reboot."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The admin tool (CONTRACT 6)."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What became of a request: X-Weir-Trail, the error event, the access log, weirctl explain."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """weirctl probe, and X-Weir-Probe, which it sends: one chat with one pair, whatever keeps other
 requests from it."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """weirctl route: says what a request would meet now. Each case also sends the request and compares."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a case of tests/e2e is given: `t`, with helpers to start weir-sim, weir-trackerd and weir in a
 directory, on ports and under a table name of the case's own, to talk to them, and, at the end, to
 hold them to what every case demands: still alive, exit 0 on SIGTERM, no sanitizer report, no

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs a fuzz target without libFuzzer, in `make check`: over the files and folders given as
  * arguments, or the target's corpus (tests/fuzz/corpus/NAME for fuzz_NAME), and then over some
  * thousand mutations of them. They are the same in every run, so a failure can be had again; the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What every fuzz target needs: its entry point's prototype, and a check that fails loudly in every
  * build. A target states properties (whole and cut input give the same; what one parser accepts,
  * another does too); the sanitizers watch over memory. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* chunk: never says anything about what is no JSON object, never points outside its text, and its
  * two readers agree where they read the same. */
 #include "server/dialect/chat_event.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* normalize over jsonscan: what comes out is JSON, nothing is left to normalise in it, what had to
  * change did so in json-c's eyes, and what had not is the same to the byte. */
 #include "server/dialect/chat_normalize.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* chat over jsonscan: what weir takes for JSON, json-c (strict) takes for JSON too; and the body
  * that goes upstream is the client's, save for the splice. */
 #include "server/dialect/chat_request.h"

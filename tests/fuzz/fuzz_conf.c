@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* conf: whatever a file holds, reading ends with a configuration that is whole, or with messages
  * that each have a place; no secret is in either's text; and what is printed of a good one loads
  * again and prints the same.

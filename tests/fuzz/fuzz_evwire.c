@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* evwire: a packet from anybody. What the check accepts has exactly the size it says, and events
  * that it accepts leave a row in which everything holds, whatever numbers they carry. */
 #include "common/wire/evwire.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http1_chunked: whole and cut input give the same body, end and verdict; and a body that was
  * accepted, written as one chunk, is the same body. The first byte says how to cut. */
 #include "common/base/buf.h"

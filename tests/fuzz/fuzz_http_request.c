@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http1: the head's end is the same however the bytes come in; an accepted head, written out again
  * from its parts, is accepted with the same meaning; and the rules about framing hold in it. The
  * first byte says how to cut. */

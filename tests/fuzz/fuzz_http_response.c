@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http1_response: an answer reads the same however it comes in; what it says of its end agrees with
  * what it gave. The first byte says how to cut. */
 #include "common/base/buf.h"

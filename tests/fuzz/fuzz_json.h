@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* json-c at its strictest, as a second opinion on what is JSON. It still takes NaN, `1.` and raw
  * control characters, so it is asked only about what weir accepted. */
 #ifndef WEIR_TESTS_FUZZ_FUZZ_JSON_H

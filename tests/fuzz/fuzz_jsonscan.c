@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* jsonscan: skipping a document in one step and walking it member by member agree, spans lie in the
  * text, and what is accepted json-c (strict) accepts too. */
 #include "common/json/jsonscan.h"

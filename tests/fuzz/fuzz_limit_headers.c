@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* limits and httpdate: whatever a provider writes in its headers, the rest is bounded and the parts
  * agree with each other. The first byte picks the provider type; lines are the headers' values. */
 #include "common/http/date.h"

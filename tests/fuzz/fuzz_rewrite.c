@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* rewrite over jsonscan: the rewritten body is JSON, each member and message that no rule names is
  * there as it was written, and the merged text is what json-c reads it to be. */
 #include "server/provider/rewrite.h"

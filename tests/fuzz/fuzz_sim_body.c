@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sim_body: any text gets a verdict, with a reason when it is bad; what is good stays good with
  * blanks around it, and is cut when its last byte is missing. */
 #include "tests/fuzz/fuzz.h"

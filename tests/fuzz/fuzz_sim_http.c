@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sim_http: a request cut into pieces and the same whole are read alike, byte for byte. The first
  * byte says how to cut. */
 #include "tests/fuzz/fuzz.h"

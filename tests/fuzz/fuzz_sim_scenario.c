@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sim_scenario: any list is a scenario within its bounds, or gets a message; and a good list
  * twice, joined by a comma, is good too. */
 #include "tests/fuzz/fuzz.h"

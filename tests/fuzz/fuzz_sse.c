@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sse: the input cut into pieces, the input whole, and a slow reading of the standard's words give
  * the same events. The first byte says how to cut. */
 #include "common/base/buf.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* statefile: any text as it stands, and once more with a right checksum at its end, so that the
  * fuzzer gets past it. What is accepted is written and read again to the same rows. */
 #include "trackerd/table/statefile.h"

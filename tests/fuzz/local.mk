@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: MIT
 # Fuzz targets. Configured with --enable-fuzzers (and CC=clang) they are linked with libFuzzer, to be
 # run by hand:  tests/fuzz/fuzz_sse -max_total_time=60 CORPUS_OF_MY_OWN SRCDIR/tests/fuzz/corpus/sse
 # Otherwise with driver.c, which replays their corpus and some mutations of it in `make check`.
 # A target is four lines here, and a folder in tests/fuzz/corpus.
 FUZZ_TARGETS =
-FUZZ_LIBS = libpure.a libcommon.a $(JSONC_LIBS)
+FUZZ_LIBS = libserver_dialect.a libserver_provider.a $(COMMON_LIBS)
 FUZZ_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_json.h
 FUZZ_LINK =
 if ENABLE_FUZZERS
@@ -85,15 +86,15 @@ tests_fuzz_fuzz_sim_scenario_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(FUZZ_SOURCES)
-tests_fuzz_fuzz_conf_LDADD = libcommon.a $(JSONC_LIBS) $(YAML_LIBS)
+tests_fuzz_fuzz_conf_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_evwire
 tests_fuzz_fuzz_evwire_SOURCES = tests/fuzz/fuzz_evwire.c $(FUZZ_SOURCES)
-tests_fuzz_fuzz_evwire_LDADD = libtracker.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_evwire_LDADD = libtrackerd_table.a $(FUZZ_LIBS)
 tests_fuzz_fuzz_evwire_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_statefile
 tests_fuzz_fuzz_statefile_SOURCES = tests/fuzz/fuzz_statefile.c $(FUZZ_SOURCES)
-tests_fuzz_fuzz_statefile_LDADD = libtracker.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_statefile_LDADD = libtrackerd_table.a $(FUZZ_LIBS)
 tests_fuzz_fuzz_statefile_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)

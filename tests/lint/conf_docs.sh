@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Drift of the configuration's documentation from its table, common/conf/schema.c (as conf_keys
 # prints it):
 # - weir.yaml(5) has each key in its section, with exactly that type, bound and default, and no other;

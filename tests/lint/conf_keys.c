@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Prints the settings as conf/schema.c has them, for conf_docs.sh to compare the documentation
  * with: a line a key, `SECTION<tab>KEY<tab>SPECIFICATION<tab>DEFAULT`. The specification is the
  * sentence weir.yaml(5) must have. */

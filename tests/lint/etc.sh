@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # What is installed around the daemons holds together:
 # - an installation into a folder of its own has every file, works there, and taking it away leaves none;
 # - init scripts are good shell with an LSB head, and know what they must;

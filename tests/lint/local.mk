@@ -1,5 +1,7 @@
+# SPDX-License-Identifier: MIT
 # Lints that need nothing but a shell.
 dist_noinst_SCRIPTS += tests/lint/layers.sh
+EXTRA_DIST += tests/lint/rooms.txt tests/lint/layers.open
 TESTS += tests/lint/layers.sh
 
 # The documentation of the configuration against the table in common/conf/schema.c.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Prints `PAGE<tab>WORD` for every word of an interface that a man page must explain, from the
  * tables and functions of the programs themselves: for words.sh. The argument is a configuration
  * to make documents from, any that loads. */

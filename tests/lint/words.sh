@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Every word that a program can say, or be told, stands in the man page that explains it:
 # - outcomes, error codes, causes and their reasons, states, changes, refusals, endpoints, metrics, members
 #   of JSON documents and of the access log (as words.c prints them);

@@ -1,17 +1,18 @@
-# Request lives on a fake clock. The stand-ins of replay.c come before libserver.a, so that the real
-# transfer, tableview, report and turn are not pulled in.
+# SPDX-License-Identifier: MIT
+# Request lives on a fake clock: the rooms between the client and the providers, with stand-ins (replay.c) for
+# the rooms that are left out: upstream, tracker, tableview, loop.
 if HAVE_CHECK
-check_PROGRAMS += tests/replay/test_exchange
-TESTS += tests/replay/test_exchange
+REPLAY_LIBS = libserver_exchange.a libserver_attempt.a libserver_record.a libserver_dialect.a libserver_provider.a \
+	libserver_tracker.a libcommon_routing.a libcommon_wire.a libcommon_shm.a libcommon_http.a libcommon_json.a \
+	$(CONF_LIBS) $(CHECK_LIBS)
+REPLAY_TESTS = tests/replay/test_exchange tests/replay/test_provider
+check_PROGRAMS += $(REPLAY_TESTS)
+TESTS += $(REPLAY_TESTS)
+tests/replay/%: AM_CFLAGS += $(CHECK_CFLAGS)
 tests_replay_test_exchange_SOURCES = \
 	tests/replay/replay.c tests/replay/replay.h tests/replay/test_exchange.c
-tests_replay_test_exchange_LDADD = libserver.a libpure.a $(COMMON_LIBS) $(CHECK_LIBS)
-tests_replay_test_exchange_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-
-check_PROGRAMS += tests/replay/test_provider
-TESTS += tests/replay/test_provider
+tests_replay_test_exchange_LDADD = $(REPLAY_LIBS)
 tests_replay_test_provider_SOURCES = \
 	tests/replay/replay.c tests/replay/replay.h tests/replay/test_provider.c
-tests_replay_test_provider_LDADD = libserver.a libpure.a $(COMMON_LIBS) $(CHECK_LIBS)
-tests_replay_test_provider_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_replay_test_provider_LDADD = $(REPLAY_LIBS)
 endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Request lives on a fake clock: a real exchange, real attempts, relay and counters' bookkeeping,
  * between a scripted transfer and a client that writes down what it is sent. No sockets, no event
  * loop, no waiting: hours of timeouts pass in microseconds. Link-time stand-ins replace transfer.h,

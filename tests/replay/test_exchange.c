@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whole request lives on a fake clock: what the client sees, what the tracker hears, and when
  * (CONTRACT 4.2, 4.3, 5.1). */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Requests to providers of each type, and what comes back normalised (CONTRACT 3, 5.3): on a fake
  * clock, see replay.h. */
 #include <stdlib.h>

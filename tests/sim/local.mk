@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # weir-sim: the provider weir is tested and rehearsed against. Shares nothing with server/.
 noinst_LIBRARIES += libsim.a
 libsim_a_SOURCES = \

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_answer.h. */
 #include "tests/sim/sim_answer.h"
 

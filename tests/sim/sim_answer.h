@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The bytes of answers: heads, JSON bodies, events. Pure: writes into bufs, knows no connection and
  * no clock. Called by sim_serve.c, sim_stream.c and sim_control.c. */
 #ifndef WEIR_SIM_ANSWER_H

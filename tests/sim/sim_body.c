@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_body.h. */
 #include "tests/sim/sim_body.h"
 

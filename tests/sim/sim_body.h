@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads from a request's JSON body what decides the answer: top-level `model`, `stream` and
  * `stream_options.include_usage`. One cheap pass: nested values are skipped with their brackets
  * counted, so that 32 MB of image cost milliseconds. Pure. Called by sim_serve.c. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_conn.h. A connection is freed at the end of the loop's turn, never inside a callback. */
 #include "tests/sim/sim_conn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One accepted connection: reads requests, queues and sends answers, closes in the ways a provider
  * can. Plain recv and send on non-blocking sockets with struct event; reading never stops, so that
  * a peer's departure is seen at once whatever the answer is waiting for.

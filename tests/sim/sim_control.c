@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_control.h. */
 #include "tests/sim/sim_control.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The control endpoint, /control/...: scripts, counters, the request log, waiting. Called by
  * sim_serve.c. Its requests and connections are not counted, and need no key: it is for whoever
  * may reach the port, which is why that is loopback unless asked otherwise. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_event.h. */
 #include "tests/sim/sim_event.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The events of one stream, laid out as its scenario says (line ends, space, data split over
  * lines). What all events of a stream share is built once. Pure. Called by sim_stream.c. */
 #ifndef WEIR_SIM_EVENT_H

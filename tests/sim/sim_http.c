@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_http.h. */
 #include "tests/sim/sim_http.h"
 

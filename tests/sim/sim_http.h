@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads HTTP/1.0 and 1.1 requests from bytes as they arrive: the simulator's own, independent of
  * weir's. Pure: no sockets, no clock, no libevent. Called by sim_conn.c.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_journal.h. */
 #include "tests/sim/sim_journal.h"
 

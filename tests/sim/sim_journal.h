@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The log of the last requests, for GET /control/requests: head and body as they came, and how the
  * answer ended. Called by sim_serve.c and sim_play.c, read by sim_control.c. It holds keys and
  * prompts: it stays in memory and goes to the control endpoint only. */

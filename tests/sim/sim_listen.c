@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_listen.h. */
 #include "tests/sim/sim_listen.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The listening socket. Called by sim_main.c; hands accepted sockets to conn_new. */
 #ifndef WEIR_SIM_LISTEN_H
 #define WEIR_SIM_LISTEN_H

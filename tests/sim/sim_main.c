@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weir-sim: a provider of chat completions that fails as it is told to, for tests, for the
  * quickstart and for operators who rehearse. One process, one event loop. This file has the
  * command line and the life of the process; what requests get is sim_serve.c's. */

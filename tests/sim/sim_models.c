@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_models.h. */
 #include "tests/sim/sim_models.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the simulator knows of each model: its scenario (from its name or from a script) and its
  * counters; and the counters of the whole. Called by sim_serve.c, sim_play.c, sim_control.c and
  * sim_wait.c. Touches no socket. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_play.h. The driver: runs steps until there is enough to send, sends it in pieces, waits
  * for the socket or the clock, and goes on. */
 #include "tests/sim/sim_play.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Plays one answer: the steps of its scenario, in time, with memory bounded whatever its length.
  * sim_play.c drives and ends; sim_steps.c has the steps up to the head and of answers without
  * streaming, sim_stream.c those of a stream. Only those three look inside struct play. */

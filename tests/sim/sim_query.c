@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_query.h. */
 #include "tests/sim/sim_query.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Percent-encoded parts of a request's target: the path's last part and the query's members. Pure.
  * Called by sim_control.c and sim_wait.c. */
 #ifndef WEIR_SIM_QUERY_H

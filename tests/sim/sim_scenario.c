@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_scenario.h. The grammar is the table `faults`: one row a name. */
 #include "tests/sim/sim_scenario.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a simulated provider does with one request: the grammar of fault lists and the struct they
  * become. Pure: no sockets, no clock, no libevent. Called by sim_models.c (model names, scripts)
  * and the unit test; read by everything that answers.

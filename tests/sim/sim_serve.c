@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_serve.h. */
 #include "tests/sim/sim_serve.h"
 

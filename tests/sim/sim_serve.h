@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a request is for: the provider's endpoints (here), the control endpoint (sim_control.c).
  * Called by sim_conn.c as its handler; looks up model and scenario, and hands over to sim_play.c.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_sha256.h. */
 #include "tests/sim/sim_sha256.h"
 

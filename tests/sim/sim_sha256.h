@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* SHA-256 (FIPS 180-4), in pieces: the request log gives it for bodies too long to keep, so that a
  * test can tell that they arrived unchanged. Pure. */
 #ifndef WEIR_SIM_SHA256_H

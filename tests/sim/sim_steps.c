@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_play.h: the steps before a head, and answers that are one body. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_play.h: the steps of a stream. Each appends to p->raw what it has to say. */
 #include <string.h>
 

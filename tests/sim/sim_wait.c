@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See sim_wait.h. */
 #include "tests/sim/sim_wait.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* GET /control/wait: an answer that comes when counters have reached what was asked for, told by
  * sim_models.c at each change. Called by sim_control.c. */
 #ifndef WEIR_SIM_WAIT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A small valid configuration with room for what a test wants to add, and its reading. Used by the
  * tests of the configuration. */
 #ifndef WEIR_TESTS_CONF_FIXTURE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What every unit test needs besides Check: one call that runs a file's tests as one case, and the
  * number of rows of a table. Tests with tables name the failing row in their message. */
 #ifndef WEIR_TESTS_UNIT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See control.h. */
 #include "trackerd/daemon/control.h"
 

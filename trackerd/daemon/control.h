@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weirctl's commands, as trackerd carries them out (common/wire/evwire.h, EVCMD_*). */
 #ifndef WEIR_TRACKERD_DAEMON_CONTROL_H
 #define WEIR_TRACKERD_DAEMON_CONTROL_H

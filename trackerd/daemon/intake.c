@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See intake.h. */
 #include "trackerd/daemon/intake.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The tracker's socket: accepts workers and weirctl, knows who they are, checks what they send, and
  * hands events to apply.c and commands to control.c. Fair: each peer gets a few packets a turn.
  * What cannot be understood changes nothing, is counted, and ends its connection. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See trackerd.h. */
 #include "trackerd/daemon/trackerd.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The tracker daemon: what its parts share, and its life from start to stop (trackerd.c). One
  * process, one event loop, no threads. All parts are called from the loop. */
 #ifndef WEIR_TRACKERD_DAEMON_TRACKERD_H

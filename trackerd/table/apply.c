@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See apply.h. */
 #include "trackerd/table/apply.h"
 

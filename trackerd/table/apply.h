@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* From events and commands to the table: finds the row, lets the state machine work on it,
  * publishes row and event number in one step, logs what happened and tells those who follow. */
 #ifndef WEIR_TRACKERD_TABLE_APPLY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See changes.h. The wording of the mid-stream lines is a promise to users (CONTRACT 5.2). */
 #include "trackerd/table/changes.h"
 

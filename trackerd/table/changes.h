@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tells the world what happened to a pair: the log, and those who follow with `weirctl events`. */
 #ifndef WEIR_TRACKERD_TABLE_CHANGES_H
 #define WEIR_TRACKERD_TABLE_CHANGES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See cooldown.h. */
 #include "trackerd/table/cooldown.h"
 

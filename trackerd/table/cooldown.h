@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What an outcome does to a pair: THE state machine of the tracker (CONTRACT 5.2). Pure: a row, the
  * rules, an event and the time go in; the row changes, and what happened comes out as a list that
  * the caller (apply.c) logs and publishes. Its reference model is in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See keeper.h. */
 #include "trackerd/table/keeper.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes the shared table, keeps it sound, and makes it anew when it is not: the life of the table
  * as a whole, as opposed to single changes (apply.c). */
 #ifndef WEIR_TRACKERD_TABLE_KEEPER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See publish.h. */
 #include "trackerd/table/publish.h"
 

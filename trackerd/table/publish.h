@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The only code that writes the shared table's rows, senders and live words (trackerd). Each change
  * of a row, together with the number of the event that caused it, is one step against SIGKILL: see
  * shm/table_layout.h. The caller's own copies (table.h, senders.h) are the truth; the shared table is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The shared memory objects of the table, as their maker sees them: guard, lock, table. trackerd
  * only. A segment that somebody has mapped is never shrunk or made again: a new one takes its name,
  * and the old one says that it is retired and stays mapped here.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See senders.h. */
 #include "trackerd/table/senders.h"
 

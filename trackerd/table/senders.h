@@ -1,4 +1,5 @@
-/* Which event of each worker process was applied last (pure). A worker numbers its events and
+/* SPDX-License-Identifier: MIT */
+/* Which event of each worker process was applied last. Pure. A worker numbers its events and
  * repeats what was not acknowledged; what stands here has been applied. Kept per process, not per
  * slot, so that a slot's new worker and the one it replaces do not disturb each other. */
 #ifndef WEIR_TRACKERD_TABLE_SENDERS_H

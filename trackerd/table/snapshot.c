@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See snapshot.h. */
 #include "trackerd/table/snapshot.h"
 

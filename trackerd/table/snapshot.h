@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps tracker.stateFile up to date, and reads it when the table has to be made anew. Written by a
  * short-lived child, so that a slow disk never holds the tracker up; at the stop by ourselves. What
  * cannot be written costs the snapshot and a warning, nothing else. */

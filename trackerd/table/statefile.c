@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See statefile.h. */
 #include "trackerd/table/statefile.h"
 

@@ -1,6 +1,7 @@
-/* The text of the state file (pure): what must survive a reboot, with wall-clock instants. One JSON
+/* SPDX-License-Identifier: MIT */
+/* The text of the state file: what must survive a reboot, with wall-clock instants. One JSON
  * object a line: a head, a line for each pair, and an end with a checksum of all before it, so that
- * a file that was cut, mixed or edited is noticed. snapshot.c writes and reads the file itself. */
+ * a file that was cut, mixed or edited is noticed. snapshot.c writes and reads the file itself. Pure. */
 #ifndef WEIR_TRACKERD_TABLE_STATEFILE_H
 #define WEIR_TRACKERD_TABLE_STATEFILE_H
 

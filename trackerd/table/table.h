@@ -1,5 +1,6 @@
-/* trackerd's own copy of the table: which row belongs to which pair, and what each row says (pure:
- * ordinary memory, no sockets, no clock). The shared table is published from here and never read
+/* SPDX-License-Identifier: MIT */
+/* trackerd's own copy of the table: which row belongs to which pair, and what each row says (ordinary
+ * memory, no sockets, no clock). Pure. The shared table is published from here and never read
  * back while trackerd runs, so that nobody can change trackerd's mind by writing to it.
  *
  * A pair that the configuration names is wanted. One that is named no more keeps its row until its

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See columns.h. The columns are a table; a layout says how wide each is on this screen. */
 #include "trackerd/weirctl/columns.h"
 

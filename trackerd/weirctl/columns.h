@@ -1,4 +1,5 @@
-/* The pairs as columns for people, on as much of a screen as there is: pure. Used by weirctl's
+/* SPDX-License-Identifier: MIT */
+/* The pairs as columns for people, on as much of a screen as there is. Pure. Used by weirctl's
  * status and top. */
 #ifndef WEIR_TRACKERD_WEIRCTL_COLUMNS_H
 #define WEIR_TRACKERD_WEIRCTL_COLUMNS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weirctl's grammar, as a table at the end, and the commands that ask trackerd for a change or need
  * nobody. See weirctl.h. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weirctl's events: follows what trackerd tells of pairs. See weirctl.h. */
 #include <errno.h>
 #include <stdio.h>

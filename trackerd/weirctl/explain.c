@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weirctl's explain: what became of the last requests, from the records that the workers leave in
  * shared memory (common/shm/recent.h). Needs neither weir nor trackerd to run. See weirctl.h. */
 #include <inttypes.h>

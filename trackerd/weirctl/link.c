@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weirctl's line to trackerd. See weirctl.h. */
 #include <errno.h>
 #include <poll.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See print.h. */
 #include "trackerd/weirctl/print.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What weirctl prints: plain columns for people, JSON for programs. */
 #ifndef WEIR_TRACKERD_WEIRCTL_PRINT_H
 #define WEIR_TRACKERD_WEIRCTL_PRINT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See probe.h. */
 #include "trackerd/weirctl/probe.h"
 

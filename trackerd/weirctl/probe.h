@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A probe: one small chat with one pair, as weir's client sends it and reads the answer. Pure:
  * probe_command.c moves the bytes and reads the clock. The request is HTTP/1.0, so that the answer
  * ends with its connection and nothing else delimits it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weirctl's probe: sends one small chat through the running weir to exactly one pair, and says what
  * came. See weirctl.h; probe.h has what is sent and what the answer means. */
 #include <errno.h>

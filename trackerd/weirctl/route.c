@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weirctl's route: which entry of a chain a request would take now, and why the ones before it
  * would be passed by. Decides with what the workers decide with (common/routing/choose.h,
  * common/routing/claims.h), from the same table and ledger; takes nothing. See weirctl.h. */

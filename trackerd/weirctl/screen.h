@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What standard output is for weirctl: a terminal or not, how large, whether it takes colours. */
 #ifndef WEIR_TRACKERD_WEIRCTL_SCREEN_H
 #define WEIR_TRACKERD_WEIRCTL_SCREEN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See text.h. */
 #include "trackerd/weirctl/text.h"
 

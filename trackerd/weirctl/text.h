@@ -1,4 +1,5 @@
-/* Small texts of weirctl for people: pure. */
+/* SPDX-License-Identifier: MIT */
+/* Small texts of weirctl for people. Pure. */
 #ifndef WEIR_TRACKERD_WEIRCTL_TEXT_H
 #define WEIR_TRACKERD_WEIRCTL_TEXT_H
 

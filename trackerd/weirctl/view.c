@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weirctl's status and top: the table as it stands. See weirctl.h. */
 #include <errno.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What weirctl asks of weir itself, by signals to its master. The master is whoever owns the
  * workers' pages, and how it went it notes there. See weirctl.h. */
 #include <errno.h>

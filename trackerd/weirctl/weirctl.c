@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weirctl: options, the configuration, and the command to run. See weirctl.h. */
 #include "trackerd/weirctl/weirctl.h"
 

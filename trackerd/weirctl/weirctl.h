@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weirctl: what its parts share. A short-lived program: reads the shared table by itself, and asks
  * trackerd over its socket for changes. */
 #ifndef WEIR_TRACKERD_WEIRCTL_WEIRCTL_H

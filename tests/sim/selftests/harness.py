@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the tests share: the simulator's process, a client that sees what is on the wire, and readers
 of streams. The clients are plain sockets, so that bytes, ends (FIN or RST) and times are seen as
 they are. No test sleeps to wait for the simulator: it reads until something comes, or asks the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Good answers: their bytes, their content, the endpoints."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The control endpoint: scripts, the request log, waiting, reset."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What comes before a body, or instead of it; and when."""
 
 import json

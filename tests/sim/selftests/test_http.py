@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reading requests; peers that leave."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Many streams, long streams."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How streams break, and how their bytes are laid out."""
 
 import json

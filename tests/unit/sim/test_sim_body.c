@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sim_body: what decides an answer is found wherever it stands, and nowhere else. */
 #include "tests/sim/sim_body.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sim_http: requests read whole and cut at every byte give the same; what is refused, and why. */
 #include "tests/sim/sim_http.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sim_scenario: every fault of the grammar, each kind of mistake with its message, and which
  * requests a scenario is for. */
 #include "tests/sim/sim_scenario.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* buf: what is put in comes out, whatever its size, and JSON strings come out as JSON. */
 #include "common/base/buf.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bytescan: whatever the width of a step, it stops where looking at each byte would stop. Built
  * twice: as the machine does it, and with BYTESCAN_PORTABLE. */
 #include "common/base/bytescan.h"

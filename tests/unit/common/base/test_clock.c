@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* clock: real clocks run, fake ones stand until they are moved, and both are told apart. */
 #include "common/base/clock.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* log: one JSON object a line in files, text on a terminal, and nothing lost over a rotation. */
 #include "common/base/log.h"
 

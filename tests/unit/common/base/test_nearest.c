@@ -1,10 +1,10 @@
+/* SPDX-License-Identifier: MIT */
 /* conf_nearest and conf_index: the words somebody may have meant, and finding words at all. */
 #include "common/base/nearest.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "common/conf/index.h"
 #include "tests/unit/unit.h"
 
 static const struct {
@@ -59,27 +59,5 @@ START_TEST(the_nearest_is_kept_and_the_first_of_equals)
 }
 END_TEST
 
-#define MANY 5000
-
-START_TEST(an_index_finds_what_was_put_and_nothing_else)
-{
-    struct conf_index index = CONF_INDEX_INIT;
-    static char names[MANY][8];
-    ck_assert_uint_eq(conf_index_get(&index, "n1", 2), CONF_INDEX_NONE);
-    for (uint32_t i = 0; i < MANY; i++) {
-        snprintf(names[i], sizeof(names[i]), "n%u", i);
-        ck_assert_uint_eq(conf_index_put(&index, names[i], strlen(names[i]), i), CONF_INDEX_NONE);
-    }
-    for (uint32_t i = 0; i < MANY; i++)
-        ck_assert_uint_eq(conf_index_put(&index, names[i], strlen(names[i]), MANY), i);
-    ck_assert_uint_eq(conf_index_get(&index, "n4999", 5), 4999);
-    ck_assert_uint_eq(conf_index_get(&index, "n4999", 4), 499);
-    ck_assert_uint_eq(conf_index_get(&index, "n5000", 5), CONF_INDEX_NONE);
-    ck_assert_uint_eq(conf_index_get(&index, "n1\0", 3), CONF_INDEX_NONE);
-    conf_index_free(&index);
-}
-END_TEST
-
-UNIT_MAIN("conf_nearest", distances_are_those_of_levenshtein,
-          long_words_are_compared_by_their_beginning, the_nearest_is_kept_and_the_first_of_equals,
-          an_index_finds_what_was_put_and_nothing_else)
+UNIT_MAIN("nearest", distances_are_those_of_levenshtein,
+          long_words_are_compared_by_their_beginning, the_nearest_is_kept_and_the_first_of_equals)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* unixsock: one listener a path, stale files, rights, message boundaries, peers. */
 #include "common/base/unixsock.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* conf: every way in which a file can be wrong, with the exact message and place. */
 #include "common/conf/schema.h"
 #include "tests/unit/conf_fixture.h"

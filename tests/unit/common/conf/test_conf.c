@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* conf: what valid files become: defaults, bounds, substitution, pairs, and the printed form. */
 #include "common/conf/conf.h"
 

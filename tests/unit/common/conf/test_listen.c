@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* conf_listen: the forms an entry of server.listen may have. */
 #include "common/conf/listen.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* conf_load: what can be wrong with a file before its first character is read. */
 #include "common/conf/conf.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* conf_url: which base URLs a provider may have. */
 #include "common/conf/url.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* conf_yaml: files that are no good YAML, or YAML nobody should write; and what scalars are. */
 #include "common/conf/yaml.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http1_chunked: bodies cut at every place give the same bytes; what is not exactly the grammar is
  * refused at the first wrong byte. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* httpdate: the three formats of HTTP, and what only looks like them. */
 #include "common/http/date.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http1: the head of a request. The table of refusals is the point of this parser: each row is a
  * request that some other parser reads differently. */
 #include "common/http/request.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http1_response: answers cut at every place read the same; what is not exactly the grammar is
  * refused; how a body ends is never a guess. */
 #include "common/http/response.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sse: every text cut at every place, with every kind of line end, gives the same events. */
 #include "common/http/sse.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http_url, and numeric_address beside it: the parts of URLs, and which hosts need no resolver. */
 #include "common/http/url.h"
 

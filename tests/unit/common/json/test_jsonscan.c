@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* jsonscan: what is JSON and what is not, the pull interface, strings and their escapes. */
 #include "common/json/jsonscan.h"
 

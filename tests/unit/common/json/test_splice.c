@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* splice: edits of a text, and what of a container can be left out so that it stays JSON. */
 #include "common/json/splice.h"
 

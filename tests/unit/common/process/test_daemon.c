@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* daemon: command line, background, pid file, word to the service manager. What ends the program is
  * run in a child. */
 #include "common/process/daemon.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* common/routing/claims.c: a look says beforehand what a request would be told that takes, and
  * takes nothing. The ledger and the pages are real; the table is a stand-in. */
 #include "common/routing/claims.h"

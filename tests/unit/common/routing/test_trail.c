@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which entry is next, what the trail says of the ones before, and how it reads. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* common/shm/ledger.c: places and budgets shared by processes that may die at any instant. */
 #include "common/shm/ledger.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* common/shm/pages.c: the workers' pages, made and read, over the death of workers and masters. */
 #include "common/shm/pages.h"
 

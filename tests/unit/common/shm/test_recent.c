@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* common/shm/recent.c: the object of the recent requests, over the death of workers and masters. */
 #include "common/shm/recent.h"
 

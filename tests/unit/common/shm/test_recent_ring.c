@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* common/shm/recent_ring.c: records of requests, written and read, torn and left half-way. */
 #include "common/shm/recent_ring.h"
 

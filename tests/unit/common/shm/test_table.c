@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* common/shm/table.c: the reader's rules, and the litmus test of its lock-free reads: threads of
  * one process, so that a build with --enable-sanitizers=thread proves that no load races with a
  * store. What happens when writers die is in test_publish.c. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* outcome: the list is complete, its words are unique, and its rows agree with CONTRACT 5.1. */
 #include "common/terms/outcome.h"
 

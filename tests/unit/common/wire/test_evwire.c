@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* common/wire/evwire.c: what passes the check and what does not. */
 #include "common/wire/evwire.h"
 

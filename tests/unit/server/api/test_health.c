@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* When weir calls itself degraded, and the words it has for it. */
 #include "server/api/health.h"
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Quantiles of a histogram, and sums where there are no pages. */
 #include "server/api/page_sums.h"
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a response means: CONTRACT 5.1, row by row. */
 #include <string.h>
 

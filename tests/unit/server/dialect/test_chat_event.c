@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* chunk: what providers send in a stream, and as whole answers, and what weir takes it for. */
 #include "server/dialect/chat_event.h"
 

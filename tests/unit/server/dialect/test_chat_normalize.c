@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* normalize: whose reasoning becomes content, and that all else stays as it was written. */
 #include "server/dialect/chat_normalize.h"
 

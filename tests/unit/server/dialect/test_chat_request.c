@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* chat: which bodies are chat requests, and what goes upstream of them, to the byte. */
 #include "server/dialect/chat_request.h"
 

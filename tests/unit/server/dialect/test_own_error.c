@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weir's own errors: status, code and shape of CONTRACT 4.2 and 4.3. */
 #include <json-c/json.h>
 #include <string.h>

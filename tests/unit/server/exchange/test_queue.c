@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The queue's order, bounds and turns. */
 #include "server/exchange/queue.h"
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* limits: what providers say of quotas and waits, in every dialect, and what makes no sense. */
 #include "server/provider/limit_headers.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* provider, and limits beside it: every type's address, headers, rules and limit headers. A new
  * type is a row here (see server/provider/README.md). */
 #include "server/provider/provider.h"

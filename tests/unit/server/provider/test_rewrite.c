@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* rewrite: what goes, what is merged, and that all else stays as it was written. */
 #include "server/provider/rewrite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* server/tracker/backlog.c: what a worker keeps for trackerd, and what it gives up. */
 #include "server/tracker/backlog.h"
 

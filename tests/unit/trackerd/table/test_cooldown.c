@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* trackerd/table/cooldown.c: the rules of CONTRACT 5.2 one by one, then millions of random events
  * against a reference that keeps whole lists and is too plain to be wrong. */
 #include "trackerd/table/cooldown.h"

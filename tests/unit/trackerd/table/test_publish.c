@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* trackerd/table/publish.c, segment.c and common/shm/table.c together, with real processes: a
  * writer that is killed or stopped at every chosen point and at random instants, readers that look
  * meanwhile, and the next trackerd that takes over. Each row is written with one number in all its

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* trackerd/table/statefile.c: what comes back after a reboot, and what is refused. */
 #include "trackerd/table/statefile.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* trackerd/table/table.c and senders.c: whose row is it, and which event was last. */
 #include "trackerd/table/table.h"
 

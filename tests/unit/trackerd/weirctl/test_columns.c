@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weirctl's columns on screens of every size, and its small texts. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* trackerd/weirctl/probe.c: the request is exactly what it should be; answers of weir, cut at every
  * byte, mean what they mean. */
 #include "trackerd/weirctl/probe.h"

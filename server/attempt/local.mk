@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+# see server/local.mk
+noinst_LIBRARIES += libserver_attempt.a
+libserver_attempt_a_SOURCES = \
+	server/attempt/attempt.c server/attempt/attempt.h \
+	server/attempt/classify.c server/attempt/classify.h

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+# see server/local.mk
+noinst_LIBRARIES += libserver_exchange.a
+libserver_exchange_a_SOURCES = \
+	server/exchange/exchange.c server/exchange/exchange.h \
+	server/exchange/finish.c \
+	server/exchange/hear.c \
+	server/exchange/queue.c server/exchange/queue.h \
+	server/exchange/queueing.c \
+	server/exchange/relay.c server/exchange/relay.h \
+	server/exchange/remember.c \
+	server/exchange/route.c \
+	server/exchange/state.h

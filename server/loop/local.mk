@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+# see server/local.mk
+noinst_LIBRARIES += libserver_loop.a
+libserver_loop_a_SOURCES = \
+	server/loop/defer.c server/loop/defer.h

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+# see server/local.mk
+noinst_LIBRARIES += libserver_record.a
+libserver_record_a_SOURCES = \
+	server/record/access_log.c server/record/access_log.h \
+	server/record/credit.c server/record/credit.h

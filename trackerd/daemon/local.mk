@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# see trackerd/local.mk
+noinst_LIBRARIES += libtrackerd_daemon.a
+libtrackerd_daemon_a_SOURCES = \
+	trackerd/daemon/control.c trackerd/daemon/control.h \
+	trackerd/daemon/intake.c trackerd/daemon/intake.h \
+	trackerd/daemon/trackerd.c trackerd/daemon/trackerd.h

@@ -146,7 +146,7 @@ static bool may_look(const struct client_request *request)
 
 static void refuse_to_show(struct client *client)
 {
-    client_answer_error(client, ERROR_INVALID_API_KEY,
+    client_answer_error(client, OWN_ERROR_INVALID_API_KEY,
                         "From another machine, this needs an API key.");
 }
 

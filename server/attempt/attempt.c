@@ -134,9 +134,9 @@ static bool is_error_typed(const struct sse_event *event)
 }
 
 static bool fail_with_error(struct attempt *a, const struct sse_event *event,
-                            const struct chunk *chunk)
+                            const struct dialect_event *chunk)
 {
-    if (chunk->kind == CHUNK_JSON)
+    if (chunk->kind == DIALECT_EVENT_JSON)
         set_message_json(a, chunk->error_message);
     else
         set_message(a, event->data, event->data_len);
@@ -145,12 +145,13 @@ static bool fail_with_error(struct attempt *a, const struct sse_event *event,
 }
 
 /* Towards the exchange; what the chunk says holds either way. */
-static void hand_on(struct attempt *a, const struct sse_event *event, const struct chunk *chunk)
+static void hand_on(struct attempt *a, const struct sse_event *event,
+                    const struct dialect_event *chunk)
 {
     struct sse_event normalized = *event;
     char *data = NULL;
     if (a->spec.conf->normalize_responses)
-        data = normalize_event(event->data, event->data_len, &normalized.data_len);
+        data = chat_normalize_event(event->data, event->data_len, &normalized.data_len);
     if (data != NULL)
         normalized.data = data;
     a->events->event(a->arg, &normalized, chunk);
@@ -169,16 +170,16 @@ static void begin_idle_clock(struct attempt *a)
 static bool on_event(void *arg, const struct sse_event *event)
 {
     struct attempt *a = arg;
-    struct chunk chunk;
+    struct dialect_event chunk;
     a->last_sign_at = clock_boot_ns();
     if (!a->has_event)
         begin_idle_clock(a);
-    chunk_read(event->data, event->data_len, &chunk);
+    chat_read_event(event->data, event->data_len, &chunk);
     if (chunk.has_error || is_error_typed(event))
         return fail_with_error(a, event, &chunk);
-    if (chunk.kind == CHUNK_MALFORMED)
+    if (chunk.kind == DIALECT_EVENT_MALFORMED)
         return drop_malformed(a);
-    if (chunk.kind == CHUNK_DONE) {
+    if (chunk.kind == DIALECT_EVENT_END) {
         settle(a, OUTCOME_STREAM_COMPLETED);
         return false;
     }
@@ -219,7 +220,7 @@ static void keep_body(struct attempt *a)
 static void normalize_body(struct attempt *a)
 {
     size_t len;
-    char *body = normalize_answer(a->body.data, a->body.len, &len);
+    char *body = chat_normalize_reply(a->body.data, a->body.len, &len);
     if (body == NULL)
         return;
     buf_free(&a->body);
@@ -228,14 +229,14 @@ static void normalize_body(struct attempt *a)
 
 static void answer_ended(struct attempt *a, enum transfer_end end, const char *detail)
 {
-    struct answer_facts facts;
+    struct dialect_reply facts;
     if (end != TRANSFER_COMPLETE) {
         set_message(a, detail, strlen(detail));
         settle(a, OUTCOME_ANSWER_CUT);
         return;
     }
-    answer_read(a->body.data != NULL ? a->body.data : "", a->body.len, &facts);
-    if (facts.kind != ANSWER_GOOD) {
+    chat_read_reply(a->body.data != NULL ? a->body.data : "", a->body.len, &facts);
+    if (facts.kind != DIALECT_REPLY_GOOD) {
         set_message_json(a, facts.error_message);
         settle(a, OUTCOME_BAD_ANSWER);
         return;
@@ -251,8 +252,8 @@ static void answer_ended(struct attempt *a, enum transfer_end end, const char *d
 /* An error's body, or as much of it as came: what counts is the status. */
 static void error_ended(struct attempt *a, bool is_whole)
 {
-    struct answer_facts facts;
-    answer_read(a->body.data != NULL ? a->body.data : "", a->body.len, &facts);
+    struct dialect_reply facts;
+    chat_read_reply(a->body.data != NULL ? a->body.data : "", a->body.len, &facts);
     enum outcome outcome = classify_status(a->result.status, a->has_retry_after, &facts);
     /* What is said of a request may quote it, and goes into the log: its code will do. */
     if (outcome == OUTCOME_CLIENT_ERROR || outcome == OUTCOME_CONTENT_FILTERED)
@@ -270,7 +271,7 @@ static void error_ended(struct attempt *a, bool is_whole)
 
 static void read_limits(struct attempt *a, const struct transfer_headers *headers)
 {
-    static const struct answer_facts no_facts;
+    static const struct dialect_reply no_facts;
     bool was_clamped;
     uint64_t now_wall_ms = clock_wall_ms();
     a->has_retry_after = transfer_header(headers, "retry-after") != NULL ||
@@ -530,10 +531,10 @@ uint32_t attempt_pair(const struct attempt *a)
 
 void attempt_words(const struct attempt *a, char out[ATTEMPT_MESSAGE_BYTES])
 {
-    struct answer_facts facts = {0};
+    struct dialect_reply facts = {0};
     memcpy(out, a->result.message, ATTEMPT_MESSAGE_BYTES);
     if (a->result.body != NULL)
-        answer_read(a->result.body, a->result.body_len, &facts);
+        chat_read_reply(a->result.body, a->result.body_len, &facts);
     if (facts.error_message.len > 0)
         mask_key(a, out, jsonscan_unescape(facts.error_message, out, ATTEMPT_MESSAGE_BYTES));
 }

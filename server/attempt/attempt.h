@@ -51,7 +51,7 @@ struct attempt_result {
 
 struct attempt_events {
     /* An event of the stream, JSON checked. Not called for [DONE], comments and dropped events. */
-    void (*event)(void *arg, const struct sse_event *event, const struct chunk *chunk);
+    void (*event)(void *arg, const struct sse_event *event, const struct dialect_event *chunk);
     /* All events that came in one read were raised. Not called when the last of them ended the
      * attempt. */
     void (*fed)(void *arg);

@@ -31,7 +31,7 @@ static bool is_content_filter(struct jsonscan_span word)
     return false;
 }
 
-enum outcome classify_status(int status, bool has_retry_after, const struct answer_facts *facts)
+enum outcome classify_status(int status, bool has_retry_after, const struct dialect_reply *facts)
 {
     static const struct {
         int status;

@@ -18,7 +18,7 @@
 enum outcome classify_no_head(enum transfer_end end);
 
 /* Of a response that is not 2xx, by its status, its headers and its body (as far as it came). */
-enum outcome classify_status(int status, bool has_retry_after, const struct answer_facts *facts);
+enum outcome classify_status(int status, bool has_retry_after, const struct dialect_reply *facts);
 
 /* Is this the Content-Type of an event stream? NULL (none was sent) is none. */
 bool classify_is_event_stream(const char *content_type);

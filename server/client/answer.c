@@ -154,24 +154,23 @@ void client_answer(struct client *c, int status, const char *content_type, const
     answer(c, status, content_type, headers, &piece, "answered");
 }
 
-void client_answer_error_with(struct client *c, enum answer_error error, const char *headers,
+void client_answer_error_with(struct client *c, enum own_error error, const char *headers,
                               const char *message)
 {
     struct buf body = BUF_INIT;
-    answer_put_error(&body, error, message, strlen(message));
+    own_error_put(&body, error, message, strlen(message));
     const struct iovec piece = {body.data, body.len};
-    answer(c, answer_error_status(error), "application/json", headers, &piece,
-           answer_error_code(error));
+    answer(c, own_error_status(error), "application/json", headers, &piece, own_error_code(error));
     buf_free(&body);
 }
 
-void client_answer_error(struct client *c, enum answer_error error, const char *message)
+void client_answer_error(struct client *c, enum own_error error, const char *message)
 {
     client_answer_error_with(c, error, NULL, message);
 }
 
 /* An error after which nothing more of this connection can be understood or trusted. */
-void client_refuse(struct client *c, enum answer_error error, const char *message)
+void client_refuse(struct client *c, enum own_error error, const char *message)
 {
     c->state = CLIENT_BUSY;
     c->keep_alive = false;

@@ -177,7 +177,7 @@ static void body_is_late(struct client *c)
         c->body_at_timer = c->body.len;
         client_set_timer_ms(c, c->owner->setup.conf->client_body_timeout_ms);
     } else {
-        client_refuse(c, ERROR_REQUEST_TIMEOUT,
+        client_refuse(c, OWN_ERROR_REQUEST_TIMEOUT,
                       "The body did not come within server.clientBodyTimeoutMs.");
     }
 }
@@ -190,7 +190,7 @@ static void head_is_late(struct client *c)
     }
     c->endpoint = NULL;
     client_take_request_id(c, NULL);
-    client_refuse(c, ERROR_REQUEST_TIMEOUT,
+    client_refuse(c, OWN_ERROR_REQUEST_TIMEOUT,
                   "The head did not come within server.clientHeaderTimeoutMs.");
 }
 

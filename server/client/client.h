@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A client's connection, in a worker: reads requests (http/request.h decides what is one), hands them to
- * their endpoint, writes answers with HTTP's framing, keeps alive, notices at once when the client
- * leaves, and bounds everything a client may make weir hold. Knows nothing of providers. */
+/* A client's connection, in a worker: reads requests (http/request.h decides what is one), hands
+ * them to their endpoint, writes answers with HTTP's framing, keeps alive, notices at once when the
+ * client leaves, and bounds everything a client may make weir hold. Knows nothing of providers. */
 #ifndef WEIR_SERVER_CLIENT_CLIENT_H
 #define WEIR_SERVER_CLIENT_CLIENT_H
 
@@ -73,7 +73,7 @@ void clients_shutdown(struct clients *clients);
 /* A complete answer. `headers` as in struct exchange_client; may be NULL. */
 void client_answer(struct client *client, int status, const char *content_type, const char *headers,
                    const void *body, size_t len);
-void client_answer_error(struct client *client, enum answer_error error, const char *message);
+void client_answer_error(struct client *client, enum own_error error, const char *message);
 /* Gives the request to a new exchange: takes its body. */
 void client_exchange(struct client *client, const struct exchange_env *env, enum chat_kind kind,
                      const char *endpoint, struct client_request *request);

@@ -100,7 +100,7 @@ static void refuse_path(struct client *c, const struct http1_request *req)
     buf_puts(&allow, "\r\n");
     c->state = CLIENT_BUSY;
     c->keep_alive = c->keep_alive && req->framing == HTTP1_NO_BODY;
-    client_answer_error_with(c, is_found ? ERROR_METHOD_NOT_ALLOWED : ERROR_NOT_FOUND,
+    client_answer_error_with(c, is_found ? OWN_ERROR_METHOD_NOT_ALLOWED : OWN_ERROR_NOT_FOUND,
                              is_found ? buf_cstr(&allow) : NULL,
                              is_found ? "This path does not take that method."
                                       : "There is no such path.");
@@ -125,11 +125,12 @@ static bool check_body(struct client *c, const struct http1_request *req)
     const struct conf *conf = c->owner->setup.conf;
     if (c->endpoint->has_body && req->framing == HTTP1_NO_BODY) {
         c->state = CLIENT_BUSY;
-        client_answer_error_with(c, ERROR_INVALID_REQUEST, NULL, "The request has no body.");
+        client_answer_error_with(c, OWN_ERROR_INVALID_REQUEST, NULL, "The request has no body.");
         return false;
     }
     if (req->framing == HTTP1_LENGTH && req->content_length > conf->max_body_bytes) {
-        client_refuse(c, ERROR_REQUEST_TOO_LARGE, "The body is larger than server.maxBodyBytes.");
+        client_refuse(c, OWN_ERROR_REQUEST_TOO_LARGE,
+                      "The body is larger than server.maxBodyBytes.");
         return false;
     }
     return true;
@@ -153,7 +154,8 @@ static bool check_delivery(struct client *c, const struct http1_request *req)
     else if (http1_text_equals(*delivery, "complete"))
         c->delivery = DELIVERY_COMPLETE;
     if (c->delivery < 0)
-        client_refuse(c, ERROR_INVALID_REQUEST, "X-Weir-Delivery is \"stream\" or \"complete\".");
+        client_refuse(c, OWN_ERROR_INVALID_REQUEST,
+                      "X-Weir-Delivery is \"stream\" or \"complete\".");
     return c->delivery >= 0;
 }
 
@@ -162,7 +164,7 @@ static bool check_wishes(struct client *c, const struct http1_request *req)
     c->explain = is_1(req, "x-weir-explain");
     c->is_probe = is_1(req, "x-weir-probe");
     if (c->is_probe && !client_is_local(c)) {
-        client_refuse(c, ERROR_INVALID_REQUEST, "X-Weir-Probe is for this machine only.");
+        client_refuse(c, OWN_ERROR_INVALID_REQUEST, "X-Weir-Probe is for this machine only.");
         return false;
     }
     return check_delivery(c, req);
@@ -176,7 +178,7 @@ static bool check_key(struct client *c, const struct http1_request *req)
     c->state = CLIENT_BUSY;
     c->keep_alive = c->keep_alive && req->framing == HTTP1_NO_BODY;
     client_answer_error_with(
-        c, ERROR_INVALID_API_KEY, "WWW-Authenticate: Bearer\r\n",
+        c, OWN_ERROR_INVALID_API_KEY, "WWW-Authenticate: Bearer\r\n",
         "The API key is missing or wrong. Send it as: Authorization: Bearer KEY");
     return false;
 }
@@ -222,11 +224,11 @@ static void begin_body(struct client *c, const struct http1_request *req)
 
 static void refuse_head(struct client *c, enum http1_error error, const char *why)
 {
-    static const enum answer_error kinds[] = {
-        [HTTP1_BAD] = ERROR_INVALID_REQUEST,
-        [HTTP1_TOO_MANY_HEADERS] = ERROR_HEADERS_TOO_LARGE,
-        [HTTP1_BAD_VERSION] = ERROR_HTTP_VERSION,
-        [HTTP1_EXPECTATION_FAILED] = ERROR_EXPECTATION_FAILED,
+    static const enum own_error kinds[] = {
+        [HTTP1_BAD] = OWN_ERROR_INVALID_REQUEST,
+        [HTTP1_TOO_MANY_HEADERS] = OWN_ERROR_HEADERS_TOO_LARGE,
+        [HTTP1_BAD_VERSION] = OWN_ERROR_HTTP_VERSION,
+        [HTTP1_EXPECTATION_FAILED] = OWN_ERROR_EXPECTATION_FAILED,
     };
     c->endpoint = NULL;
     c->is_http10 = c->is_head_request = false;
@@ -260,7 +262,8 @@ size_t client_take_head(struct client *c, const char *data, size_t len)
         (head_len == 0 && len > c->owner->setup.conf->max_header_bytes)) {
         c->endpoint = NULL;
         client_take_request_id(c, NULL);
-        client_refuse(c, ERROR_HEADERS_TOO_LARGE, "The head is larger than server.maxHeaderBytes.");
+        client_refuse(c, OWN_ERROR_HEADERS_TOO_LARGE,
+                      "The head is larger than server.maxHeaderBytes.");
         return len;
     }
     if (head_len == 0) {

@@ -27,7 +27,7 @@ static size_t take_chunked(struct client *c, const char *data, size_t len)
         switch (result) {
         case HTTP1_CHUNK_DATA:
             if (c->body.len + piece.len > c->owner->setup.conf->max_body_bytes) {
-                client_refuse(c, ERROR_REQUEST_TOO_LARGE,
+                client_refuse(c, OWN_ERROR_REQUEST_TOO_LARGE,
                               "The body is larger than server.maxBodyBytes.");
                 return len;
             }
@@ -38,7 +38,7 @@ static size_t take_chunked(struct client *c, const char *data, size_t len)
             client_serve(c);
             return taken;
         case HTTP1_CHUNK_BAD:
-            client_refuse(c, ERROR_INVALID_REQUEST, "The chunked body is malformed.");
+            client_refuse(c, OWN_ERROR_INVALID_REQUEST, "The chunked body is malformed.");
             return len;
         case HTTP1_CHUNK_MORE:
             return len;

@@ -112,9 +112,9 @@ void client_on_writable(evutil_socket_t fd, short what, void *client);
 
 /* answer.c: answers. */
 /* An error with extra headers; NULL = none. */
-void client_answer_error_with(struct client *c, enum answer_error error, const char *headers,
+void client_answer_error_with(struct client *c, enum own_error error, const char *headers,
                               const char *message);
 /* An error after which nothing more of this connection can be understood or trusted. */
-void client_refuse(struct client *c, enum answer_error error, const char *message);
+void client_refuse(struct client *c, enum own_error error, const char *message);
 
 #endif

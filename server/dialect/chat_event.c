@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See chat_event.h. Each kind of object has a table of the members that matter; all else is skipped, and
- * validated while it is. */
+/* See chat_event.h. Each kind of object has a table of the members that matter; all else is
+ * skipped, and validated while it is. */
 #include "server/dialect/chat_event.h"
 
 #include <string.h>
@@ -344,20 +344,20 @@ static bool is_done_marker(const char *data, size_t len)
     return len == strlen(marker) && memcmp(data, marker, len) == 0;
 }
 
-void chunk_read(const char *data, size_t len, struct chunk *out)
+void chat_read_event(const char *data, size_t len, struct dialect_event *out)
 {
     struct reader r;
-    *out = (struct chunk){.prompt_tokens = -1, .completion_tokens = -1, .total_tokens = -1};
+    *out = (struct dialect_event){.prompt_tokens = -1, .completion_tokens = -1, .total_tokens = -1};
     if (is_done_marker(data, len)) {
-        out->kind = CHUNK_DONE;
+        out->kind = DIALECT_EVENT_END;
         return;
     }
     init(&r, data, len);
     if (!read_root(&r)) {
-        out->kind = CHUNK_MALFORMED;
+        out->kind = DIALECT_EVENT_MALFORMED;
         return;
     }
-    out->kind = CHUNK_JSON;
+    out->kind = DIALECT_EVENT_JSON;
     out->has_content = r.facts.has_content;
     out->has_finish = r.facts.has_finish;
     out->has_error = r.facts.has_error;
@@ -379,19 +379,21 @@ static bool read_error_list(struct reader *r)
     return jsonscan_finish(&r->scan) && r->facts.has_error;
 }
 
-void answer_read(const char *body, size_t len, struct answer_facts *out)
+void chat_read_reply(const char *body, size_t len, struct dialect_reply *out)
 {
     struct reader r;
-    *out = (struct answer_facts){
-        .kind = ANSWER_NOT_JSON, .prompt_tokens = -1, .completion_tokens = -1, .total_tokens = -1};
+    *out = (struct dialect_reply){.kind = DIALECT_REPLY_NOT_JSON,
+                                  .prompt_tokens = -1,
+                                  .completion_tokens = -1,
+                                  .total_tokens = -1};
     init(&r, body, len);
     bool is_list = jsonscan_peek(&r.scan) == JSONSCAN_ARRAY;
     if (!(is_list ? read_error_list(&r) : read_root(&r)))
         return;
     if (r.facts.has_error)
-        out->kind = ANSWER_ERROR;
+        out->kind = DIALECT_REPLY_ERROR;
     else if (r.facts.has_result)
-        out->kind = ANSWER_GOOD;
+        out->kind = DIALECT_REPLY_GOOD;
     out->has_error_member = !is_list && r.facts.has_root_error;
     out->error_message = r.facts.error_message;
     out->error_code = r.facts.error_code;

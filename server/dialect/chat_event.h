@@ -11,14 +11,14 @@
 
 #include "common/json/jsonscan.h"
 
-enum chunk_kind {
-    CHUNK_JSON,
-    CHUNK_DONE,      /* [DONE] */
-    CHUNK_MALFORMED, /* not a JSON object */
+enum dialect_event_kind {
+    DIALECT_EVENT_JSON,
+    DIALECT_EVENT_END,       /* [DONE] */
+    DIALECT_EVENT_MALFORMED, /* not a JSON object */
 };
 
-struct chunk {
-    enum chunk_kind kind;
+struct dialect_event {
+    enum dialect_event_kind kind;
     bool has_content; /* in a choice's delta: non-empty content, reasoning_content, reasoning,
                          refusal, or a tool call (tool_calls, function_call); or its `text` */
     bool has_finish;  /* a finish_reason on some choice; "" counts as none */
@@ -31,15 +31,15 @@ struct chunk {
 };
 
 /* Reads the data of one event. A malformed one has no flag set, whatever stands in it. */
-void chunk_read(const char *data, size_t len, struct chunk *out);
+void chat_read_event(const char *data, size_t len, struct dialect_event *out);
 
-enum answer_kind {
-    ANSWER_GOOD,     /* a JSON object with an array `choices` (or `data`, for embeddings) */
-    ANSWER_ERROR,    /* JSON with an error, as in a chunk; also Google's [{"error":...}] */
-    ANSWER_NOT_JSON, /* not a JSON object of that kind */
+enum dialect_reply_kind {
+    DIALECT_REPLY_GOOD,     /* a JSON object with an array `choices` (or `data`, for embeddings) */
+    DIALECT_REPLY_ERROR,    /* JSON with an error, as in a chunk; also Google's [{"error":...}] */
+    DIALECT_REPLY_NOT_JSON, /* not a JSON object of that kind */
 };
-struct answer_facts {
-    enum answer_kind kind;
+struct dialect_reply {
+    enum dialect_reply_kind kind;
     bool has_error_member; /* {"error":...}: what SDKs raise on, in an event too */
     struct jsonscan_span error_message, error_code, error_type; /* as written; len 0 = none */
     int64_t prompt_tokens, completion_tokens, total_tokens;
@@ -47,6 +47,6 @@ struct answer_facts {
 /* Reads a whole JSON body: a 200 without streaming, or an error answer of any status (for its
  * message, code and type). Leading blank lines are allowed (some providers keep alive with them).
  */
-void answer_read(const char *body, size_t len, struct answer_facts *out);
+void chat_read_reply(const char *body, size_t len, struct dialect_reply *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See chat_normalize.h. The text itself is not moved: its key becomes "content", and the empty content,
- * if there is one, goes. */
+/* See chat_normalize.h. The text itself is not moved: its key becomes "content", and the empty
+ * content, if there is one, goes. */
 #include "server/dialect/chat_normalize.h"
 
 #include <string.h>
@@ -118,12 +118,12 @@ static char *normalize(const char *text, size_t len, const char *member, size_t 
     return out;
 }
 
-char *normalize_event(const char *data, size_t len, size_t *out_len)
+char *chat_normalize_event(const char *data, size_t len, size_t *out_len)
 {
     return normalize(data, len, "delta", out_len);
 }
 
-char *normalize_answer(const char *body, size_t len, size_t *out_len)
+char *chat_normalize_reply(const char *body, size_t len, size_t *out_len)
 {
     return normalize(body, len, "message", out_len);
 }

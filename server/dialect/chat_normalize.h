@@ -10,7 +10,7 @@
 /* An event of a stream (`delta` of its choices), or a whole answer (`message`); both are valid
  * JSON. NULL: nothing in it needs a change, as nearly always; else the changed text, a NUL behind
  * it, which the caller frees. A member that is there twice is not touched. */
-char *normalize_event(const char *data, size_t len, size_t *out_len);
-char *normalize_answer(const char *body, size_t len, size_t *out_len);
+char *chat_normalize_event(const char *data, size_t len, size_t *out_len);
+char *chat_normalize_reply(const char *body, size_t len, size_t *out_len);
 
 #endif

@@ -22,7 +22,7 @@ enum member_id {
 /* The walk over one body: the scanner, what was found, and where to say what is wrong. */
 struct reading {
     struct jsonscan scan;
-    struct chat_request *out;
+    struct dialect_request *out;
     enum member_id demanded;
     bool is_seen[MEMBERS];
     char *why;
@@ -45,7 +45,7 @@ static bool refuse(struct reading *r, const char *fmt, const char *arg)
 
 static bool read_model(struct reading *r)
 {
-    struct chat_request *out = r->out;
+    struct dialect_request *out = r->out;
     if (jsonscan_peek(&r->scan) != JSONSCAN_STRING)
         return false;
     out->model_from = (size_t)(r->scan.at - r->scan.start);
@@ -115,13 +115,13 @@ static bool enter_root(struct reading *r, size_t len)
     return jsonscan_enter(&r->scan);
 }
 
-bool chat_read(enum chat_kind kind, const char *body, size_t len, struct chat_request *out,
-               char *why, size_t why_cap)
+bool chat_read_request(enum chat_kind kind, const char *body, size_t len,
+                       struct dialect_request *out, char *why, size_t why_cap)
 {
     struct reading r = {
         .out = out, .demanded = MESSAGES + (enum member_id)kind, .why = why, .why_cap = why_cap};
     struct jsonscan_span key;
-    *out = (struct chat_request){0};
+    *out = (struct dialect_request){0};
     jsonscan_init(&r.scan, body, len);
     if (!enter_root(&r, len))
         return false;
@@ -142,7 +142,8 @@ bool chat_read(enum chat_kind kind, const char *body, size_t len, struct chat_re
     return true;
 }
 
-void chat_edit(const struct chat_request *chat, struct jsonscan_span model, struct splices *out)
+void chat_edit_request(const struct dialect_request *chat, struct jsonscan_span model,
+                       struct splices *out)
 {
     size_t first = chat->first_member_at;
     if (chat->is_stream && !chat->has_stream_options)

@@ -20,7 +20,7 @@ enum chat_kind {
 };
 
 /* Offsets point into the body that was read; nothing is copied. */
-struct chat_request {
+struct dialect_request {
     bool has_model, is_stream;
     bool has_stream_options;     /* whatever its value, null too */
     struct jsonscan_span model;  /* string content as written, for the chain's name */
@@ -31,12 +31,13 @@ struct chat_request {
 /* True when the body is a JSON object with the member its kind demands, at most one of each of
  * that, `model` (string), `stream` (bool or null), `stream_options`. False: *why is a message for
  * the client (static or written to why_buf, no user text in it save an offset). */
-bool chat_read(enum chat_kind kind, const char *body, size_t len, struct chat_request *out,
-               char *why, size_t why_cap);
+bool chat_read_request(enum chat_kind kind, const char *body, size_t len,
+                       struct dialect_request *out, char *why, size_t why_cap);
 
 /* Adds what must be edited for the body to go upstream: the model, given as a JSON string with its
  * quotes, and stream_options for a stream that has none. What has to be added goes right behind the
- * opening brace. `chat` is of a chat_read that returned true; the model is borrowed. */
-void chat_edit(const struct chat_request *chat, struct jsonscan_span model, struct splices *out);
+ * opening brace. `chat` is of a chat_read_request that returned true; the model is borrowed. */
+void chat_edit_request(const struct dialect_request *chat, struct jsonscan_span model,
+                       struct splices *out);
 
 #endif

@@ -8,30 +8,30 @@
 static const struct {
     int status;
     const char *code;
-} errors[ERROR_COUNT] = {
-    [ERROR_INVALID_REQUEST] = {400, "invalid_request"},
-    [ERROR_INVALID_API_KEY] = {401, "invalid_api_key"},
-    [ERROR_NOT_FOUND] = {404, "not_found"},
-    [ERROR_METHOD_NOT_ALLOWED] = {405, "method_not_allowed"},
-    [ERROR_REQUEST_TIMEOUT] = {408, "request_timeout"},
-    [ERROR_REQUEST_TOO_LARGE] = {413, "request_too_large"},
-    [ERROR_HEADERS_TOO_LARGE] = {431, "headers_too_large"},
-    [ERROR_EXPECTATION_FAILED] = {417, "invalid_request"},
-    [ERROR_HTTP_VERSION] = {505, "invalid_request"},
-    [ERROR_ALL_EXHAUSTED] = {503, "all_providers_exhausted"},
-    [ERROR_QUEUE_FULL] = {503, "queue_full"},
-    [ERROR_QUEUE_TIMEOUT] = {503, "queue_timeout"},
-    [ERROR_QUEUE_SHUTDOWN] = {503, "queue_shutdown"},
-    [ERROR_OVERLOADED] = {503, "overloaded"},
-    [ERROR_DEADLINE] = {504, "deadline_exceeded"},
+} errors[OWN_ERROR_COUNT] = {
+    [OWN_ERROR_INVALID_REQUEST] = {400, "invalid_request"},
+    [OWN_ERROR_INVALID_API_KEY] = {401, "invalid_api_key"},
+    [OWN_ERROR_NOT_FOUND] = {404, "not_found"},
+    [OWN_ERROR_METHOD_NOT_ALLOWED] = {405, "method_not_allowed"},
+    [OWN_ERROR_REQUEST_TIMEOUT] = {408, "request_timeout"},
+    [OWN_ERROR_REQUEST_TOO_LARGE] = {413, "request_too_large"},
+    [OWN_ERROR_HEADERS_TOO_LARGE] = {431, "headers_too_large"},
+    [OWN_ERROR_EXPECTATION_FAILED] = {417, "invalid_request"},
+    [OWN_ERROR_HTTP_VERSION] = {505, "invalid_request"},
+    [OWN_ERROR_ALL_EXHAUSTED] = {503, "all_providers_exhausted"},
+    [OWN_ERROR_QUEUE_FULL] = {503, "queue_full"},
+    [OWN_ERROR_QUEUE_TIMEOUT] = {503, "queue_timeout"},
+    [OWN_ERROR_QUEUE_SHUTDOWN] = {503, "queue_shutdown"},
+    [OWN_ERROR_OVERLOADED] = {503, "overloaded"},
+    [OWN_ERROR_DEADLINE] = {504, "deadline_exceeded"},
 };
 
-int answer_error_status(enum answer_error error)
+int own_error_status(enum own_error error)
 {
     return errors[error].status;
 }
 
-const char *answer_error_code(enum answer_error error)
+const char *own_error_code(enum own_error error)
 {
     return errors[error].code;
 }
@@ -44,19 +44,19 @@ static void put_error(struct buf *out, const char *message, size_t len, const ch
     buf_printf(out, ",\"type\":\"%s\",\"param\":null,\"code\":\"%s\"}}", type, code);
 }
 
-void answer_put_error(struct buf *out, enum answer_error error, const char *message, size_t len)
+void own_error_put(struct buf *out, enum own_error error, const char *message, size_t len)
 {
     put_error(out, message, len,
               errors[error].status >= 500 ? "server_error" : "invalid_request_error",
               errors[error].code);
 }
 
-void answer_put_stream_error(struct buf *out, const char *code, const char *message, size_t len)
+void own_error_put_in_stream(struct buf *out, const char *code, const char *message, size_t len)
 {
     put_error(out, message, len, "server_error", code);
 }
 
-void answer_put_with_trail(struct buf *out, const char *json, size_t len, const char *trail)
+void own_error_put_with_trail(struct buf *out, const char *json, size_t len, const char *trail)
 {
     struct json_tokener *tokener = json_tokener_new();
     json_object *root = json_tokener_parse_ex(tokener, json, (int)len), *error = NULL;
@@ -72,7 +72,7 @@ void answer_put_with_trail(struct buf *out, const char *json, size_t len, const 
     json_object_put(root);
 }
 
-void answer_add_probe(struct buf *out, const char *outcome, int status, const char *message)
+void own_error_add_probe(struct buf *out, const char *outcome, int status, const char *message)
 {
     out->len--; /* the closing brace comes behind it */
     buf_printf(out, ",\"probe\":{\"outcome\":\"%s\",\"status\":%d,\"message\":", outcome, status);

@@ -185,7 +185,7 @@ void exchange_leave_line(struct exchange *x)
     if (x->state != EX_QUEUE)
         return;
     exchange_leave_queue(x);
-    exchange_refuse(x, ERROR_QUEUE_SHUTDOWN, outcome_info(OUTCOME_SHUTDOWN)->text);
+    exchange_refuse(x, OWN_ERROR_QUEUE_SHUTDOWN, outcome_info(OUTCOME_SHUTDOWN)->text);
     exchange_run(x);
 }
 
@@ -197,7 +197,7 @@ void exchange_shutdown(struct exchange *x)
     bool is_committed = x->relay.is_committed;
     end_attempt(x, OUTCOME_SHUTDOWN);
     buf_puts(&x->message, outcome_info(OUTCOME_SHUTDOWN)->text);
-    x->refusal = ERROR_OVERLOADED;
+    x->refusal = OWN_ERROR_OVERLOADED;
     exchange_end_with(x, is_committed ? ENDING_BROKEN : ENDING_REFUSED);
     exchange_run(x);
 }

@@ -91,7 +91,7 @@ static void send_error_event(struct exchange *x, const char *json, size_t len)
         return;
     }
     exchange_put_trail(x, &trail);
-    answer_put_with_trail(&with_trail, json, len, buf_cstr(&trail));
+    own_error_put_with_trail(&with_trail, json, len, buf_cstr(&trail));
     relay_error(&x->relay, with_trail.data, with_trail.len);
     buf_free(&trail);
     buf_free(&with_trail);
@@ -105,19 +105,19 @@ static void add_probe(const struct exchange *x, struct buf *json)
         return;
     const struct attempt_result *r = attempt_result(x->attempt);
     attempt_words(x->attempt, words);
-    answer_add_probe(json, outcome_info(r->outcome)->word, r->status, words);
+    own_error_add_probe(json, outcome_info(r->outcome)->word, r->status, words);
 }
 
 /* As the answer's body, or, when a heartbeat has sent a 200 head already, as the closing event. */
-static void send_own_error(struct exchange *x, enum answer_error error, const struct buf *headers)
+static void send_own_error(struct exchange *x, enum own_error error, const struct buf *headers)
 {
     struct buf body = BUF_INIT;
-    answer_put_error(&body, error, x->message.data != NULL ? x->message.data : "", x->message.len);
+    own_error_put(&body, error, x->message.data != NULL ? x->message.data : "", x->message.len);
     add_probe(x, &body);
     if (x->relay.is_head_sent)
         send_error_event(x, body.data, body.len);
     else
-        send_whole(x, answer_error_status(error), "application/json", headers, body.data, body.len);
+        send_whole(x, own_error_status(error), "application/json", headers, body.data, body.len);
     buf_free(&body);
 }
 
@@ -135,7 +135,7 @@ static void finish_exhausted(struct exchange *x)
         put_retry_after(&headers, wait_ms);
     buf_puts(&x->message, "All providers exhausted: ");
     trail_describe(&x->trail, x->env.conf, &x->message);
-    send_own_error(x, ERROR_ALL_EXHAUSTED, &headers);
+    send_own_error(x, OWN_ERROR_ALL_EXHAUSTED, &headers);
     buf_free(&headers);
 }
 
@@ -152,15 +152,15 @@ static void finish_answer(struct exchange *x)
  * what is no chunk. */
 static void finish_provider_as_event(struct exchange *x)
 {
-    struct answer_facts facts;
-    answer_read(x->kept.body, x->kept.len, &facts);
+    struct dialect_reply facts;
+    chat_read_reply(x->kept.body, x->kept.len, &facts);
     if (facts.has_error_member) {
         send_error_event(x, x->kept.body, x->kept.len);
     } else if (facts.error_message.len > 0) {
         char *words = buf_reserve(&x->message, facts.error_message.len + 1);
         x->message.len +=
             jsonscan_unescape(facts.error_message, words, facts.error_message.len + 1);
-        send_own_error(x, ERROR_INVALID_REQUEST, NULL);
+        send_own_error(x, OWN_ERROR_INVALID_REQUEST, NULL);
     } else {
         finish_exhausted(x);
     }
@@ -186,7 +186,7 @@ static void finish_refused(struct exchange *x)
 {
     struct buf headers = BUF_INIT;
     uint64_t wait_ms = exchange_soonest_ms(x);
-    if (answer_error_status(x->refusal) == 503)
+    if (own_error_status(x->refusal) == 503)
         put_retry_after(&headers, wait_ms != 0 ? wait_ms : RETRY_UNKNOWN_MS);
     send_own_error(x, x->refusal, &headers);
     buf_free(&headers);
@@ -201,7 +201,7 @@ static void finish_streamed(struct exchange *x)
 static void finish_broken(struct exchange *x)
 {
     struct buf json = BUF_INIT;
-    answer_put_stream_error(&json, outcome_info(x->outcome)->error_code, x->message.data,
+    own_error_put_in_stream(&json, outcome_info(x->outcome)->error_code, x->message.data,
                             x->message.len);
     add_probe(x, &json);
     send_error_event(x, json.data, json.len);
@@ -235,9 +235,9 @@ static void count_request(const struct exchange *x, uint64_t now_at)
 const char *exchange_word(const struct exchange *x)
 {
     if (x->ending == ENDING_REFUSED)
-        return answer_error_code(x->refusal);
+        return own_error_code(x->refusal);
     if (x->ending == ENDING_EXHAUSTED)
-        return answer_error_code(ERROR_ALL_EXHAUSTED);
+        return own_error_code(OWN_ERROR_ALL_EXHAUSTED);
     return outcome_info(x->outcome)->word;
 }
 

@@ -57,7 +57,8 @@ static void hold_or_commit(struct exchange *x, const struct sse_event *event)
     relay_event(&x->relay, event);
 }
 
-static void attempt_event(void *arg, const struct sse_event *event, const struct chunk *chunk)
+static void attempt_event(void *arg, const struct sse_event *event,
+                          const struct dialect_event *chunk)
 {
     struct exchange *x = arg;
     if (x->state == EX_ATTEMPT)

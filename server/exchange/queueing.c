@@ -66,7 +66,7 @@ enum step exchange_join_queue(struct exchange *x, bool at_head)
         return exchange_queue_timed_out(x);
     if ((!at_head && is_full_elsewhere(x)) ||
         !queue_join(x->env.queue, &x->waiter_in_queue, at_head))
-        return exchange_refuse(x, ERROR_QUEUE_FULL,
+        return exchange_refuse(x, OWN_ERROR_QUEUE_FULL,
                                "All pairs of the chain are at rest, and its queue is full.");
     note_depth(x);
     exchange_set_state(x, EX_QUEUE);
@@ -84,7 +84,7 @@ void exchange_leave_queue(struct exchange *x)
 enum step exchange_queue_timed_out(struct exchange *x)
 {
     exchange_leave_queue(x);
-    return exchange_refuse(x, ERROR_QUEUE_TIMEOUT,
+    return exchange_refuse(x, OWN_ERROR_QUEUE_TIMEOUT,
                            "No pair of the chain became available within queueMaxWaitMs.");
 }
 

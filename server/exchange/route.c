@@ -15,7 +15,7 @@
 /* One byte longer than any chain's or pair's name, so that a name that is cut matches none. */
 #define ROUTE_NAME_BYTES (CONF_PROVIDER_ID_MAX + 1 + CONF_MODEL_MAX + 2)
 
-enum step exchange_refuse(struct exchange *x, enum answer_error error, const char *message)
+enum step exchange_refuse(struct exchange *x, enum own_error error, const char *message)
 {
     x->refusal = error;
     buf_puts(&x->message, message);
@@ -25,9 +25,9 @@ enum step exchange_refuse(struct exchange *x, enum answer_error error, const cha
 enum step exchange_step_read(struct exchange *x)
 {
     char why[160];
-    if (!chat_read(x->request.kind, x->request.body, x->request.body_len, &x->chat, why,
-                   sizeof(why)))
-        return exchange_refuse(x, ERROR_INVALID_REQUEST, why);
+    if (!chat_read_request(x->request.kind, x->request.body, x->request.body_len, &x->chat, why,
+                           sizeof(why)))
+        return exchange_refuse(x, OWN_ERROR_INVALID_REQUEST, why);
     exchange_set_state(x, EX_ROUTE);
     return GO_ON;
 }
@@ -76,7 +76,7 @@ enum step exchange_step_route(struct exchange *x)
     const struct conf *conf = x->env.conf;
     find_chain(x);
     if (x->chain == NULL)
-        return exchange_refuse(x, ERROR_INVALID_REQUEST,
+        return exchange_refuse(x, OWN_ERROR_INVALID_REQUEST,
                                "X-Weir-Probe: model must be the PROVIDER/MODEL of a pair.");
     x->delivery =
         x->request.delivery >= 0 ? (enum delivery)x->request.delivery : x->chain->delivery;
@@ -124,7 +124,7 @@ static void write_body(struct exchange *x, const struct conf_pair *pair)
     const struct rewrite_rules *rules = provider_rules(pair->provider->type, pair->model);
     struct splices edits = SPLICES_INIT;
     struct jsonscan_span model = {pair->model_json, strlen(pair->model_json)};
-    chat_edit(&x->chat, model, &edits);
+    chat_edit_request(&x->chat, model, &edits);
     if (rules != NULL)
         rewrite_request(rules, request->body, request->body_len, &edits);
     free(x->body);
@@ -163,7 +163,7 @@ enum step exchange_end_by_deadline(struct exchange *x)
     buf_printf(&x->message,
                "No content within deadlineMs (%" PRIu32 " ms): ", x->env.conf->deadline_ms);
     trail_describe(&x->trail, x->env.conf, &x->message);
-    x->refusal = ERROR_DEADLINE;
+    x->refusal = OWN_ERROR_DEADLINE;
     return exchange_end_with(x, ENDING_REFUSED);
 }
 

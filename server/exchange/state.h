@@ -58,7 +58,7 @@ struct exchange {
     enum exchange_state state;
     enum ending ending;
 
-    struct chat_request chat;
+    struct dialect_request chat;
     const struct conf_chain *chain;
     struct conf_chain probed; /* a probe's: of one entry, the pair that the model names */
     uint32_t probed_pair;
@@ -75,7 +75,7 @@ struct exchange {
     struct trail trail;
     struct relay relay;
 
-    enum answer_error refusal;
+    enum own_error refusal;
     struct buf message; /* of the error that ends it */
     struct kept_error kept;
     bool has_disagreement; /* an entry that was tried failed otherwise than by an agreeable 4xx */
@@ -121,7 +121,7 @@ enum step exchange_queue_timed_out(struct exchange *x);
 uint64_t exchange_soonest_ms(struct exchange *x);
 
 /* route.c */
-enum step exchange_refuse(struct exchange *x, enum answer_error error, const char *message);
+enum step exchange_refuse(struct exchange *x, enum own_error error, const char *message);
 enum step exchange_step_read(struct exchange *x);
 enum step exchange_step_route(struct exchange *x);
 enum step exchange_step_choose(struct exchange *x);

@@ -18,7 +18,7 @@ struct rewrite_rules {
     bool merges_system;
 };
 
-/* Adds the edits for a body that chat_read has accepted. They point into the body. */
+/* Adds the edits for a body that chat_read_request has accepted. They point into the body. */
 void rewrite_request(const struct rewrite_rules *rules, const char *body, size_t len,
                      struct splices *out);
 

@@ -54,15 +54,15 @@ static void scan(const struct buf *text)
 
 static void read_chat(const struct buf *text)
 {
-    struct chat_request chat;
+    struct dialect_request chat;
     char why[160];
-    sink += chat_read(CHAT_MESSAGES, text->data, text->len, &chat, why, sizeof(why));
+    sink += chat_read_request(CHAT_MESSAGES, text->data, text->len, &chat, why, sizeof(why));
 }
 
 static void read_chunk(const struct buf *text)
 {
-    struct chunk chunk;
-    chunk_read(text->data, text->len, &chunk);
+    struct dialect_event chunk;
+    chat_read_event(text->data, text->len, &chunk);
     sink += chunk.has_content;
 }
 

@@ -17,15 +17,15 @@ static bool is_json_object(const char *text, size_t size)
     return jsonscan_skip(&scan, NULL) && jsonscan_finish(&scan) && is_object;
 }
 
-static void check_chunk(const char *text, size_t size, const struct chunk *chunk)
+static void check_chunk(const char *text, size_t size, const struct dialect_event *chunk)
 {
-    FUZZ_CHECK((chunk->kind == CHUNK_JSON) == is_json_object(text, size));
+    FUZZ_CHECK((chunk->kind == DIALECT_EVENT_JSON) == is_json_object(text, size));
     check_span(text, size, chunk->error_message);
     FUZZ_CHECK((chunk->choices_finished & ~chunk->choices_seen) == 0);
     FUZZ_CHECK(chunk->has_finish || chunk->choices_finished == 0);
     FUZZ_CHECK(chunk->prompt_tokens >= -1 && chunk->completion_tokens >= -1 &&
                chunk->total_tokens >= -1);
-    if (chunk->kind != CHUNK_JSON)
+    if (chunk->kind != DIALECT_EVENT_JSON)
         FUZZ_CHECK(!chunk->has_content && !chunk->has_finish && !chunk->has_error &&
                    chunk->choices_seen == 0);
 }
@@ -33,20 +33,20 @@ static void check_chunk(const char *text, size_t size, const struct chunk *chunk
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = fuzz_copy(data, size);
-    struct chunk chunk;
-    struct answer_facts answer;
-    chunk_read(text, size, &chunk);
-    answer_read(text, size, &answer);
+    struct dialect_event chunk;
+    struct dialect_reply answer;
+    chat_read_event(text, size, &chunk);
+    chat_read_reply(text, size, &answer);
     check_chunk(text, size, &chunk);
     check_span(text, size, answer.error_message);
     check_span(text, size, answer.error_code);
     check_span(text, size, answer.error_type);
-    if (chunk.kind == CHUNK_JSON) {
-        FUZZ_CHECK((answer.kind == ANSWER_ERROR) == chunk.has_error);
+    if (chunk.kind == DIALECT_EVENT_JSON) {
+        FUZZ_CHECK((answer.kind == DIALECT_REPLY_ERROR) == chunk.has_error);
         FUZZ_CHECK(answer.prompt_tokens == chunk.prompt_tokens);
         FUZZ_CHECK(answer.error_message.len == chunk.error_message.len);
     } else {
-        FUZZ_CHECK(answer.kind != ANSWER_GOOD);
+        FUZZ_CHECK(answer.kind != DIALECT_REPLY_GOOD);
     }
     free(text);
     return 0;

@@ -56,7 +56,7 @@ static void check(const char *data, size_t len, const char *out, size_t out_len)
 {
     json_object *before = fuzz_parse_json(data, len), *after = fuzz_parse_json(out, out_len);
     size_t again_len;
-    FUZZ_CHECK(normalize_event(out, out_len, &again_len) == NULL);
+    FUZZ_CHECK(chat_normalize_event(out, out_len, &again_len) == NULL);
     if (is_plain(before, data, len)) {
         normalize_tree(before);
         FUZZ_CHECK(json_object_equal(before, after));
@@ -66,11 +66,11 @@ static void check(const char *data, size_t len, const char *out, size_t out_len)
 }
 
 /* Content-bearing is content-bearing, whatever it is called. */
-static void check_chunks(const struct chunk *before, const char *out, size_t out_len)
+static void check_chunks(const struct dialect_event *before, const char *out, size_t out_len)
 {
-    struct chunk after;
-    chunk_read(out, out_len, &after);
-    FUZZ_CHECK(after.kind == CHUNK_JSON);
+    struct dialect_event after;
+    chat_read_event(out, out_len, &after);
+    FUZZ_CHECK(after.kind == DIALECT_EVENT_JSON);
     FUZZ_CHECK(after.has_content == before->has_content);
     FUZZ_CHECK(after.has_finish == before->has_finish);
     FUZZ_CHECK(after.has_error == before->has_error);
@@ -78,16 +78,16 @@ static void check_chunks(const struct chunk *before, const char *out, size_t out
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct chunk chunk;
+    struct dialect_event chunk;
     char *text = fuzz_copy(data, size);
-    chunk_read(text, size, &chunk);
-    if (chunk.kind == CHUNK_JSON) {
+    chat_read_event(text, size, &chunk);
+    if (chunk.kind == DIALECT_EVENT_JSON) {
         size_t out_len = size;
-        char *out = normalize_event(text, size, &out_len);
+        char *out = chat_normalize_event(text, size, &out_len);
         check(text, size, out != NULL ? out : text, out_len);
         check_chunks(&chunk, out != NULL ? out : text, out_len);
         free(out);
-        free(normalize_answer(text, size, &out_len));
+        free(chat_normalize_reply(text, size, &out_len));
     }
     free(text);
     return 0;

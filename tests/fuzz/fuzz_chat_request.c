@@ -7,10 +7,10 @@
 #define MODEL         "mo\"del\\x"
 #define MODEL_WRITTEN "\"mo\\\"del\\\\x\""
 
-static void check_splice(const struct chat_request *chat, const char *body, size_t len)
+static void check_splice(const struct dialect_request *chat, const char *body, size_t len)
 {
     struct splices edits = SPLICES_INIT;
-    chat_edit(chat, SPLICE_TEXT(MODEL_WRITTEN), &edits);
+    chat_edit_request(chat, SPLICE_TEXT(MODEL_WRITTEN), &edits);
     size_t out_len;
     char *out = splices_apply(&edits, body, len, &out_len), *at = out;
     splices_free(&edits);
@@ -35,9 +35,9 @@ static void check_splice(const struct chat_request *chat, const char *body, size
     FUZZ_CHECK(memcmp(at, body + chat->model_to, after) == 0);
     FUZZ_CHECK(at + after == out + out_len);
 
-    struct chat_request again;
+    struct dialect_request again;
     char why[128], name[32];
-    FUZZ_CHECK(chat_read(CHAT_MESSAGES, out, out_len, &again, why, sizeof(why)));
+    FUZZ_CHECK(chat_read_request(CHAT_MESSAGES, out, out_len, &again, why, sizeof(why)));
     FUZZ_CHECK(again.has_model && again.is_stream == chat->is_stream);
     FUZZ_CHECK(!again.is_stream || again.has_stream_options);
     jsonscan_unescape(again.model, name, sizeof(name));
@@ -46,7 +46,7 @@ static void check_splice(const struct chat_request *chat, const char *body, size
 }
 
 /* json-c reads the same; save that to it a key ends at a NUL, so that `model\u0000x` is `model`. */
-static void check_meaning(const struct chat_request *chat, json_object *root)
+static void check_meaning(const struct dialect_request *chat, json_object *root)
 {
     json_object *value;
     FUZZ_CHECK(json_object_is_type(root, json_type_object));
@@ -59,9 +59,9 @@ static void check_meaning(const struct chat_request *chat, json_object *root)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct chat_request chat;
+    struct dialect_request chat;
     char why[160] = "", *body = fuzz_copy(data, size);
-    if (chat_read(CHAT_MESSAGES, body, size, &chat, why, sizeof(why))) {
+    if (chat_read_request(CHAT_MESSAGES, body, size, &chat, why, sizeof(why))) {
         json_object *root = fuzz_parse_json(body, size);
         if (memmem(body, size, "\\u0000", 6) == NULL)
             check_meaning(&chat, root);

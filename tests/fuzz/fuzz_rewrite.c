@@ -177,9 +177,10 @@ static void check(const char *body, size_t len, const char *out, size_t out_len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct chat_request chat;
+    struct dialect_request chat;
     char why[160], *body = fuzz_copy(data, size);
-    if (size < TEXT_MAX / 4 && chat_read(CHAT_MESSAGES, body, size, &chat, why, sizeof(why))) {
+    if (size < TEXT_MAX / 4 &&
+        chat_read_request(CHAT_MESSAGES, body, size, &chat, why, sizeof(why))) {
         struct splices edits = SPLICES_INIT;
         rewrite_request(&rules, body, size, &edits);
         size_t out_len;

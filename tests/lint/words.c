@@ -38,8 +38,8 @@ static void print_outcomes(void)
         if (info->error_code != NULL)
             print("weir.8", info->error_code);
     }
-    for (unsigned i = 0; i < ERROR_COUNT; i++)
-        print("weir.8", answer_error_code((enum answer_error)i));
+    for (unsigned i = 0; i < OWN_ERROR_COUNT; i++)
+        print("weir.8", own_error_code((enum own_error)i));
 }
 
 static void print_table_words(void)

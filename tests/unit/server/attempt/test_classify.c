@@ -5,7 +5,7 @@
 #include "server/attempt/classify.h"
 #include "tests/unit/unit.h"
 
-static const struct answer_facts no_facts;
+static const struct dialect_reply no_facts;
 
 START_TEST(ends_without_a_head)
 {
@@ -52,11 +52,11 @@ START_TEST(statuses)
 }
 END_TEST
 
-static struct answer_facts facts_of(const char *code, const char *type)
+static struct dialect_reply facts_of(const char *code, const char *type)
 {
-    return (struct answer_facts){.kind = ANSWER_ERROR,
-                                 .error_code = {code, strlen(code)},
-                                 .error_type = {type, strlen(type)}};
+    return (struct dialect_reply){.kind = DIALECT_REPLY_ERROR,
+                                  .error_code = {code, strlen(code)},
+                                  .error_type = {type, strlen(type)}};
 }
 
 START_TEST(content_filters)
@@ -77,7 +77,7 @@ START_TEST(content_filters)
         {500, "content_filter", "", OUTCOME_SERVER_ERROR},
     };
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
-        struct answer_facts facts = facts_of(rows[i].code, rows[i].type);
+        struct dialect_reply facts = facts_of(rows[i].code, rows[i].type);
         ck_assert_msg(classify_status(rows[i].status, false, &facts) == rows[i].outcome, "%d %s %s",
                       rows[i].status, rows[i].code, rows[i].type);
     }

@@ -14,11 +14,11 @@ enum {
     ERROR = 4,
 };
 
-static void read_copy(const char *text, struct chunk *out)
+static void read_copy(const char *text, struct dialect_event *out)
 {
     char *copy = xmalloc(strlen(text));
     memcpy(copy, text, strlen(text));
-    chunk_read(copy, strlen(text), out);
+    chat_read_event(copy, strlen(text), out);
     /* spans are compared by place and length only, on the caller's text */
     if (out->error_message.len > 0)
         out->error_message.at = text + (out->error_message.at - copy);
@@ -107,9 +107,9 @@ static const struct {
 START_TEST(tells_events_apart)
 {
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
-        struct chunk chunk;
+        struct dialect_event chunk;
         read_copy(rows[i].data, &chunk);
-        ck_assert_msg(chunk.kind == CHUNK_JSON, "%s", rows[i].data);
+        ck_assert_msg(chunk.kind == DIALECT_EVENT_JSON, "%s", rows[i].data);
         ck_assert_msg(chunk.has_content == ((rows[i].flags & CONTENT) != 0), "%s", rows[i].data);
         ck_assert_msg(chunk.has_finish == ((rows[i].flags & FINISH) != 0), "%s", rows[i].data);
         ck_assert_msg(chunk.has_error == ((rows[i].flags & ERROR) != 0), "%s", rows[i].data);
@@ -123,14 +123,14 @@ START_TEST(knows_the_done_marker)
 {
     static const char *const done[] = {"[DONE]", " [DONE]", "[DONE] ", "\t[DONE]  "};
     static const char *const other[] = {"[DONE", "DONE", "[done]", "[DONE]x", "[DONE] [DONE]", ""};
-    struct chunk chunk;
+    struct dialect_event chunk;
     for (size_t i = 0; i < UNIT_ROWS(done); i++) {
         read_copy(done[i], &chunk);
-        ck_assert_msg(chunk.kind == CHUNK_DONE, "%s", done[i]);
+        ck_assert_msg(chunk.kind == DIALECT_EVENT_END, "%s", done[i]);
     }
     for (size_t i = 0; i < UNIT_ROWS(other); i++) {
         read_copy(other[i], &chunk);
-        ck_assert_msg(chunk.kind == CHUNK_MALFORMED, "%s", other[i]);
+        ck_assert_msg(chunk.kind == DIALECT_EVENT_MALFORMED, "%s", other[i]);
     }
 }
 END_TEST
@@ -158,9 +158,9 @@ static const char *const malformed[] = {
 START_TEST(malformed_events_say_nothing_else)
 {
     for (size_t i = 0; i < UNIT_ROWS(malformed); i++) {
-        struct chunk chunk;
+        struct dialect_event chunk;
         read_copy(malformed[i], &chunk);
-        ck_assert_msg(chunk.kind == CHUNK_MALFORMED, "%s", malformed[i]);
+        ck_assert_msg(chunk.kind == DIALECT_EVENT_MALFORMED, "%s", malformed[i]);
         ck_assert_msg(!chunk.has_content && !chunk.has_finish && !chunk.has_error, "%s",
                       malformed[i]);
         ck_assert_msg(chunk.choices_seen == 0 && chunk.error_message.len == 0, "%s", malformed[i]);
@@ -176,9 +176,9 @@ START_TEST(deep_nesting_is_malformed)
     char *data = xmalloc(DEPTH + 5);
     memcpy(data, "{\"a\":", 5);
     memset(data + 5, '[', DEPTH);
-    struct chunk chunk;
-    chunk_read(data, DEPTH + 5, &chunk);
-    ck_assert_int_eq(chunk.kind, CHUNK_MALFORMED);
+    struct dialect_event chunk;
+    chat_read_event(data, DEPTH + 5, &chunk);
+    ck_assert_int_eq(chunk.kind, DIALECT_EVENT_MALFORMED);
     free(data);
 }
 END_TEST
@@ -203,7 +203,7 @@ static const struct {
 START_TEST(finds_the_providers_words)
 {
     for (size_t i = 0; i < UNIT_ROWS(messages); i++) {
-        struct chunk chunk;
+        struct dialect_event chunk;
         read_copy(messages[i].data, &chunk);
         ck_assert_msg(
             chunk.error_message.len == strlen(messages[i].message) &&
@@ -237,14 +237,14 @@ static const struct {
 START_TEST(counts_tokens)
 {
     for (size_t i = 0; i < UNIT_ROWS(usages); i++) {
-        struct chunk chunk;
-        struct answer_facts facts;
+        struct dialect_event chunk;
+        struct dialect_reply facts;
         read_copy(usages[i].data, &chunk);
         ck_assert_msg(chunk.prompt_tokens == usages[i].prompt &&
                           chunk.completion_tokens == usages[i].completion &&
                           chunk.total_tokens == usages[i].total,
                       "%s", usages[i].data);
-        answer_read(usages[i].data, strlen(usages[i].data), &facts);
+        chat_read_reply(usages[i].data, strlen(usages[i].data), &facts);
         ck_assert_int_eq(facts.prompt_tokens, usages[i].prompt);
         ck_assert_int_eq(facts.completion_tokens, usages[i].completion);
         ck_assert_int_eq(facts.total_tokens, usages[i].total);
@@ -254,37 +254,38 @@ END_TEST
 
 static const struct {
     const char *body;
-    enum answer_kind kind;
+    enum dialect_reply_kind kind;
     const char *message, *code, *type;
 } answers[] = {
     {"{\"choices\":[{\"index\":0,\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}",
-     ANSWER_GOOD, "", "", ""},
-    {"\n\n \r\n{\"choices\":[]}\n", ANSWER_GOOD, "", "", ""},
-    {"{\"choices\":[],\"error\":null}", ANSWER_GOOD, "", "", ""},
-    {"{\"object\":\"list\",\"data\":[{\"embedding\":[0.1]}]}", ANSWER_GOOD, "", "", ""},
-    {"{\"error\":{\"message\":\"m\",\"type\":\"t\",\"code\":\"c\"}}", ANSWER_ERROR, "m", "c", "t"},
-    {"{\"error\":{\"message\":\"m\",\"code\":429,\"metadata\":{\"code\":1}}}", ANSWER_ERROR, "m",
-     "429", ""},
-    {"{\"choices\":[],\"error\":{\"code\":null}}", ANSWER_ERROR, "", "", ""},
-    {"{\"error\":\"m\"}", ANSWER_ERROR, "m", "", ""},
-    {"{\"object\":\"error\",\"message\":\"m\",\"code\":1}", ANSWER_ERROR, "m", "", ""},
+     DIALECT_REPLY_GOOD, "", "", ""},
+    {"\n\n \r\n{\"choices\":[]}\n", DIALECT_REPLY_GOOD, "", "", ""},
+    {"{\"choices\":[],\"error\":null}", DIALECT_REPLY_GOOD, "", "", ""},
+    {"{\"object\":\"list\",\"data\":[{\"embedding\":[0.1]}]}", DIALECT_REPLY_GOOD, "", "", ""},
+    {"{\"error\":{\"message\":\"m\",\"type\":\"t\",\"code\":\"c\"}}", DIALECT_REPLY_ERROR, "m", "c",
+     "t"},
+    {"{\"error\":{\"message\":\"m\",\"code\":429,\"metadata\":{\"code\":1}}}", DIALECT_REPLY_ERROR,
+     "m", "429", ""},
+    {"{\"choices\":[],\"error\":{\"code\":null}}", DIALECT_REPLY_ERROR, "", "", ""},
+    {"{\"error\":\"m\"}", DIALECT_REPLY_ERROR, "m", "", ""},
+    {"{\"object\":\"error\",\"message\":\"m\",\"code\":1}", DIALECT_REPLY_ERROR, "m", "", ""},
     {"[{\"error\":{\"code\":400,\"message\":\"m\",\"status\":\"INVALID_ARGUMENT\"}}]\n",
-     ANSWER_ERROR, "m", "400", ""},
-    {"{\"choices\":[{\"index\":0,\"message\":{},\"finish_reason\":\"error\"}]}", ANSWER_ERROR, "",
-     "", ""},
-    {"[]", ANSWER_NOT_JSON, "", "", ""},
-    {"[{\"choices\":[]}]", ANSWER_NOT_JSON, "", "", ""},
-    {"[1,2", ANSWER_NOT_JSON, "", "", ""},
-    {"{}", ANSWER_NOT_JSON, "", "", ""},
-    {"{\"choices\":{}}", ANSWER_NOT_JSON, "", "", ""},
-    {"{\"data\":null}", ANSWER_NOT_JSON, "", "", ""},
-    {"", ANSWER_NOT_JSON, "", "", ""},
-    {"\n\n", ANSWER_NOT_JSON, "", "", ""},
-    {"<html>busy</html>", ANSWER_NOT_JSON, "", "", ""},
-    {"{\"choices\":[{\"index\":0", ANSWER_NOT_JSON, "", "", ""},
-    {"{\"error\":{\"message\":\"m\"}", ANSWER_NOT_JSON, "", "", ""},
-    {"{\"choices\":[]} x", ANSWER_NOT_JSON, "", "", ""},
-    {"data: {\"choices\":[]}\n\n", ANSWER_NOT_JSON, "", "", ""},
+     DIALECT_REPLY_ERROR, "m", "400", ""},
+    {"{\"choices\":[{\"index\":0,\"message\":{},\"finish_reason\":\"error\"}]}",
+     DIALECT_REPLY_ERROR, "", "", ""},
+    {"[]", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"[{\"choices\":[]}]", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"[1,2", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"{}", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"{\"choices\":{}}", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"{\"data\":null}", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"\n\n", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"<html>busy</html>", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"{\"choices\":[{\"index\":0", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"{\"error\":{\"message\":\"m\"}", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"{\"choices\":[]} x", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"data: {\"choices\":[]}\n\n", DIALECT_REPLY_NOT_JSON, "", "", ""},
 };
 
 static bool is_text(struct jsonscan_span span, const char *expected)
@@ -296,8 +297,8 @@ static bool is_text(struct jsonscan_span span, const char *expected)
 START_TEST(tells_answers_apart)
 {
     for (size_t i = 0; i < UNIT_ROWS(answers); i++) {
-        struct answer_facts facts;
-        answer_read(answers[i].body, strlen(answers[i].body), &facts);
+        struct dialect_reply facts;
+        chat_read_reply(answers[i].body, strlen(answers[i].body), &facts);
         ck_assert_msg(facts.kind == answers[i].kind, "%s", answers[i].body);
         ck_assert_msg(is_text(facts.error_message, answers[i].message), "%s", answers[i].body);
         ck_assert_msg(is_text(facts.error_code, answers[i].code), "%s", answers[i].body);

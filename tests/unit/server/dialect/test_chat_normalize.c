@@ -99,13 +99,13 @@ static void assert_rows(normalize_fn normalize, const char *member)
 
 START_TEST(events)
 {
-    assert_rows(normalize_event, "delta");
+    assert_rows(chat_normalize_event, "delta");
 }
 END_TEST
 
 START_TEST(answers)
 {
-    assert_rows(normalize_answer, "message");
+    assert_rows(chat_normalize_reply, "message");
 }
 END_TEST
 
@@ -125,17 +125,17 @@ static const char *const untouched[] = {
 START_TEST(only_choices_count)
 {
     for (size_t i = 0; i < UNIT_ROWS(untouched); i++) {
-        assert_becomes(normalize_event, untouched[i], NULL);
-        assert_becomes(normalize_answer, untouched[i], NULL);
+        assert_becomes(chat_normalize_event, untouched[i], NULL);
+        assert_becomes(chat_normalize_reply, untouched[i], NULL);
     }
-    assert_becomes(normalize_event, "{\"choices\":[{\"message\":{\"reasoning_content\":\"r\"}}]}",
-                   NULL);
+    assert_becomes(chat_normalize_event,
+                   "{\"choices\":[{\"message\":{\"reasoning_content\":\"r\"}}]}", NULL);
 }
 END_TEST
 
 START_TEST(each_choice_for_itself)
 {
-    assert_becomes(normalize_event,
+    assert_becomes(chat_normalize_event,
                    "{\"choices\":[{\"delta\":{\"content\":\"c\",\"reasoning_content\":\"r\"}},"
                    "{\"delta\":{\"reasoning_content\":\"s\",\"content\":\"\"}},{\"delta\":{}}]}",
                    "{\"choices\":[{\"delta\":{\"content\":\"c\",\"reasoning_content\":\"r\"}},"

@@ -39,10 +39,11 @@ static const struct {
 START_TEST(reads_what_matters)
 {
     for (size_t i = 0; i < UNIT_ROWS(good); i++) {
-        struct chat_request chat;
+        struct dialect_request chat;
         char why[128] = "", *body = copy(good[i].body);
-        ck_assert_msg(chat_read(CHAT_MESSAGES, body, strlen(good[i].body), &chat, why, sizeof(why)),
-                      "%s: %s", good[i].body, why);
+        ck_assert_msg(
+            chat_read_request(CHAT_MESSAGES, body, strlen(good[i].body), &chat, why, sizeof(why)),
+            "%s: %s", good[i].body, why);
         ck_assert_msg(chat.has_model == good[i].has_model, "%s", good[i].body);
         ck_assert_msg(chat.is_stream == good[i].is_stream, "%s", good[i].body);
         ck_assert_msg(chat.has_stream_options == good[i].has_stream_options, "%s", good[i].body);
@@ -102,10 +103,11 @@ static const struct {
 START_TEST(refuses_what_is_no_chat_request)
 {
     for (size_t i = 0; i < UNIT_ROWS(bad); i++) {
-        struct chat_request chat;
+        struct dialect_request chat;
         char why[160] = "", *body = copy(bad[i].body);
-        ck_assert_msg(!chat_read(CHAT_MESSAGES, body, strlen(bad[i].body), &chat, why, sizeof(why)),
-                      "%s", bad[i].body);
+        ck_assert_msg(
+            !chat_read_request(CHAT_MESSAGES, body, strlen(bad[i].body), &chat, why, sizeof(why)),
+            "%s", bad[i].body);
         ck_assert_str_eq(why, bad[i].why);
         free(body);
     }
@@ -129,10 +131,10 @@ static const struct {
 START_TEST(each_kind_demands_its_own_member)
 {
     for (size_t i = 0; i < UNIT_ROWS(kinds); i++) {
-        struct chat_request chat;
+        struct dialect_request chat;
         char why[160] = "", *body = copy(kinds[i].body);
         bool is_good =
-            chat_read(kinds[i].kind, body, strlen(kinds[i].body), &chat, why, sizeof(why));
+            chat_read_request(kinds[i].kind, body, strlen(kinds[i].body), &chat, why, sizeof(why));
         ck_assert_str_eq(why, kinds[i].why);
         ck_assert_int_eq(is_good, kinds[i].why[0] == '\0');
         if (is_good)
@@ -151,8 +153,9 @@ START_TEST(refuses_deep_nesting_quickly)
     char *body = xmalloc(sizeof(head) + DEPTH), why[160];
     memcpy(body, head, strlen(head));
     memset(body + strlen(head), '[', DEPTH);
-    struct chat_request chat;
-    ck_assert(!chat_read(CHAT_MESSAGES, body, strlen(head) + DEPTH, &chat, why, sizeof(why)));
+    struct dialect_request chat;
+    ck_assert(
+        !chat_read_request(CHAT_MESSAGES, body, strlen(head) + DEPTH, &chat, why, sizeof(why)));
     ck_assert_str_eq(why, "request body is not valid JSON: nested too deeply at offset 139");
     free(body);
 }
@@ -160,9 +163,9 @@ END_TEST
 
 START_TEST(a_reason_fits_its_buffer)
 {
-    struct chat_request chat;
+    struct dialect_request chat;
     char why[8];
-    ck_assert(!chat_read(CHAT_MESSAGES, "{}", 2, &chat, why, sizeof(why)));
+    ck_assert(!chat_read_request(CHAT_MESSAGES, "{}", 2, &chat, why, sizeof(why)));
     ck_assert_str_eq(why, "\"messag");
 }
 END_TEST
@@ -204,15 +207,15 @@ static const struct {
 START_TEST(splices_the_model)
 {
     for (size_t i = 0; i < UNIT_ROWS(splices); i++) {
-        struct chat_request chat;
+        struct dialect_request chat;
         size_t len = strlen(splices[i].body);
         char why[128] = "", *body = copy(splices[i].body);
-        ck_assert_msg(chat_read(CHAT_MESSAGES, body, len, &chat, why, sizeof(why)), "%s: %s", body,
-                      why);
+        ck_assert_msg(chat_read_request(CHAT_MESSAGES, body, len, &chat, why, sizeof(why)),
+                      "%s: %s", body, why);
         struct splices edits = SPLICES_INIT;
         struct buf model = BUF_INIT;
         buf_put_json(&model, splices[i].model, strlen(splices[i].model));
-        chat_edit(&chat, (struct jsonscan_span){model.data, model.len}, &edits);
+        chat_edit_request(&chat, (struct jsonscan_span){model.data, model.len}, &edits);
         size_t out_len;
         char *out = splices_apply(&edits, body, len, &out_len);
         ck_assert_str_eq(out, splices[i].upstream);

@@ -9,28 +9,28 @@
 START_TEST(errors_of_the_contract)
 {
     static const struct {
-        enum answer_error error;
+        enum own_error error;
         int status;
         const char *code;
     } rows[] = {
-        {ERROR_INVALID_REQUEST, 400, "invalid_request"},
-        {ERROR_INVALID_API_KEY, 401, "invalid_api_key"},
-        {ERROR_NOT_FOUND, 404, "not_found"},
-        {ERROR_METHOD_NOT_ALLOWED, 405, "method_not_allowed"},
-        {ERROR_REQUEST_TIMEOUT, 408, "request_timeout"},
-        {ERROR_REQUEST_TOO_LARGE, 413, "request_too_large"},
-        {ERROR_HEADERS_TOO_LARGE, 431, "headers_too_large"},
-        {ERROR_ALL_EXHAUSTED, 503, "all_providers_exhausted"},
-        {ERROR_QUEUE_FULL, 503, "queue_full"},
-        {ERROR_QUEUE_TIMEOUT, 503, "queue_timeout"},
-        {ERROR_QUEUE_SHUTDOWN, 503, "queue_shutdown"},
-        {ERROR_OVERLOADED, 503, "overloaded"},
-        {ERROR_DEADLINE, 504, "deadline_exceeded"},
+        {OWN_ERROR_INVALID_REQUEST, 400, "invalid_request"},
+        {OWN_ERROR_INVALID_API_KEY, 401, "invalid_api_key"},
+        {OWN_ERROR_NOT_FOUND, 404, "not_found"},
+        {OWN_ERROR_METHOD_NOT_ALLOWED, 405, "method_not_allowed"},
+        {OWN_ERROR_REQUEST_TIMEOUT, 408, "request_timeout"},
+        {OWN_ERROR_REQUEST_TOO_LARGE, 413, "request_too_large"},
+        {OWN_ERROR_HEADERS_TOO_LARGE, 431, "headers_too_large"},
+        {OWN_ERROR_ALL_EXHAUSTED, 503, "all_providers_exhausted"},
+        {OWN_ERROR_QUEUE_FULL, 503, "queue_full"},
+        {OWN_ERROR_QUEUE_TIMEOUT, 503, "queue_timeout"},
+        {OWN_ERROR_QUEUE_SHUTDOWN, 503, "queue_shutdown"},
+        {OWN_ERROR_OVERLOADED, 503, "overloaded"},
+        {OWN_ERROR_DEADLINE, 504, "deadline_exceeded"},
     };
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
         struct buf text = BUF_INIT, expected = BUF_INIT;
-        ck_assert_int_eq(answer_error_status(rows[i].error), rows[i].status);
-        answer_put_error(&text, rows[i].error, "why", 3);
+        ck_assert_int_eq(own_error_status(rows[i].error), rows[i].status);
+        own_error_put(&text, rows[i].error, "why", 3);
         buf_printf(
             &expected,
             "{\"error\":{\"message\":\"why\",\"type\":\"%s\",\"param\":null,\"code\":\"%s\"}}",
@@ -48,7 +48,7 @@ START_TEST(any_message_gives_good_json)
 {
     static const char message[] = "quote \" back \\ nul \0 line \n bad \xff\xc3 end";
     struct buf text = BUF_INIT;
-    answer_put_stream_error(&text, "stream_error", message, sizeof(message) - 1);
+    own_error_put_in_stream(&text, "stream_error", message, sizeof(message) - 1);
     json_object *root = json_tokener_parse(buf_cstr(&text)), *error, *words;
     ck_assert_ptr_nonnull(root);
     ck_assert(json_object_object_get_ex(root, "error", &error));
@@ -56,7 +56,7 @@ START_TEST(any_message_gives_good_json)
     ck_assert_int_eq(json_object_get_string_len(words), (int)sizeof(message) - 1 + 4);
     ck_assert_ptr_null(memchr(text.data, '\n', text.len));
     json_object_put(root);
-    answer_add_probe(&text, "stream_lost", 200, "line \n bad \xff");
+    own_error_add_probe(&text, "stream_lost", 200, "line \n bad \xff");
     root = json_tokener_parse(buf_cstr(&text));
     ck_assert_ptr_nonnull(root);
     ck_assert(json_object_object_get_ex(root, "probe", &words));
@@ -84,7 +84,7 @@ START_TEST(a_trail_goes_into_any_error)
     };
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
         struct buf text = BUF_INIT;
-        answer_put_with_trail(&text, rows[i].json, strlen(rows[i].json), "a/b=x;1ms");
+        own_error_put_with_trail(&text, rows[i].json, strlen(rows[i].json), "a/b=x;1ms");
         ck_assert_str_eq(buf_cstr(&text), rows[i].expected);
         buf_free(&text);
     }

@@ -210,13 +210,13 @@ static const struct {
 START_TEST(goes_together_with_what_every_request_needs)
 {
     for (size_t i = 0; i < UNIT_ROWS(whole); i++) {
-        struct chat_request chat;
+        struct dialect_request chat;
         char why[160] = "";
         size_t len = strlen(whole[i].body);
         struct splices edits = SPLICES_INIT;
-        ck_assert_msg(chat_read(CHAT_MESSAGES, whole[i].body, len, &chat, why, sizeof(why)), "%s",
-                      why);
-        chat_edit(&chat, SPLICE_TEXT("\"m\""), &edits);
+        ck_assert_msg(chat_read_request(CHAT_MESSAGES, whole[i].body, len, &chat, why, sizeof(why)),
+                      "%s", why);
+        chat_edit_request(&chat, SPLICE_TEXT("\"m\""), &edits);
         rewrite_request(&both, whole[i].body, len, &edits);
         size_t out_len;
         char *out = splices_apply(&edits, whole[i].body, len, &out_len);

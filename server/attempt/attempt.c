@@ -515,7 +515,7 @@ static void destroy(void *ptr)
 void attempt_free(struct attempt **attempt)
 {
     attempt_cancel(*attempt, OUTCOME_CLIENT_LEFT);
-    turn_defer(destroy, *attempt);
+    defer_call(destroy, *attempt);
     *attempt = NULL;
 }
 

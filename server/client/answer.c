@@ -103,7 +103,7 @@ static void end_answer(void *client)
     }
     client_await_request(c);
     if (c->in.len > 0)
-        turn_defer(client_go_on, c); /* a request sent ahead: not from inside this answer */
+        defer_call(client_go_on, c); /* a request sent ahead: not from inside this answer */
 }
 
 static size_t queued(void *client)

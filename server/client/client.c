@@ -74,7 +74,7 @@ void client_drop(struct client *c)
     LIST_REMOVE(c, link);
     c->owner->count--;
     wcounter_set(&c->owner->setup.slot->connections, c->owner->count);
-    turn_defer(destroy, c);
+    defer_call(destroy, c);
 }
 
 void client_await_request(struct client *c)
@@ -222,7 +222,7 @@ void clients_free(struct clients **clients)
 {
     while (!LIST_EMPTY(&(*clients)->all))
         client_drop(LIST_FIRST(&(*clients)->all));
-    turn_defer(free, *clients); /* after its clients */
+    defer_call(free, *clients); /* after its clients */
     *clients = NULL;
 }
 

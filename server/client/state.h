@@ -88,7 +88,7 @@ void client_linger(struct client *c);
 
 /* input.c: bytes that came. */
 void client_on_input(struct client *c, const char *data, size_t len);
-/* Goes on with what came ahead; for turn_defer. */
+/* Goes on with what came ahead; for defer_call. */
 void client_go_on(void *client);
 
 /* head.c: takes a head from the input, finds its endpoint and checks what it may ask.

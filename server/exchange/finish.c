@@ -300,7 +300,7 @@ void exchange_leave(struct exchange *x)
     if (x->is_counted)
         wcounter_set(&x->env.slot->active_streams, wcounter_get(&x->env.slot->active_streams) - 1);
     x->ops->set_timer(x->client, 0);
-    turn_defer(destroy, x);
+    defer_call(destroy, x);
 }
 
 enum step exchange_step_finish(struct exchange *x)

@@ -14,12 +14,12 @@ struct deferred {
 };
 
 static struct event *wake;
-static struct deferred *list;
+static struct deferred *list; /* in the order of the calls */
 static size_t n_list, cap_list;
 
-static void run(evutil_socket_t fd, short what, void *arg)
+static void call_deferred(evutil_socket_t fd, short what, void *arg)
 {
-    /* What runs may defer more: it is appended and runs in this same pass. */
+    /* They may defer more, which is appended, and may move the list. */
     for (size_t i = 0; i < n_list; i++) {
         struct deferred d = list[i];
         d.fn(d.ptr);
@@ -27,14 +27,14 @@ static void run(evutil_socket_t fd, short what, void *arg)
     n_list = 0;
 }
 
-void turn_init(struct event_base *base)
+void defer_init(struct event_base *base)
 {
-    wake = event_new(base, -1, 0, run, NULL);
+    wake = event_new(base, -1, 0, call_deferred, NULL);
 }
 
-void turn_deinit(void)
+void defer_deinit(void)
 {
-    run(-1, 0, NULL);
+    call_deferred(-1, 0, NULL);
     event_free(wake);
     wake = NULL;
     free(list);
@@ -42,7 +42,7 @@ void turn_deinit(void)
     cap_list = 0;
 }
 
-void turn_defer(void (*fn)(void *ptr), void *ptr)
+void defer_call(void (*fn)(void *ptr), void *ptr)
 {
     if (n_list == cap_list) {
         cap_list = cap_list != 0 ? cap_list * 2 : 64;

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of the event loop's turn, in a worker: objects that are given up inside a callback die
- * here, when no frame of the stack can meet them any more. */
+/* Deferred calls, in a worker: what a callback must not do while frames above it on the stack may
+ * still use the object, mostly freeing it, is done once the callback has returned to the event
+ * loop. One list a process, so that there can be no two event loops with it. */
 #ifndef WEIR_SERVER_LOOP_DEFER_H
 #define WEIR_SERVER_LOOP_DEFER_H
 
 struct event_base;
 
-void turn_init(struct event_base *base);
-/* Runs what is still deferred. */
-void turn_deinit(void);
-/* Calls fn(ptr) once the running callback has returned to the loop. */
-void turn_defer(void (*fn)(void *ptr), void *ptr);
+/* Before any other call here. */
+void defer_init(struct event_base *base);
+/* Makes the calls that are still due. */
+void defer_deinit(void);
+/* Calls fn(ptr) once the running callback has returned to the loop, in the order of these calls.
+ * What fn defers itself is called in the same pass. */
+void defer_call(void (*fn)(void *ptr), void *ptr);
 
 #endif

@@ -146,7 +146,7 @@ void access_log_write(const struct access_record *record)
     if (fd < 0)
         return;
     if (lines.len == 0 && is_file)
-        turn_defer(flush, NULL);
+        defer_call(flush, NULL);
     put_line(record);
     if (!is_file || lines.len > HELD_MAX)
         flush(NULL);

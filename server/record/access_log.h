@@ -29,7 +29,7 @@ struct access_record {
     const char *trail;                        /* each attempt with outcome and ms; NULL = none */
 };
 bool access_log_is_on(void);
-/* Only between turn_init and turn_deinit. */
+/* Only between defer_init and defer_deinit. */
 void access_log_write(const struct access_record *record);
 
 #endif

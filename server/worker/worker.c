@@ -226,7 +226,7 @@ static void init_env(struct worker *w)
 static void init(struct worker *w)
 {
     w->base = make_base();
-    turn_init(w->base);
+    defer_init(w->base);
     watch_signals(w);
     init_env(w);
     w->clients = clients_new(&(struct clients_setup){.base = w->base,
@@ -269,7 +269,7 @@ static void deinit(struct worker *w)
     if (w->listeners != NULL)
         listeners_free(&w->listeners);
     clients_free(&w->clients);
-    turn_deinit();
+    defer_deinit();
     account_free(&w->env.account);
     queue_free(&w->env.queue);
     claims_free(&w->env.claims);

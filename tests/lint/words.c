@@ -113,7 +113,7 @@ static void print_access_log(void)
     char path[] = "words-XXXXXX", line[1024] = "";
     struct event_base *base = event_base_new();
     int fd = mkstemp(path);
-    turn_init(base);
+    defer_init(base);
     if (fd < 0 || access_log_open(path, -1, -1) != 0)
         exit(EX_CANTCREAT);
     access_log_write(&(struct access_record){.request_id = "",
@@ -125,7 +125,7 @@ static void print_access_log(void)
                                              .first_token_us = 1,
                                              .outcome = "",
                                              .trail = ""});
-    turn_deinit();
+    defer_deinit();
     if (read(fd, line, sizeof(line) - 1) > 0)
         print_members("weir.8", json_tokener_parse(line));
     access_log_close();

@@ -69,7 +69,7 @@ static struct {
 
 /* ---- stand-ins ----------------------------------------------------------------------------- */
 
-void turn_defer(void (*fn)(void *ptr), void *ptr)
+void defer_call(void (*fn)(void *ptr), void *ptr)
 {
     ck_assert(r.n_deferred < DEFERRED_MAX);
     r.deferred[r.n_deferred].fn = fn;

@@ -118,8 +118,8 @@ static void exchange_timer(void *client, uint64_t due_at)
         client_set_timer_at(c, due_at);
 }
 
-static const struct exchange_client exchange_ops = {send_head,  send_body, flush,
-                                                    end_answer, queued,    exchange_timer};
+static const struct downstream exchange_ops = {send_head,  send_body, flush,
+                                               end_answer, queued,    exchange_timer};
 
 static void answer(struct client *c, int status, const char *content_type, const char *headers,
                    const struct iovec *body, const char *outcome)

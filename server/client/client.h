@@ -70,7 +70,7 @@ void clients_send_queue_away(struct clients *clients);
 /* Ends the running exchanges with an error. */
 void clients_shutdown(struct clients *clients);
 
-/* A complete answer. `headers` as in struct exchange_client; may be NULL. */
+/* A complete answer. `headers` as in struct downstream; may be NULL. */
 void client_answer(struct client *client, int status, const char *content_type, const char *headers,
                    const void *body, size_t len);
 void client_answer_error(struct client *client, enum own_error error, const char *message);

@@ -203,7 +203,7 @@ void exchange_shutdown(struct exchange *x)
 }
 
 struct exchange *exchange_new(const struct exchange_env *env, struct exchange_request *request,
-                              const struct exchange_client *ops, void *client)
+                              const struct downstream *ops, void *client)
 {
     struct exchange *x = xcalloc(1, sizeof(*x));
     x->env = *env;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of one request, from its body to the end of its answer, in a worker: reads it, routes it
  * to a chain, tries entry after entry, commits when content comes, relays, finishes. Everything a
- * request needs hangs here; it reaches its client through struct exchange_client and providers
+ * request needs hangs here; it reaches its client through struct downstream and providers
  * through attempt.h. No sockets, no event loop: tests drive it with a fake clock.
  *
  *     READ -> ROUTE -> CHOOSE -> ATTEMPT -> RELAY -> SETTLE -> FINISH -> OVER
@@ -18,7 +18,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 #include "common/conf/conf.h"
 #include "common/routing/claims.h"
@@ -26,6 +25,7 @@
 #include "common/shm/recent_ring.h"
 #include "common/tableview/tableview.h"
 #include "server/dialect/chat_request.h"
+#include "server/exchange/downstream.h"
 #include "server/exchange/queue.h"
 #include "server/record/credit.h"
 #include "server/tracker/link.h"
@@ -39,24 +39,6 @@
 #define EXCHANGE_SETTLE_MS 50
 
 struct exchange;
-
-/* Towards the client; `client` is handed back. None of them calls back into the exchange. */
-struct exchange_client {
-    /* The head: status and extra headers ("Name: value\r\n"..., without framing); length of the
-     * body, or -1 for a stream of unknown length. */
-    void (*head)(void *client, int status, const char *headers, size_t headers_len, int64_t length);
-    /* A piece of the body. */
-    void (*body)(void *client, const struct iovec *pieces, int n);
-    /* What head and body gave goes out now, in one write, if it has not yet; `end` does the same.
-     */
-    void (*flush)(void *client);
-    /* The answer is complete; the exchange is over and frees itself: forget it. */
-    void (*end)(void *client);
-    /* Bytes that wait for the client to read. */
-    size_t (*queued)(void *client);
-    /* Call exchange_on_timer at this instant (boot clock ns; 0 = never); replaces the last wish. */
-    void (*set_timer)(void *client, uint64_t due_at);
-};
 
 /* What a worker lends to all its requests. */
 struct exchange_env {
@@ -86,7 +68,7 @@ struct exchange_request {
 };
 
 struct exchange *exchange_new(const struct exchange_env *env, struct exchange_request *request,
-                              const struct exchange_client *ops, void *client);
+                              const struct downstream *ops, void *client);
 /* Sets it going. The answer may be complete, and the exchange over, before this returns. */
 void exchange_begin(struct exchange *exchange);
 /* The client hung up: everything is aborted, nothing counts. The exchange is dead afterwards. */

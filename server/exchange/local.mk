@@ -2,6 +2,7 @@
 # see server/local.mk
 noinst_LIBRARIES += libserver_exchange.a
 libserver_exchange_a_SOURCES = \
+	server/exchange/downstream.h \
 	server/exchange/exchange.c server/exchange/exchange.h \
 	server/exchange/finish.c \
 	server/exchange/hear.c \

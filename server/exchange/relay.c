@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-void relay_init(struct relay *r, const struct exchange_client *ops, void *client)
+void relay_init(struct relay *r, const struct downstream *ops, void *client)
 {
     *r = (struct relay){.ops = ops, .client = client, .held = BUF_INIT};
 }

@@ -10,10 +10,10 @@
 
 #include "common/base/buf.h"
 #include "common/http/sse.h"
-#include "server/exchange/exchange.h"
+#include "server/exchange/downstream.h"
 
 struct relay {
-    const struct exchange_client *ops;
+    const struct downstream *ops;
     void *client;
     struct buf held;   /* events before content, ready to send */
     size_t sent_bytes; /* of the body */
@@ -21,7 +21,7 @@ struct relay {
     bool is_committed; /* content went out */
 };
 
-void relay_init(struct relay *relay, const struct exchange_client *ops, void *client);
+void relay_init(struct relay *relay, const struct downstream *ops, void *client);
 void relay_deinit(struct relay *relay);
 
 /* Keeps an event for the commit. */

@@ -51,7 +51,7 @@ struct kept_error {
 
 struct exchange {
     struct exchange_env env;
-    const struct exchange_client *ops;
+    const struct downstream *ops;
     void *client;
     struct exchange_request request;
     char *request_id;

@@ -232,8 +232,8 @@ static void client_timer(void *client, uint64_t due_at)
     r.timer_at = due_at;
 }
 
-static const struct exchange_client client_ops = {client_head, client_body,   client_flush,
-                                                  client_end,  client_queued, client_timer};
+static const struct downstream client_ops = {client_head, client_body,   client_flush,
+                                             client_end,  client_queued, client_timer};
 
 /* ---- the world ----------------------------------------------------------------------------- */
 

@@ -124,13 +124,6 @@ size_t conf_keep_fixed(const struct conf *running, struct conf *fresh, struct bu
 /* Index of the chain of that name; -1 when there is no such chain. */
 int conf_chain_lookup(const struct conf *conf, const char *name, size_t len);
 
-/* FNV-1a (64 bit) of provider id, a NUL, model: how events and worker pages name a pair. Never 0.
- */
-uint64_t pair_key_hash(const char *provider_id, const char *model);
-
-/* FNV-1a (64 bit) of the name: how the recent requests name a chain. Never 0. */
-uint64_t chain_name_hash(const char *name);
-
 const char *provider_type_name(enum provider_type type);
 
 #endif

@@ -6,29 +6,16 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
-#include "common/base/fnv.h"
 #include "common/base/nearest.h"
 #include "common/conf/index.h"
 #include "common/conf/reader.h"
+#include "common/terms/pair_key.h"
 
 /* Texts by which pairs are found: id, a NUL, model. Owned here. */
 struct pair_names {
     struct conf_index index;
     char **names;
 };
-
-uint64_t pair_key_hash(const char *provider_id, const char *model)
-{
-    uint64_t hash = fnv1a(FNV1A_BASIS, provider_id, strlen(provider_id) + 1);
-    hash = fnv1a(hash, model, strlen(model));
-    return hash != 0 ? hash : 1;
-}
-
-uint64_t chain_name_hash(const char *name)
-{
-    uint64_t hash = fnv1a(FNV1A_BASIS, name, strlen(name));
-    return hash != 0 ? hash : 1;
-}
 
 /* The place of a value; where the file does not have it, of the nearest thing around it. */
 static struct conf_place value_place(const struct conf_reader *reader, const char *section,

@@ -7,6 +7,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/terms/quota.h"
 
 static void put_last_cooldown(struct ratelimit_cooldown *out, const struct shmtab_state *state)
 {
@@ -119,9 +120,9 @@ static json_object *quota_json(const struct ratelimit_row *row)
     if (!row->has_quota)
         return NULL;
     json_object *o = json_object_new_object();
-    add_known(o, "remainingRequests", row->quota_remaining_requests != SHMTAB_QUOTA_UNKNOWN,
+    add_known(o, "remainingRequests", row->quota_remaining_requests != QUOTA_UNKNOWN,
               row->quota_remaining_requests);
-    add_known(o, "remainingTokens", row->quota_remaining_tokens != SHMTAB_QUOTA_UNKNOWN,
+    add_known(o, "remainingTokens", row->quota_remaining_tokens != QUOTA_UNKNOWN,
               row->quota_remaining_tokens);
     add_reset(o, "resetRequestsMs", row->quota_reset_requests_wall_ms, row->quota_updated_wall_ms);
     add_reset(o, "resetTokensMs", row->quota_reset_tokens_wall_ms, row->quota_updated_wall_ms);

@@ -13,7 +13,7 @@
 /* The latest cooldown, running or over. */
 struct ratelimit_cooldown {
     uint64_t incident; /* grows by one each time a cooldown begins; 0 = there was none yet */
-    uint32_t cause;    /* enum cooldown_cause (evwire.h) */
+    uint32_t cause;    /* enum cooldown_cause */
     uint64_t began_wall_ms, until_wall_ms; /* until 0: the operator cleared it */
     char reason[SHMTAB_REASON_BYTES];
 };

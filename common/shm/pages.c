@@ -11,9 +11,9 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
-#include "common/conf/conf.h"
 #include "common/shm/bootid.h"
 #include "common/shm/object.h"
+#include "common/terms/pair_key.h"
 
 #define WPAGES_MAGIC     UINT64_C(0x5347415052495700) /* "\0WIRPAGS" */
 #define WPAGES_VERSION   2

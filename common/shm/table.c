@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
-#include "common/conf/conf.h"
 #include "common/shm/bootid.h"
 #include "common/shm/lock.h"
 #include "common/shm/object.h"
 #include "common/shm/table_layout.h"
+#include "common/terms/pair_key.h"
 
 /* How often a row that changes under the reader's eyes is read again. A writer that was stopped or
  * killed never makes a reader try twice: the journal has the row. Only one that changes this very

@@ -17,11 +17,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/terms/cause.h"
+
 #define SHMTAB_PROVIDER_BYTES 64 /* with its NUL */
 #define SHMTAB_MODEL_BYTES    128
 #define SHMTAB_REASON_BYTES   96
-#define SHMTAB_QUOTA_UNKNOWN  INT64_MIN
-#define SHMTAB_CAUSES         16 /* room for enum cooldown_cause (evwire.h) */
+#define SHMTAB_CAUSES         16 /* room for enum cooldown_cause */
 #define SHMTAB_RECENT_MID     8
 #define SHMTAB_RECENT_PRE     4
 
@@ -50,12 +51,12 @@ struct shmtab_state {
     char provider[SHMTAB_PROVIDER_BYTES];
     char model[SHMTAB_MODEL_BYTES];
     char reason[SHMTAB_REASON_BYTES]; /* of the latest cooldown; "" = none yet */
-    uint32_t cause;                   /* enum cooldown_cause (evwire.h) of the latest cooldown */
+    uint32_t cause;                   /* enum cooldown_cause of the latest cooldown */
     uint32_t escalation;              /* cooldowns since the last success, for the doubling */
     uint64_t cooldowns;               /* ever begun */
     uint64_t mid_failures_total;      /* ever counted, history included */
     uint64_t last_success_at;         /* latest stream success that trackerd knows of */
-    int64_t quota_remaining_requests, quota_remaining_tokens; /* SHMTAB_QUOTA_UNKNOWN */
+    int64_t quota_remaining_requests, quota_remaining_tokens; /* QUOTA_UNKNOWN */
     uint64_t quota_reset_requests_wall_ms, quota_reset_tokens_wall_ms, quota_updated_wall_ms;
     uint64_t last_answer_success_at; /* the same without streaming */
     uint32_t cooldowns_by_cause[SHMTAB_CAUSES];
@@ -64,6 +65,7 @@ struct shmtab_state {
     uint64_t oldest_mid, oldest_pre;
     uint64_t recent_mid[SHMTAB_RECENT_MID], recent_pre[SHMTAB_RECENT_PRE];
 };
+_Static_assert(CAUSE_COUNT <= SHMTAB_CAUSES, "row layout");
 
 enum pair_status {
     PAIR_AVAILABLE,

@@ -4,35 +4,11 @@
 
 #include <string.h>
 
+#include "common/terms/cause.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- words --------------------------------------------------------------------------------- */
-
-static const struct {
-    const char *word, *reason;
-} causes[] = {
-    [CAUSE_NONE] = {"none", ""},
-    [CAUSE_MID_STREAM] = {"mid_stream", "mid-stream failures exceeded threshold"},
-    [CAUSE_PRE_STREAM] = {"pre_stream", "pre-stream failures exceeded threshold"},
-    [CAUSE_RATE_LIMITED] = {"rate_limited", "429 rate limited"},
-    [CAUSE_PAYMENT_REQUIRED] = {"payment_required", "402 payment required"},
-    [CAUSE_AUTH_FAILED] = {"auth_failed", "authentication failed"},
-    [CAUSE_OVERLOADED] = {"overloaded", "provider overloaded"},
-    [CAUSE_QUOTA_REQUESTS] = {"quota_requests", "proactive: remaining requests = 0"},
-    [CAUSE_QUOTA_TOKENS] = {"quota_tokens", "proactive: remaining tokens = 0"},
-    [CAUSE_OPERATOR] = {"operator", "set by the operator"},
-};
-_Static_assert(COUNT(causes) == CAUSE_COUNT, "every cause has its words");
-
-const char *cooldown_cause_word(enum cooldown_cause cause)
-{
-    return causes[(unsigned)cause < CAUSE_COUNT ? cause : CAUSE_NONE].word;
-}
-
-const char *cooldown_cause_reason(enum cooldown_cause cause)
-{
-    return causes[(unsigned)cause < CAUSE_COUNT ? cause : CAUSE_NONE].reason;
-}
 
 const char *ev_status_text(enum ev_status status)
 {

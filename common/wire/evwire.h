@@ -61,25 +61,6 @@ enum ev_kind {
     EV_QUOTA = 6,          /* limit headers of a success */
 };
 
-/* Why a pair rests: the `cause` label of the metric, and the beginning of the row's reason. */
-enum cooldown_cause {
-    CAUSE_NONE,
-    CAUSE_MID_STREAM,
-    CAUSE_PRE_STREAM,
-    CAUSE_RATE_LIMITED,
-    CAUSE_PAYMENT_REQUIRED,
-    CAUSE_AUTH_FAILED,
-    CAUSE_OVERLOADED,
-    CAUSE_QUOTA_REQUESTS, /* proactive: remaining requests = 0 */
-    CAUSE_QUOTA_TOKENS,
-    CAUSE_OPERATOR, /* weirctl cooldown */
-    CAUSE_COUNT
-};
-_Static_assert(CAUSE_COUNT <= SHMTAB_CAUSES, "row layout");
-const char *cooldown_cause_word(enum cooldown_cause cause);
-/* The row's reason text: "mid-stream failures exceeded threshold", "429 rate limited", ... */
-const char *cooldown_cause_reason(enum cooldown_cause cause);
-
 struct evwire_event { /* 128 bytes */
     uint64_t seq;
     uint64_t key_hash;   /* pair_key_hash */
@@ -92,7 +73,7 @@ struct evwire_event { /* 128 bytes */
     uint64_t started_at; /* of the attempt (boot clock ns) */
     uint64_t ended_at;   /* the outcome's instant */
     uint64_t until_at;   /* EV_COOLDOWN: end of the rest */
-    int64_t remaining_requests, remaining_tokens; /* EV_QUOTA; SHMTAB_QUOTA_UNKNOWN */
+    int64_t remaining_requests, remaining_tokens; /* EV_QUOTA; QUOTA_UNKNOWN */
     uint64_t reset_requests_at, reset_tokens_at;  /* EV_QUOTA; boot clock ns, 0 = unknown */
     uint64_t zero[4];
 };

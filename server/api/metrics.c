@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 #include "common/routing/pair_rows.h"
+#include "common/terms/cause.h"
 #include "common/terms/outcome.h"
-#include "common/wire/evwire.h"
 #include "server/api/page_sums.h"
 
 static void put_label(struct buf *out, const char *value)

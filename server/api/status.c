@@ -8,7 +8,7 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/routing/pair_rows.h"
-#include "common/wire/evwire.h"
+#include "common/terms/cause.h"
 #include "config.h"
 #include "server/api/health.h"
 #include "server/api/page_sums.h"

@@ -12,6 +12,7 @@
 #include "common/conf/conf.h"
 #include "common/http/sse.h"
 #include "common/terms/outcome.h"
+#include "common/terms/quota.h"
 #include "server/dialect/chat_event.h"
 #include "server/provider/limit_headers.h"
 #include "server/upstream/transfer.h"
@@ -39,7 +40,7 @@ struct attempt_result {
     int status;          /* HTTP status; 0 = no response */
     uint64_t rest_ms;    /* how long the pair shall rest; 0 = not */
     bool has_named_wait; /* the response itself said how long */
-    struct limits_quota quota;
+    struct quota quota;
     char message[ATTEMPT_MESSAGE_BYTES]; /* the provider's words, or the transfer's; may be "" */
     const char
         *body; /* a complete answer or error body; NULL = none. Lives as long as the attempt */

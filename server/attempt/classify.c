@@ -85,22 +85,6 @@ uint64_t classify_rest_ms(enum outcome outcome, const struct conf *conf, enum pr
     return 0;
 }
 
-enum cooldown_cause classify_cause(enum outcome outcome)
-{
-    switch (outcome) {
-    case OUTCOME_RATE_LIMITED:
-        return CAUSE_RATE_LIMITED;
-    case OUTCOME_PAYMENT_REQUIRED:
-        return CAUSE_PAYMENT_REQUIRED;
-    case OUTCOME_AUTH_FAILED:
-        return CAUSE_AUTH_FAILED;
-    case OUTCOME_OVERLOADED:
-        return CAUSE_OVERLOADED;
-    default:
-        return CAUSE_NONE;
-    }
-}
-
 bool classify_is_agreeable(int status)
 {
     return status == 400 || status == 404 || status == 413 || status == 422;

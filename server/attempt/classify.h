@@ -9,7 +9,6 @@
 
 #include "common/conf/conf.h"
 #include "common/terms/outcome.h"
-#include "common/wire/evwire.h"
 #include "server/dialect/chat_event.h"
 #include "server/provider/limit_headers.h"
 #include "server/upstream/transfer.h"
@@ -27,9 +26,6 @@ bool classify_is_event_stream(const char *content_type);
 uint64_t classify_rest_ms(enum outcome outcome, const struct conf *conf, enum provider_type type,
                           limits_header_fn header, const void *arg, uint64_t now_wall_ms,
                           bool *was_clamped);
-
-/* The cause that stands in the table for a rest after this outcome. */
-enum cooldown_cause classify_cause(enum outcome outcome);
 
 /* Is this one of the statuses that are relayed when every entry that was tried answered so? */
 bool classify_is_agreeable(int status);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* See limit_headers.h. Numbers are read by hand: strtod knows NaN, hexadecimal and locales, and an answer
- * from the network may say any of it. */
+/* See limit_headers.h. Numbers are read by hand: strtod knows NaN, hexadecimal and locales, and an
+ * answer from the network may say any of it. */
 #include "server/provider/limit_headers.h"
 
 #include <string.h>
 
 #include "common/http/date.h"
-#include "common/shm/table.h"
 
 #define NS_PER_MS     UINT64_C(1000000)
 #define NS_PER_SECOND (UINT64_C(1000) * NS_PER_MS)
@@ -174,7 +173,7 @@ static int64_t read_remaining(limits_header_fn header, const void *arg, const ch
     struct decimal number;
     const char *text = name != NULL ? header(arg, name) : NULL;
     if (text == NULL || !parse_decimal(text, &number))
-        return SHMTAB_QUOTA_UNKNOWN;
+        return QUOTA_UNKNOWN;
     return number.whole < INT64_MAX ? (int64_t)number.whole : INT64_MAX;
 }
 
@@ -192,7 +191,7 @@ static uint64_t read_reset(const struct dialect *dialect, limits_header_fn heade
 
 /* The quota with its resets as told, not yet clamped. */
 static void read_quota(enum provider_type type, limits_header_fn header, const void *arg,
-                       uint64_t now_wall_ms, uint64_t default_ms, struct limits_quota *out)
+                       uint64_t now_wall_ms, uint64_t default_ms, struct quota *out)
 {
     const struct dialect *d = dialect_of(type);
     out->remaining_requests = read_remaining(header, arg, d->remaining_requests);
@@ -201,8 +200,8 @@ static void read_quota(enum provider_type type, limits_header_fn header, const v
                                         now_wall_ms, default_ms);
     out->reset_tokens_ms =
         read_reset(d, header, arg, d->reset_tokens, out->remaining_tokens, now_wall_ms, default_ms);
-    out->is_known = out->remaining_requests != SHMTAB_QUOTA_UNKNOWN ||
-                    out->remaining_tokens != SHMTAB_QUOTA_UNKNOWN;
+    out->is_known =
+        out->remaining_requests != QUOTA_UNKNOWN || out->remaining_tokens != QUOTA_UNKNOWN;
 }
 
 static uint64_t clamp(uint64_t ms, bool *was_clamped)
@@ -212,7 +211,7 @@ static uint64_t clamp(uint64_t ms, bool *was_clamped)
 }
 
 void limits_read_quota(enum provider_type type, limits_header_fn header, const void *arg,
-                       uint64_t now_wall_ms, uint64_t default_ms, struct limits_quota *out)
+                       uint64_t now_wall_ms, uint64_t default_ms, struct quota *out)
 {
     bool ignored;
     read_quota(type, header, arg, now_wall_ms, default_ms, out);
@@ -256,7 +255,7 @@ uint64_t limits_rest_ms(enum provider_type type, limits_header_fn header, const 
                         uint64_t now_wall_ms, uint64_t default_ms, bool *was_clamped)
 {
     uint64_t ms;
-    struct limits_quota quota;
+    struct quota quota;
     if (limits_retry_after_ms(header, arg, now_wall_ms, &ms, was_clamped))
         return ms;
     read_quota(type, header, arg, now_wall_ms, 0, &quota);

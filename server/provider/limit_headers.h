@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/conf/conf.h"
+#include "common/terms/quota.h"
 
 /* A provider's answer cannot rest a pair for longer than this, nor for less than nothing. */
 #define LIMITS_REST_MAX_MS (UINT64_C(31) * 24 * 3600 * 1000)
@@ -16,16 +17,11 @@
 /* Looks a response header up by lower-case name: its value, NUL-terminated, or NULL. */
 typedef const char *(*limits_header_fn)(const void *arg, const char *name);
 
-struct limits_quota {
-    bool is_known;
-    int64_t remaining_requests, remaining_tokens; /* SHMTAB_QUOTA_UNKNOWN */
-    uint64_t reset_requests_ms, reset_tokens_ms;  /* from now, clamped as above; 0 = unknown */
-};
-
 /* The quota that a response's limit headers tell, in the dialect of the provider's type. A limit
- * that is at 0 without telling its reset gets default_ms. */
+ * that is at 0 without telling its reset gets default_ms. Resets are clamped to LIMITS_REST_MAX_MS.
+ */
 void limits_read_quota(enum provider_type type, limits_header_fn header, const void *arg,
-                       uint64_t now_wall_ms, uint64_t default_ms, struct limits_quota *out);
+                       uint64_t now_wall_ms, uint64_t default_ms, struct quota *out);
 
 /* What the response asks to wait: retry-after-ms (decimal ms), else Retry-After (integer or decimal
  * seconds, HTTP-date; a date that is past is a wait of 0). False when neither is there or neither

@@ -7,7 +7,6 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
-#include "server/attempt/classify.h"
 
 /* A pair's quota: the numbers that its headers told last, what trackerd was told last and when, and
  * a change since then that it is still to be told. */
@@ -149,7 +148,7 @@ static uint64_t post_rest(struct account *a, const struct account_result *r)
     if (r->rest_ms == 0)
         return 0;
     struct evwire_event event = event_of(a, r, EV_COOLDOWN);
-    event.cause = classify_cause(r->outcome);
+    event.cause = cooldown_cause_of(r->outcome);
     event.until_at = r->ended_at + r->rest_ms * CLOCK_NS_PER_MS;
     return post(a, &event);
 }
@@ -159,13 +158,13 @@ static uint64_t reset_at(uint64_t ended_at, uint64_t reset_ms)
     return reset_ms != 0 ? ended_at + reset_ms * CLOCK_NS_PER_MS : 0;
 }
 
-static bool is_used_up(const struct limits_quota *quota)
+static bool is_used_up(const struct quota *quota)
 {
     return quota->remaining_requests == 0 || quota->remaining_tokens == 0;
 }
 
 /* Notes the numbers; has one of them come down to 0 with them? */
-static bool see_quota(struct told_quota *told, const struct limits_quota *quota)
+static bool see_quota(struct told_quota *told, const struct quota *quota)
 {
     bool has_reached_0 = (quota->remaining_requests == 0 && told->seen_requests != 0) ||
                          (quota->remaining_tokens == 0 && told->seen_tokens != 0);
@@ -210,7 +209,7 @@ static uint64_t tell_quota(struct account *a, struct told_quota *told,
  * must pass by a pair that is used up, but what else remains is only for those who look. */
 static uint64_t post_quota(struct account *a, const struct account_result *r)
 {
-    const struct limits_quota *quota = &r->quota;
+    const struct quota *quota = &r->quota;
     struct told_quota *told = &a->quotas[r->pair];
     if (!quota->is_known)
         return 0;

@@ -12,8 +12,9 @@
 #include "common/routing/claims.h"
 #include "common/shm/pages.h"
 #include "common/tableview/tableview.h"
+#include "common/terms/cause.h"
 #include "common/terms/outcome.h"
-#include "server/provider/limit_headers.h"
+#include "common/terms/quota.h"
 #include "server/tracker/link.h"
 
 /* How often a worker tells trackerd of a pair's remaining quota while none of it is used up. */
@@ -34,7 +35,7 @@ struct account_result {
     struct tableview_pick pick;
     uint64_t started_at, ended_at; /* boot clock ns */
     uint64_t rest_ms;              /* cooldown asked for; 0 = none */
-    struct limits_quota quota;
+    struct quota quota;
     int64_t tokens; /* -1 = unknown */
 };
 

@@ -20,8 +20,8 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/unixsock.h"
-#include "common/conf/conf.h"
 #include "common/shm/table.h"
+#include "common/terms/pair_key.h"
 #include "common/wire/evwire.h"
 
 #define LOOKS    200000u /* measured looks of each reader */

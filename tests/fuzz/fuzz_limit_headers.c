@@ -2,7 +2,7 @@
 /* limits and httpdate: whatever a provider writes in its headers, the rest is bounded and the parts
  * agree with each other. The first byte picks the provider type; lines are the headers' values. */
 #include "common/http/date.h"
-#include "common/shm/table.h"
+#include "common/terms/quota.h"
 #include "server/provider/limit_headers.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -67,10 +67,10 @@ static void check_parts(const struct headers *headers)
     }
 }
 
-static void check_quota(const struct limits_quota *quota)
+static void check_quota(const struct quota *quota)
 {
-    FUZZ_CHECK(quota->remaining_requests >= 0 || quota->remaining_requests == SHMTAB_QUOTA_UNKNOWN);
-    FUZZ_CHECK(quota->remaining_tokens >= 0 || quota->remaining_tokens == SHMTAB_QUOTA_UNKNOWN);
+    FUZZ_CHECK(quota->remaining_requests >= 0 || quota->remaining_requests == QUOTA_UNKNOWN);
+    FUZZ_CHECK(quota->remaining_tokens >= 0 || quota->remaining_tokens == QUOTA_UNKNOWN);
     FUZZ_CHECK(quota->reset_requests_ms <= LIMITS_REST_MAX_MS &&
                quota->reset_tokens_ms <= LIMITS_REST_MAX_MS);
 }
@@ -78,7 +78,7 @@ static void check_quota(const struct limits_quota *quota)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct headers headers = {{NULL}};
-    struct limits_quota quota;
+    struct quota quota;
     bool was_clamped, rest_was_clamped;
     uint64_t ms = 0;
     if (size == 0)

@@ -12,6 +12,7 @@
 
 #include "common/routing/pair_rows.h"
 #include "common/shm/table.h"
+#include "common/terms/cause.h"
 #include "common/terms/outcome.h"
 #include "common/wire/evwire.h"
 #include "server/api/endpoints.h"

@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/tableview/tableview.h"
+#include "common/terms/pair_key.h"
 #include "server/exchange/exchange.h"
 #include "server/loop/defer.h"
 #include "server/record/credit.h"

@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/terms/outcome.h"
+#include "common/terms/pair_key.h"
 #include "tests/replay/replay.h"
 
 #define SSE  "content-type: text/event-stream\n"

@@ -13,14 +13,14 @@ tests/unit/common/terms/%: LDADD = $(TERMS_LIBS) $(CHECK_LIBS)
 tests/unit/common/json/%: LDADD = libcommon_json.a libcommon_base.a $(CHECK_LIBS)
 tests/unit/common/http/%: LDADD = libcommon_http.a libcommon_base.a $(CHECK_LIBS)
 tests/unit/common/conf/%: LDADD = $(CONF_LIBS) $(CHECK_LIBS)
-tests/unit/common/shm/%: LDADD = libtrackerd_table.a libcommon_wire.a libcommon_shm.a $(CONF_LIBS) $(CHECK_LIBS)
+tests/unit/common/shm/%: LDADD = libcommon_shm.a $(TERMS_LIBS) $(CHECK_LIBS)
 tests/unit/common/wire/%: LDADD = libcommon_wire.a libcommon_shm.a $(TERMS_LIBS) $(CHECK_LIBS)
 tests/unit/common/routing/%: LDADD = libcommon_routing.a libcommon_tableview.a libcommon_shm.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/common/process/%: LDADD = libcommon_process.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/server/dialect/%: LDADD = libserver_dialect.a libcommon_json.a $(TERMS_LIBS) $(CHECK_LIBS)
 tests/unit/server/provider/%: LDADD = libserver_provider.a libserver_dialect.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/server/tracker/%: LDADD = libserver_tracker.a libcommon_wire.a libcommon_shm.a $(TERMS_LIBS) $(CHECK_LIBS)
-tests/unit/server/attempt/%: LDADD = libserver_attempt.a libserver_dialect.a libserver_provider.a $(COMMON_LIBS) $(CHECK_LIBS)
+tests/unit/server/attempt/%: LDADD = libserver_attempt.a libserver_dialect.a libserver_provider.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/server/exchange/%: LDADD = libserver_exchange.a libserver_attempt.a libserver_dialect.a libserver_provider.a $(COMMON_LIBS) $(CHECK_LIBS)
 tests/unit/server/api/%: LDADD = libserver_api.a $(COMMON_LIBS) $(CHECK_LIBS)
 tests/unit/trackerd/table/%: LDADD = libtrackerd_table.a libcommon_wire.a libcommon_shm.a $(CONF_LIBS) $(CHECK_LIBS)
@@ -58,7 +58,9 @@ UNIT_TESTS = \
 	tests/unit/common/shm/test_recent \
 	tests/unit/common/shm/test_recent_ring \
 	tests/unit/common/shm/test_table \
+	tests/unit/common/terms/test_cause \
 	tests/unit/common/terms/test_outcome \
+	tests/unit/common/terms/test_pair_key \
 	tests/unit/common/wire/test_evwire \
 	tests/unit/server/api/test_health \
 	tests/unit/server/api/test_page_sums \
@@ -88,7 +90,8 @@ tests_unit_common_base_test_bytescan_portable_CPPFLAGS = $(AM_CPPFLAGS) -DBYTESC
 
 # These write a table of their own, as trackerd does.
 tests_unit_common_shm_test_table_SOURCES = tests/unit/common/shm/test_table.c \
-	common/base/killpoint.c trackerd/table/publish.c trackerd/table/segment.c
+	common/base/killpoint.c trackerd/table/cooldown.c trackerd/table/publish.c trackerd/table/segment.c \
+	trackerd/table/table.c
 # With the kill points that only an unusual build has.
 tests_unit_trackerd_table_test_publish_SOURCES = tests/unit/trackerd/table/test_publish.c \
 	common/base/killpoint.c trackerd/table/publish.c trackerd/table/segment.c

@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/killpoint.h"
+#include "common/terms/pair_key.h"
 #include "trackerd/table/changes.h"
 #include "trackerd/table/snapshot.h"
 

@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/terms/cause.h"
 #include "common/terms/outcome.h"
 #include "trackerd/daemon/intake.h"
 

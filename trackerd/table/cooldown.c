@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/terms/quota.h"
+
 #define NS_PER_MS UINT64_C(1000000)
 
 /* More failures in one record than any worker merges; keeps sums far from overflowing. */
@@ -333,8 +335,8 @@ void cooldown_init(struct shmtab_state *row, const char *provider, const char *m
 {
     *row = (struct shmtab_state){
         .hot = {.key_hash = key_hash, .recovery_concurrency = rules->recovery_concurrency},
-        .quota_remaining_requests = SHMTAB_QUOTA_UNKNOWN,
-        .quota_remaining_tokens = SHMTAB_QUOTA_UNKNOWN,
+        .quota_remaining_requests = QUOTA_UNKNOWN,
+        .quota_remaining_tokens = QUOTA_UNKNOWN,
     };
     snprintf(row->provider, sizeof(row->provider), "%s", provider);
     snprintf(row->model, sizeof(row->model), "%s", model);

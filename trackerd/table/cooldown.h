@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "common/shm/table.h"
+#include "common/terms/cause.h"
 #include "common/wire/evwire.h"
 
 struct cooldown_rules {

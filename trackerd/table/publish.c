@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "common/base/killpoint.h"
-#include "common/conf/conf.h"
 #include "common/shm/lock.h"
+#include "common/terms/pair_key.h"
 
 static void put(shmtab_word *word, uint64_t value)
 {

@@ -11,7 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/fnv.h"
 #include "common/base/utf8.h"
-#include "common/conf/conf.h"
+#include "common/terms/pair_key.h"
 
 #define HEAD_KEY "weirTrackerState"
 #define END_KEY  "end"

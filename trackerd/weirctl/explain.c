@@ -12,6 +12,7 @@
 #include "common/shm/pages.h"
 #include "common/shm/recent.h"
 #include "common/terms/outcome.h"
+#include "common/terms/pair_key.h"
 #include "trackerd/weirctl/weirctl.h"
 
 #define LATEST         20 /* that are listed */

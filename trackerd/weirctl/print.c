@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/base/clock.h"
+#include "common/terms/cause.h"
 #include "trackerd/weirctl/columns.h"
 #include "trackerd/weirctl/screen.h"
 #include "trackerd/weirctl/text.h"

@@ -18,6 +18,7 @@
 #include "common/shm/ledger.h"
 #include "common/shm/pages.h"
 #include "common/tableview/tableview.h"
+#include "common/terms/cause.h"
 #include "trackerd/weirctl/weirctl.h"
 
 /* What routing looks at. Any of pages and ledger may be NULL; then nothing is limited. */

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "common/terms/pair_key.h"
 #include "tests/unit/conf_fixture.h"
 
 /* CONTRACT 3, written down a second time: numbers with their bounds and defaults. */
@@ -275,15 +276,6 @@ START_TEST(chains_are_found_by_name)
 }
 END_TEST
 
-/* FNV-1a's own test vectors: of nothing, and of "a", with the separating NUL put in by hand. */
-START_TEST(pair_hashes_are_fnv1a)
-{
-    ck_assert_uint_eq(pair_key_hash("", ""), UINT64_C(0xaf63bd4c8601b7df)); /* of one NUL */
-    ck_assert_uint_ne(pair_key_hash("ab", "c"), pair_key_hash("a", "bc"));
-    ck_assert_uint_eq(pair_key_hash("groq", "m"), pair_key_hash("groq", "m"));
-}
-END_TEST
-
 START_TEST(variables_are_substituted)
 {
     struct conf *conf = fixture_load((struct addition){
@@ -511,9 +503,8 @@ UNIT_MAIN("conf", numbers_have_their_defaults, numbers_keep_to_their_bounds, hea
           the_rest_has_its_defaults, a_provider_has_its_defaults, a_provider_has_what_it_is_given,
           types_bring_their_addresses, settings_depend_on_each_other,
           the_order_of_sections_does_not_matter, pairs_are_the_distinct_ones_in_order,
-          chains_are_found_by_name, pair_hashes_are_fnv1a, variables_are_substituted,
-          client_keys_are_substituted, without_an_environment_nothing_is_needed_of_it,
-          paths_start_from_the_file, names_may_be_as_long_as_the_table_holds,
-          the_printed_form_loads_again, fixed_changes_are_named, a_429chain_file_loads,
-          aliases_stand_for_what_they_name, a_byte_order_mark_and_windows_line_ends_are_fine,
-          freeing_nothing_is_fine)
+          chains_are_found_by_name, variables_are_substituted, client_keys_are_substituted,
+          without_an_environment_nothing_is_needed_of_it, paths_start_from_the_file,
+          names_may_be_as_long_as_the_table_holds, the_printed_form_loads_again,
+          fixed_changes_are_named, a_429chain_file_loads, aliases_stand_for_what_they_name,
+          a_byte_order_mark_and_windows_line_ends_are_fine, freeing_nothing_is_fine)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/terms/pair_key.h"
 #include "tests/unit/unit.h"
 
 #define S    UINT64_C(1000000000)

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/conf/conf.h"
+#include "common/terms/pair_key.h"
 #include "tests/unit/unit.h"
 
 static char name[64];

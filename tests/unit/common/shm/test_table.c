@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "common/conf/conf.h"
+#include "common/terms/pair_key.h"
 #include "tests/unit/unit.h"
 #include "trackerd/table/publish.h"
 

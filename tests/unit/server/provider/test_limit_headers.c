@@ -5,12 +5,12 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "common/shm/table.h"
+#include "common/terms/quota.h"
 #include "tests/unit/unit.h"
 
 #define NOW_MS     UINT64_C(1764000000000) /* Mon, 24 Nov 2025 16:00:00 GMT */
 #define DEFAULT_MS UINT64_C(60000)
-#define UNKNOWN    SHMTAB_QUOTA_UNKNOWN
+#define UNKNOWN    QUOTA_UNKNOWN
 
 /* Headers as a list of name, value, ..., NULL. */
 #define HEADERS_MAX 16
@@ -89,7 +89,7 @@ END_TEST
 static const struct {
     enum provider_type type;
     struct headers headers;
-    struct limits_quota quota;
+    struct quota quota;
 } quotas[] = {
     {PROVIDER_OPENAI,
      {{"x-ratelimit-limit-requests", "60", "x-ratelimit-remaining-requests", "59",
@@ -153,8 +153,8 @@ static const struct {
 START_TEST(reads_quotas_in_every_dialect)
 {
     for (size_t i = 0; i < UNIT_ROWS(quotas); i++) {
-        struct limits_quota quota;
-        const struct limits_quota *expected = &quotas[i].quota;
+        struct quota quota;
+        const struct quota *expected = &quotas[i].quota;
         limits_read_quota(quotas[i].type, lookup, &quotas[i].headers, NOW_MS, DEFAULT_MS, &quota);
         ck_assert_msg(quota.is_known == expected->is_known, "row %zu", i);
         ck_assert_msg(quota.remaining_requests == expected->remaining_requests, "row %zu", i);

@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "common/conf/schema.h"
-#include "common/shm/table.h"
+#include "common/terms/quota.h"
 #include "server/provider/limit_headers.h"
 #include "tests/unit/unit.h"
 
 #define NOW_MS  UINT64_C(1764000000000)
-#define UNKNOWN SHMTAB_QUOTA_UNKNOWN
+#define UNKNOWN QUOTA_UNKNOWN
 
 /* A success and a 429 as this type would tell its limits: 41 requests and 1000 tokens left, then no
  * request left for `rest_ms`. */
@@ -24,7 +24,7 @@ struct row {
     bool merges_system;
     const char *spared;    /* a model that no rule is for */
     const char *limits[9]; /* name, value, ... of a success */
-    struct limits_quota quota;
+    struct quota quota;
     const char *spent[9]; /* of a 429 without Retry-After */
     uint64_t rest_ms;
 };
@@ -151,7 +151,7 @@ START_TEST(every_type_tells_its_limits)
 {
     for (int type = 0; type < PROVIDER_TYPES_COUNT; type++) {
         const struct row *row = &rows[type];
-        struct limits_quota quota;
+        struct quota quota;
         bool was_clamped;
         limits_read_quota((enum provider_type)type, lookup, row->limits, NOW_MS, 0, &quota);
         ck_assert_msg(quota.is_known == row->quota.is_known, "%s", row->name);

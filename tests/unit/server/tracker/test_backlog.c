@@ -2,6 +2,7 @@
 /* server/tracker/backlog.c: what a worker keeps for trackerd, and what it gives up. */
 #include "server/tracker/backlog.h"
 
+#include "common/terms/cause.h"
 #include "tests/unit/unit.h"
 
 static struct evqueue queue;

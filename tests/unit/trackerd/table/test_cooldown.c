@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/terms/quota.h"
 #include "tests/unit/unit.h"
 
 #define MS UINT64_C(1000000)
@@ -39,8 +40,8 @@ static struct evwire_event event(enum ev_kind kind, uint64_t started_at, uint64_
         .count = 1,
         .started_at = started_at,
         .ended_at = ended_at,
-        .remaining_requests = SHMTAB_QUOTA_UNKNOWN,
-        .remaining_tokens = SHMTAB_QUOTA_UNKNOWN,
+        .remaining_requests = QUOTA_UNKNOWN,
+        .remaining_tokens = QUOTA_UNKNOWN,
     };
 }
 
@@ -401,8 +402,8 @@ START_TEST(quota)
         {10, 0, 1000, 2000, 2000, "proactive: remaining tokens = 0"},
         {0, 0, 1000, 2000, 2000, "proactive: remaining tokens = 0"},
         {0, 0, 3000, 2000, 3000, "proactive: remaining requests = 0"},
-        {0, SHMTAB_QUOTA_UNKNOWN, 0, 0, 0, ""},
-        {SHMTAB_QUOTA_UNKNOWN, SHMTAB_QUOTA_UNKNOWN, 0, 0, 0, ""},
+        {0, QUOTA_UNKNOWN, 0, 0, 0, ""},
+        {QUOTA_UNKNOWN, QUOTA_UNKNOWN, 0, 0, 0, ""},
     };
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
         struct shmtab_state row = fresh_row(&rules3);

@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/conf/conf.h"
 #include "common/shm/lock.h"
+#include "common/terms/pair_key.h"
 #include "tests/unit/unit.h"
 
 #define CAPACITY 4

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/conf/conf.h"
+#include "common/terms/pair_key.h"
+#include "common/terms/quota.h"
 #include "tests/unit/unit.h"
 
 #define MS   UINT64_C(1000000)
@@ -87,7 +88,7 @@ START_TEST(survives_a_reboot)
     ck_assert_uint_eq(row->cooldowns_by_cause[CAUSE_RATE_LIMITED], 6);
     ck_assert_uint_eq(row->mid_failures_total, 77);
     ck_assert_int_eq(row->quota_remaining_requests, 12);
-    ck_assert_int_eq(row->quota_remaining_tokens, SHMTAB_QUOTA_UNKNOWN);
+    ck_assert_int_eq(row->quota_remaining_tokens, QUOTA_UNKNOWN);
     ck_assert_uint_eq(row->quota_reset_requests_wall_ms, WALL + 5);
     ck_assert_uint_eq(row->last_success_at, after(0).at - 50000 * MS);
     table_free(&table);

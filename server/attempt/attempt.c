@@ -9,6 +9,7 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "server/attempt/body.h"
 #include "server/attempt/classify.h"
 #include "server/dialect/chat_normalize.h"
 #include "server/loop/defer.h"
@@ -30,6 +31,8 @@ struct attempt {
     const struct attempt_events *events;
     void *arg;
     enum attempt_phase phase;
+    struct attempt_body sent_body;
+    bool is_stream;
     struct transfer *transfer; /* NULL once it is over */
     struct sse *sse;
     struct buf body;
@@ -306,10 +309,10 @@ static void on_head(void *arg, int status, const struct transfer_headers *header
     read_limits(a, headers);
     if (status < 200 || status >= 300) {
         a->phase = PHASE_ERROR;
-    } else if (a->spec.is_stream && classify_is_event_stream(type)) {
+    } else if (a->is_stream && classify_is_event_stream(type)) {
         a->phase = PHASE_STREAM;
         a->sse = sse_new(on_event, a);
-    } else if (!a->spec.is_stream && !classify_is_event_stream(type)) {
+    } else if (!a->is_stream && !classify_is_event_stream(type)) {
         a->phase = PHASE_ANSWER;
     } else {
         settle(a, OUTCOME_BAD_ANSWER);
@@ -377,7 +380,7 @@ static uint64_t after_ms(uint64_t at, uint64_t ms)
 
 static uint64_t first_token_due_at(const struct attempt *a)
 {
-    if (!a->spec.is_stream || a->result.first_content_at != 0)
+    if (!a->is_stream || a->result.first_content_at != 0)
         return UINT64_MAX;
     const struct conf *conf = a->spec.conf;
     uint64_t ms = a->header_timeout_ms + conf->stream_idle_timeout_ms;
@@ -449,7 +452,7 @@ static void send_request(struct attempt *a)
 {
     struct buf text = BUF_INIT;
     buf_reserve(&text, REQUEST_TEXT_BYTES);
-    provider_put_headers(a->provider, a->spec.is_stream, a->spec.request_id, &text);
+    provider_put_headers(a->provider, a->is_stream, a->spec.request_id, &text);
     size_t headers_len = text.len;
     provider_put_url(a->provider, a->spec.endpoint, &text);
     buf_cstr(&text);
@@ -457,8 +460,8 @@ static void send_request(struct attempt *a)
         .url = text.data + headers_len,
         .headers = text.data,
         .headers_len = headers_len,
-        .body = a->spec.body,
-        .n_body = a->spec.n_body,
+        .body = a->sent_body.pieces,
+        .n_body = a->sent_body.n,
         .http2 = a->provider->http2,
         .ca_file = a->provider->ca_file,
     };
@@ -473,6 +476,9 @@ struct attempt *attempt_start(const struct attempt_spec *spec, const struct atte
     struct attempt *a = xcalloc(1, sizeof(*a));
     a->spec = *spec;
     a->provider = spec->conf->pairs[spec->pair].provider;
+    a->is_stream = spec->request->is_stream;
+    a->sent_body =
+        attempt_body_for(&spec->conf->pairs[spec->pair], spec->request, spec->body, spec->body_len);
     a->events = events;
     a->arg = arg;
     a->header_timeout_ms =
@@ -483,9 +489,12 @@ struct attempt *attempt_start(const struct attempt_spec *spec, const struct atte
     return a;
 }
 
-bool attempt_needs_body(const struct attempt *a)
+bool attempt_gives_back_body(struct attempt *a)
 {
-    return a->transfer != NULL && transfer_needs_body(a->transfer);
+    if (a->transfer != NULL && transfer_needs_body(a->transfer))
+        return false;
+    attempt_body_free(&a->sent_body);
+    return true;
 }
 
 void attempt_cancel(struct attempt *a, enum outcome outcome)
@@ -508,6 +517,7 @@ static void destroy(void *ptr)
     struct attempt *a = ptr;
     if (a->sse != NULL)
         sse_free(&a->sse);
+    attempt_body_free(&a->sent_body);
     buf_free(&a->body);
     free(a);
 }

@@ -14,6 +14,7 @@
 #include "common/terms/outcome.h"
 #include "common/terms/quota.h"
 #include "server/dialect/chat_event.h"
+#include "server/dialect/chat_request.h"
 #include "server/provider/limit_headers.h"
 #include "server/upstream/transfer.h"
 
@@ -30,9 +31,9 @@ struct attempt_spec {
     uint32_t pair;
     const char *endpoint; /* "/chat/completions"; static */
     const char *request_id;
-    bool is_stream;
-    const struct iovec *body; /* in pieces; borrowed while attempt_needs_body */
-    size_t n_body;
+    const struct dialect_request *request; /* what was read in the body; only for attempt_start */
+    const char *body; /* the client's; borrowed until attempt_gives_back_body says so */
+    size_t body_len;
 };
 
 struct attempt_result {
@@ -65,8 +66,9 @@ struct attempt_events {
 /* Raises no event before it returns. */
 struct attempt *attempt_start(const struct attempt_spec *spec, const struct attempt_events *events,
                               void *arg);
-/* False once the request's body is not looked at any more. */
-bool attempt_needs_body(const struct attempt *attempt);
+/* Is the client's body read no more? Then the attempt has forgotten it, and its owner may free it.
+ */
+bool attempt_gives_back_body(struct attempt *attempt);
 /* Ends a running attempt with this outcome (the client left, a deadline): its connection is closed
  * at once, `done` is not called. */
 void attempt_cancel(struct attempt *attempt, enum outcome outcome);

@@ -280,7 +280,6 @@ static void destroy(void *ptr)
     free(x->kept.body);
     free(x->kept.content_type);
     free(x->request.body);
-    free(x->body);
     free(x->request_id);
     free(x);
 }

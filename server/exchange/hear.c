@@ -14,11 +14,9 @@
 /* After commit there is no other entry: what only that one would need is given back. */
 static void drop_body(struct exchange *x)
 {
-    if (attempt_needs_body(x->attempt))
+    if (!attempt_gives_back_body(x->attempt))
         return;
-    free(x->body);
     free(x->request.body);
-    x->body = NULL;
     x->request.body = NULL;
 }
 

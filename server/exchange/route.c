@@ -7,10 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/routing/choose.h"
-#include "server/provider/provider.h"
 
 /* One byte longer than any chain's or pair's name, so that a name that is cut matches none. */
 #define ROUTE_NAME_BYTES (CONF_PROVIDER_ID_MAX + 1 + CONF_MODEL_MAX + 2)
@@ -116,35 +114,17 @@ static enum outcome verdict_of_probe(void *arg, uint32_t pair, uint64_t *rest_ms
     return OUTCOME_NONE;
 }
 
-/* The body for a pair: the client's, where it lies, save what the pair's model and provider want
- * otherwise. */
-static void write_body(struct exchange *x, const struct conf_pair *pair)
-{
-    const struct exchange_request *request = &x->request;
-    const struct rewrite_rules *rules = provider_rules(pair->provider->type, pair->model);
-    struct splices edits = SPLICES_INIT;
-    struct jsonscan_span model = {pair->model_json, strlen(pair->model_json)};
-    chat_edit_request(&x->chat, model, &edits);
-    if (rules != NULL)
-        rewrite_request(rules, request->body, request->body_len, &edits);
-    free(x->body);
-    x->body = xcalloc(SPLICES_PIECES_MAX(&edits), sizeof(*x->body));
-    x->n_body = splices_pieces(&edits, request->body, request->body_len, x->body);
-    splices_free(&edits);
-}
-
 static void start_attempt(struct exchange *x, uint32_t pair)
 {
-    write_body(x, &x->env.conf->pairs[pair]);
     struct attempt_spec spec = {
         .conf = x->env.conf,
         .transfers = x->env.transfers,
         .pair = pair,
         .endpoint = x->request.endpoint,
         .request_id = x->request_id,
-        .is_stream = x->chat.is_stream,
-        .body = x->body,
-        .n_body = x->n_body,
+        .request = &x->chat,
+        .body = x->request.body,
+        .body_len = x->request.body_len,
     };
     account_started(x->env.account, pair);
     x->is_recorded = false;

@@ -68,8 +68,6 @@ struct exchange {
     struct tableview_pick pick;
     struct claim claim; /* held while an attempt runs */
     struct attempt *attempt;
-    struct iovec *body; /* of the attempt: pieces of the request's body, and what is put between */
-    size_t n_body;
     bool is_recorded; /* the attempt's result is in the trail */
     bool is_counted;  /* as an active stream */
     struct trail trail;

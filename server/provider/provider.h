@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a provider's type means for a request (CONTRACT 5.3), as a table. Pure. attempt asks for the
- * URL and the headers, exchange for the rules by which a request's body is rewritten. How to add a
+ * URL, the headers, and the rules by which a request's body is rewritten. How to add a
  * type is told in README.md. */
 #ifndef WEIR_SERVER_PROVIDER_PROVIDER_H
 #define WEIR_SERVER_PROVIDER_PROVIDER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a provider does not understand in a request (CONTRACT 5.3), as edits of its body. Pure.
- * Which provider wants which is a row in provider.c; exchange asks for the edits before an attempt.
+ * Which provider wants which is a row in provider.c; attempt asks for the edits when it begins.
  * What no rule names stays byte for byte. */
 #ifndef WEIR_SERVER_PROVIDER_REWRITE_H
 #define WEIR_SERVER_PROVIDER_REWRITE_H

@@ -24,6 +24,15 @@ enum {
     N_COLUMNS
 };
 
+const char *columns_color(const struct screen *screen, enum color color)
+{
+    static const char *const codes[] = {
+        [COLOR_PLAIN] = "\033[0m",    [COLOR_HEADING] = "\033[1m", [COLOR_GOOD] = "\033[32m",
+        [COLOR_WARNING] = "\033[33m", [COLOR_BAD] = "\033[31m",
+    };
+    return screen->has_colors ? codes[color] : "";
+}
+
 /* ---- cells ----------------------------------------------------------------------------------- */
 
 static void put_provider(struct buf *out, const struct ratelimit_row *row)
@@ -193,10 +202,10 @@ static void put_cell(struct buf *out, const struct buf *cell, int column, int wi
     int padding = width - (int)text_width(cell->data, cell->len);
     put_blanks(out, columns[column].gap + (columns[column].is_right ? padding : 0));
     if (color != COLOR_PLAIN)
-        buf_puts(out, screen_color(screen, color));
+        buf_puts(out, columns_color(screen, color));
     text_put_cut(out, cell->data, cell->len, (size_t)width);
     if (color != COLOR_PLAIN)
-        buf_puts(out, screen_color(screen, COLOR_PLAIN));
+        buf_puts(out, columns_color(screen, COLOR_PLAIN));
     if (!columns[column].is_right && column != REASON)
         put_blanks(out, padding);
 }

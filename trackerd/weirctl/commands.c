@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* weirctl's grammar, as a table at the end, and the commands that ask trackerd for a change or need
- * nobody. See weirctl.h. */
+/* See commands.h. The commands that are only a question to trackerd, or need no process at all, are
+ * here, too. */
+#include "trackerd/weirctl/commands.h"
+
 #include "config.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,48 +13,39 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "trackerd/weirctl/weirctl.h"
-
-void weirctl_print_result(const struct weirctl *ctl, bool is_done, uint32_t rows, const char *text)
-{
-    if (ctl->as_json) {
-        json_object *o = json_object_new_object();
-        print_add_text(o, "status", is_done ? "done" : "refused");
-        print_add_number(o, "rows", rows);
-        print_add_text(o, "message", text);
-        print_json(o);
-    } else if (is_done) {
-        puts(text);
-    }
-}
+#include "trackerd/weirctl/events.h"
+#include "trackerd/weirctl/explain.h"
+#include "trackerd/weirctl/link.h"
+#include "trackerd/weirctl/print.h"
+#include "trackerd/weirctl/probe_command.h"
+#include "trackerd/weirctl/route.h"
+#include "trackerd/weirctl/view.h"
+#include "trackerd/weirctl/weir.h"
 
 /* ---- commands to trackerd -------------------------------------------------------------------- */
 
-static int code_of(enum ev_status status)
-{
-    return status == EVST_DONE ? WEIRCTL_DONE : WEIRCTL_REFUSED;
-}
-
-static int ask(struct weirctl *ctl, const struct evwire_command *command,
+static int ask(const struct weirctl *ctl, const struct evwire_command *command,
                struct evwire_reply *reply)
 {
     int fd = link_open(ctl->conf);
     if (fd < 0)
-        return weirctl_fail_link(ctl->conf);
+        return link_fail(ctl->conf);
     int rc = link_ask(fd, command, reply);
     int error = errno;
     close(fd);
     errno = error;
-    return rc == 0 ? 0 : weirctl_fail_link(ctl->conf);
+    return rc == 0 ? WEIRCTL_DONE : link_fail(ctl->conf);
 }
 
-static void print_done(const struct weirctl *ctl, const struct evwire_reply *reply)
+/* How trackerd took it; an exit code. */
+static int tell(const struct weirctl *ctl, const struct evwire_reply *reply)
 {
-    weirctl_print_result(ctl, reply->status == EVST_DONE, reply->count, reply->text);
+    print_result(ctl->as_json, reply->status == EVST_DONE, reply->count, reply->text);
+    return reply->status == EVST_DONE ? WEIRCTL_DONE
+                                      : weirctl_fail(WEIRCTL_REFUSED, "%s", reply->text);
 }
 
-/* Sends a command about one pair and tells how it went. */
-static int ask_about_pair(struct weirctl *ctl, struct evwire_command *command)
+static int ask_about_pair(const struct weirctl *ctl, struct evwire_command *command)
 {
     struct evwire_reply reply;
     const char *provider = ctl->argv[0], *model = ctl->argv[1];
@@ -63,30 +55,24 @@ static int ask_about_pair(struct weirctl *ctl, struct evwire_command *command)
     strcpy(command->provider, provider);
     strcpy(command->model, model);
     int code = ask(ctl, command, &reply);
-    if (code != 0)
+    if (code != WEIRCTL_DONE)
         return code;
-    print_done(ctl, &reply);
-    if (reply.status == EVST_UNKNOWN_PAIR)
-        return weirctl_fail(WEIRCTL_REFUSED, "%s: %s/%s; did you mean %s?", reply.text, provider,
-                            model, weirctl_nearest_pair(ctl->conf, provider, model));
-    if (reply.status != EVST_DONE)
-        weirctl_fail(WEIRCTL_REFUSED, "%s", reply.text);
-    return code_of(reply.status);
+    if (reply.status != EVST_UNKNOWN_PAIR)
+        return tell(ctl, &reply);
+    print_result(ctl->as_json, false, reply.count, reply.text);
+    return weirctl_fail(WEIRCTL_REFUSED, "%s: %s/%s; did you mean %s?", reply.text, provider, model,
+                        weirctl_nearest_pair(ctl->conf, provider, model));
 }
 
-static int ask_about_all(struct weirctl *ctl, enum ev_command number)
+static int ask_about_all(const struct weirctl *ctl, enum ev_command number)
 {
     struct evwire_command command = {.command = number};
     struct evwire_reply reply;
     int code = ask(ctl, &command, &reply);
-    if (code != 0)
-        return code;
-    print_done(ctl, &reply);
-    if (reply.status != EVST_DONE)
-        weirctl_fail(WEIRCTL_REFUSED, "%s", reply.text);
-    return code_of(reply.status);
+    return code != WEIRCTL_DONE ? code : tell(ctl, &reply);
 }
 
+/* The arguments as one text; false when there is no room for it. */
 static bool join(char *out, size_t size, int argc, char **argv)
 {
     size_t len = 0;
@@ -95,7 +81,7 @@ static bool join(char *out, size_t size, int argc, char **argv)
     return len < size;
 }
 
-static int run_cooldown(struct weirctl *ctl)
+static int run_cooldown(const struct weirctl *ctl)
 {
     struct evwire_command command = {.command = EVCMD_COOLDOWN};
     double seconds, max = (double)(SHMTAB_REST_MAX_NS / 1000000000);
@@ -109,25 +95,25 @@ static int run_cooldown(struct weirctl *ctl)
     return ask_about_pair(ctl, &command);
 }
 
-static int run_clear(struct weirctl *ctl)
+static int run_clear(const struct weirctl *ctl)
 {
     struct evwire_command command = {.command = EVCMD_CLEAR};
     return ctl->is_all ? ask_about_all(ctl, EVCMD_CLEAR_ALL) : ask_about_pair(ctl, &command);
 }
 
-/* Without a tracker weir reloads all the same; a file that trackerd refuses, weir need not see. */
-static int run_reload(struct weirctl *ctl)
+/* weir reloads even without a tracker, but not a file that trackerd has refused. */
+static int run_reload(const struct weirctl *ctl)
 {
     int code = ask_about_all(ctl, EVCMD_RELOAD);
     if (code != WEIRCTL_DONE && code != EX_UNAVAILABLE)
         return code;
-    int weirs_code = weirctl_reload_weir(ctl->conf);
+    int weirs_code = weir_reload(ctl->conf);
     return code != WEIRCTL_DONE ? code : weirs_code;
 }
 
 /* ---- check, version -------------------------------------------------------------------------- */
 
-static int run_check(struct weirctl *ctl)
+static int run_check(const struct weirctl *ctl)
 {
     struct buf messages = BUF_INIT, text = BUF_INIT;
     struct conf *conf = NULL;
@@ -139,7 +125,7 @@ static int run_check(struct weirctl *ctl)
     } else {
         if (rc == 0)
             buf_printf(&text, "configuration %s is valid", ctl->conf_path);
-        weirctl_print_result(ctl, rc == 0, 0, buf_cstr(rc == 0 ? &text : &messages));
+        print_result(ctl->as_json, rc == 0, 0, buf_cstr(rc == 0 ? &text : &messages));
     }
     buf_free(&messages);
     buf_free(&text);
@@ -147,30 +133,30 @@ static int run_check(struct weirctl *ctl)
     return rc == 0 ? WEIRCTL_DONE : EX_CONFIG;
 }
 
-static int run_version(struct weirctl *ctl)
+static int run_version(const struct weirctl *ctl)
 {
     puts(ctl->as_json ? "{\"version\":\"" PACKAGE_VERSION "\"}" : "weirctl " PACKAGE_VERSION);
     return WEIRCTL_DONE;
 }
 
-const struct weirctl_command weirctl_commands[] = {
+const struct command commands[] = {
     {"status", "[PROVIDER[/MODEL]]", "every pair and how it stands", 0, 1, true, false, false,
-     weirctl_run_status},
-    {"top", "[SECONDS]", "the same, live", 0, 1, true, false, false, weirctl_run_top},
-    {"events", "", "follow what happens to pairs", 0, 0, true, false, false, weirctl_run_events},
+     view_run_status},
+    {"top", "[SECONDS]", "the same, live", 0, 1, true, false, false, view_run_top},
+    {"events", "", "follow what happens to pairs", 0, 0, true, false, false, events_run},
     {"route", "[CHAIN]", "which entry a request would take now, and why", 0, 1, true, false, false,
-     weirctl_run_route},
+     route_run},
     {"explain", "[REQUEST-ID]", "what became of a request, or of the latest ones", 0, 1, true,
-     false, false, weirctl_run_explain},
+     false, false, explain_run},
     {"probe", "PROVIDER MODEL", "try a pair with one small chat, also while it rests", 2, 2, true,
-     false, false, weirctl_run_probe},
+     false, false, probe_command_run},
     {"cooldown", "PROVIDER MODEL SECONDS [REASON]", "let a pair rest", 3, -1, true, false, false,
      run_cooldown},
     {"clear", "PROVIDER MODEL | --all", "end a rest and forget failures", 2, 2, true, true, false,
      run_clear},
     {"reload", "", "read the configuration again", 0, 0, true, false, false, run_reload},
     {"upgrade", "", "replace the running weir by the installed one", 0, 0, true, false, false,
-     weirctl_run_upgrade},
+     weir_run_upgrade},
     {"check", "[--effective]", "check the configuration", 0, 0, false, false, true, run_check},
     {"version", "", "print the version", 0, 0, false, false, false, run_version},
     {NULL, NULL, NULL, 0, 0, false, false, false, NULL},

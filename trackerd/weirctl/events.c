@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* weirctl's events: follows what trackerd tells of pairs. See weirctl.h. */
+/* See events.h. */
+#include "trackerd/weirctl/events.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "trackerd/weirctl/weirctl.h"
+#include "trackerd/weirctl/link.h"
+#include "trackerd/weirctl/print.h"
 
 #define RECONNECT_MS 500
 /* How soon an interrupt that comes between looking for it and waiting is seen. */
@@ -43,11 +46,11 @@ static void follow(const struct weirctl *ctl, int fd)
     }
 }
 
-int weirctl_run_events(struct weirctl *ctl)
+int events_run(const struct weirctl *ctl)
 {
     int fd, code = subscribe(ctl, &fd);
     if (code < 0)
-        return weirctl_fail_link(ctl->conf);
+        return link_fail(ctl->conf);
     weirctl_catch_interrupt();
     while (code <= 0 && !weirctl_is_interrupted) {
         if (code == 0) {

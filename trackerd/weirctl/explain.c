@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* weirctl's explain: what became of the last requests, from the records that the workers leave in
- * shared memory (common/shm/recent.h). Needs neither weir nor trackerd to run. See weirctl.h. */
+/* See explain.h. */
+#include "trackerd/weirctl/explain.h"
+
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include "common/shm/recent.h"
 #include "common/terms/outcome.h"
 #include "common/terms/pair_key.h"
-#include "trackerd/weirctl/weirctl.h"
+#include "trackerd/weirctl/print.h"
 
 #define LATEST         20 /* that are listed */
 #define NAME_BYTES     (CONF_PROVIDER_ID_MAX + CONF_MODEL_MAX + 2)
@@ -274,7 +275,7 @@ static int explain_id(const struct weirctl *ctl, const struct names *names,
                         id, n);
 }
 
-int weirctl_run_explain(struct weirctl *ctl)
+int explain_run(const struct weirctl *ctl)
 {
     size_t n;
     int code = WEIRCTL_DONE;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* weirctl's line to trackerd. See weirctl.h. */
+/* See link.h. */
+#include "trackerd/weirctl/link.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "common/base/unixsock.h"
@@ -12,6 +15,12 @@
 int link_open(const struct conf *conf)
 {
     return unixsock_connect(conf->tracker_socket);
+}
+
+int link_fail(const struct conf *conf)
+{
+    return weirctl_fail(EX_UNAVAILABLE, "weir-trackerd at %s: %s", conf->tracker_socket,
+                        errno != 0 ? strerror(errno) : "it closed the connection");
 }
 
 enum link_state link_probe(const struct conf *conf)

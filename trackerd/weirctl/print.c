@@ -4,16 +4,43 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/terms/cause.h"
 #include "trackerd/weirctl/columns.h"
-#include "trackerd/weirctl/screen.h"
 #include "trackerd/weirctl/text.h"
 
 #define JSON_STYLE (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+/* ---- the terminal ---------------------------------------------------------------------------- */
+
+static bool is_set(const char *value)
+{
+    return value != NULL && value[0] != '\0';
+}
+
+/* A terminal gets colours unless $NO_COLOR is set and not empty (https://no-color.org); one that
+ * $TERM calls dumb gets neither colours nor a moving cursor. Its size may change at any time. */
+static struct screen look_at_screen(void)
+{
+    struct screen screen = {0};
+    struct winsize size;
+    const char *term = getenv("TERM");
+    if (!isatty(STDOUT_FILENO))
+        return screen;
+    screen.is_live = is_set(term) && strcmp(term, "dumb") != 0;
+    screen.has_colors = screen.is_live && !is_set(getenv("NO_COLOR"));
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+        screen.width = size.ws_col;
+        screen.height = size.ws_row;
+    }
+    return screen;
+}
 
 /* ---- small texts ----------------------------------------------------------------------------- */
 
@@ -53,14 +80,14 @@ void print_clean(const char *text, int width)
 
 /* ---- status ---------------------------------------------------------------------------------- */
 
-static void put_tracker(struct buf *out, const struct print_tracker *t, const struct screen *screen)
+static void put_tracker(struct buf *out, const struct tracker *t, const struct screen *screen)
 {
     buf_printf(out, "weir-trackerd: %s%s%s",
-               screen_color(screen, t->is_running ? COLOR_GOOD : COLOR_BAD),
+               columns_color(screen, t->is_running ? COLOR_GOOD : COLOR_BAD),
                t->is_running        ? "running"
                : t->is_unresponsive ? "not responding"
                                     : "not running",
-               screen_color(screen, COLOR_PLAIN));
+               columns_color(screen, COLOR_PLAIN));
     if (t->is_running || t->is_unresponsive)
         buf_printf(out, ", pid %" PRId32, t->pid);
     buf_puts(out, t->is_running ? ", up " : ", last sign of life ");
@@ -68,19 +95,18 @@ static void put_tracker(struct buf *out, const struct print_tracker *t, const st
     buf_puts(out, t->is_running ? "\n" : " ago\n");
 }
 
-void print_tracker_text(const struct print_tracker *tracker)
+void print_tracker_text(const struct tracker *tracker)
 {
     struct buf out = BUF_INIT;
-    struct screen screen = screen_look();
+    struct screen screen = look_at_screen();
     put_tracker(&out, tracker, &screen);
     print_text(&out);
 }
 
-void print_status_text(const struct print_tracker *tracker, const struct ratelimit_row *rows,
-                       size_t n)
+void print_status_text(const struct tracker *tracker, const struct ratelimit_row *rows, size_t n)
 {
     struct buf out = BUF_INIT;
-    struct screen screen = screen_look();
+    struct screen screen = look_at_screen();
     screen.width = screen.height = 0; /* what does not fit is better wrapped than lost */
     put_tracker(&out, tracker, &screen);
     columns_put(&out, rows, n, &screen);
@@ -92,13 +118,13 @@ void print_status_text(const struct print_tracker *tracker, const struct ratelim
 #define HEAD_LINES 3 /* of top, above the columns */
 #define FOOT_LINES 1 /* where the cursor rests */
 
-/* Meanwhile nothing wraps and no cursor is seen; afterwards the terminal is as it was, so that top
- * may be killed or suspended at any time. */
+/* While a frame is drawn nothing wraps and the cursor is hidden; afterwards the terminal is as it
+ * was, so that top may be killed or suspended at any time. */
 #define FRAME_BEGIN "\033[?25l\033[?7l\033[H"
 #define FRAME_END   "\033[J\033[?7h\033[?25h"
-#define LINE_END    "\033[K\n" /* of what an older frame had there, nothing stays */
+#define LINE_END    "\033[K\n" /* clears what an older frame had there */
 
-static void put_head(struct buf *out, const struct print_tracker *tracker,
+static void put_head(struct buf *out, const struct tracker *tracker,
                      const struct ratelimit_row *rows, size_t n, const struct screen *screen)
 {
     struct buf totals = BUF_INIT;
@@ -109,10 +135,10 @@ static void put_head(struct buf *out, const struct print_tracker *tracker,
     buf_free(&totals);
 }
 
-void print_top_text(const struct print_tracker *tracker, const struct ratelimit_row *rows, size_t n)
+void print_top_text(const struct tracker *tracker, const struct ratelimit_row *rows, size_t n)
 {
     struct buf lines = BUF_INIT, frame = BUF_INIT;
-    struct screen screen = screen_look();
+    struct screen screen = look_at_screen();
     if (!screen.is_live) {
         print_status_text(tracker, rows, n);
         return;
@@ -140,7 +166,20 @@ void print_json(json_object *o)
     json_object_put(o);
 }
 
-json_object *print_tracker_json(const struct print_tracker *t)
+void print_result(bool as_json, bool is_done, uint32_t rows, const char *text)
+{
+    if (as_json) {
+        json_object *o = json_object_new_object();
+        print_add_text(o, "status", is_done ? "done" : "refused");
+        print_add_number(o, "rows", rows);
+        print_add_text(o, "message", text);
+        print_json(o);
+    } else if (is_done) {
+        puts(text);
+    }
+}
+
+json_object *print_tracker_json(const struct tracker *t)
 {
     json_object *o = json_object_new_object();
     json_object_object_add(o, "pid", t->pid != 0 ? json_object_new_int(t->pid) : NULL);
@@ -164,7 +203,7 @@ void print_add_known(json_object *o, const char *key, uint64_t number)
     json_object_object_add(o, key, number != 0 ? json_object_new_int64((int64_t)number) : NULL);
 }
 
-void print_status_json(const struct print_tracker *t, const struct ratelimit_row *rows, size_t n)
+void print_status_json(const struct tracker *t, const struct ratelimit_row *rows, size_t n)
 {
     json_object *list = json_object_new_array();
     for (size_t i = 0; i < n; i++)
@@ -190,10 +229,10 @@ void print_change_text(const struct evwire_change *c)
 {
     char time[PRINT_TIME_BYTES];
     struct buf out = BUF_INIT;
-    struct screen screen = screen_look();
+    struct screen screen = look_at_screen();
     buf_printf(&out, "%s %s%-9s%s ", print_time(time, c->at_wall_ms, "%H:%M:%S"),
-               screen_color(&screen, color_of_change(c->kind)), ev_change_word(c->kind),
-               screen_color(&screen, COLOR_PLAIN));
+               columns_color(&screen, color_of_change(c->kind)), ev_change_word(c->kind),
+               columns_color(&screen, COLOR_PLAIN));
     text_put_clean(&out, c->state.provider);
     buf_putc(&out, '/');
     text_put_clean(&out, c->state.model);

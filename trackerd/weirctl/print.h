@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What weirctl prints: plain columns for people, JSON for programs. */
+/* What weirctl prints on standard output: plain columns for people, JSON for programs. No control
+ * character of a name or a message reaches a terminal. */
 #ifndef WEIR_TRACKERD_WEIRCTL_PRINT_H
 #define WEIR_TRACKERD_WEIRCTL_PRINT_H
 
@@ -11,16 +12,9 @@
 
 #include "common/routing/pair_rows.h"
 #include "common/wire/evwire.h"
+#include "trackerd/weirctl/tracker.h"
 
-struct print_tracker {
-    int32_t pid; /* 0 = unknown */
-    bool is_running;
-    uint64_t uptime_ms;   /* 0 unless running */
-    uint64_t silent_ms;   /* since its last sign of life */
-    bool is_unresponsive; /* its process is there but shows no life */
-};
-
-/* Without control characters (text.h), filled up with blanks to that width. */
+/* Without control characters (text.h), padded with blanks to that width. */
 void print_clean(const char *text, int width);
 /* 850ms, 12.3s, 3m20s, 2h05m, 3d04h; returns out. */
 #define PRINT_DURATION_BYTES 32
@@ -29,26 +23,25 @@ const char *print_duration(char out[PRINT_DURATION_BYTES], uint64_t ms);
 #define PRINT_TIME_BYTES 48
 const char *print_time(char out[PRINT_TIME_BYTES], uint64_t wall_ms, const char *format)
     __attribute__((format(strftime, 3, 0)));
-/* On one line; puts the object. */
+/* On one line; frees the object. */
 void print_json(json_object *o);
+/* How a command went: a JSON object, or, for people, the text if it is done. */
+void print_result(bool as_json, bool is_done, uint32_t rows, const char *text);
 
 /* A member that is text (NULL becomes null), a number, or a number of which 0 becomes null. */
 void print_add_text(json_object *o, const char *key, const char *text);
 void print_add_number(json_object *o, const char *key, uint64_t number);
 void print_add_known(json_object *o, const char *key, uint64_t number);
 
-void print_tracker_text(const struct print_tracker *tracker);
-json_object *print_tracker_json(const struct print_tracker *tracker);
+void print_tracker_text(const struct tracker *tracker);
+json_object *print_tracker_json(const struct tracker *tracker);
 
-void print_status_text(const struct print_tracker *tracker, const struct ratelimit_row *rows,
-                       size_t n);
-/* The same as a picture that stays in its place, with totals, for as much screen as there is; where
- * there is none, as print_status_text. */
-void print_top_text(const struct print_tracker *tracker, const struct ratelimit_row *rows,
-                    size_t n);
+void print_status_text(const struct tracker *tracker, const struct ratelimit_row *rows, size_t n);
+/* The same as a picture that stays in place, with totals, as large as the terminal; without a
+ * terminal, as print_status_text. */
+void print_top_text(const struct tracker *tracker, const struct ratelimit_row *rows, size_t n);
 /* {"tracker":{...},"ratelimits":[...]} on one line */
-void print_status_json(const struct print_tracker *tracker, const struct ratelimit_row *rows,
-                       size_t n);
+void print_status_json(const struct tracker *tracker, const struct ratelimit_row *rows, size_t n);
 
 void print_change_text(const struct evwire_change *change);
 void print_change_json(const struct evwire_change *change);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* weirctl's probe: sends one small chat through the running weir to exactly one pair, and says what
- * came. See weirctl.h; probe.h has what is sent and what the answer means. */
+/* See probe_command.h. */
+#include "trackerd/weirctl/probe_command.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
@@ -15,8 +16,8 @@
 #include "common/conf/listen_address.h"
 #include "common/routing/pair_rows.h"
 #include "common/terms/outcome.h"
+#include "trackerd/weirctl/print.h"
 #include "trackerd/weirctl/probe.h"
-#include "trackerd/weirctl/weirctl.h"
 
 #define CONNECT_PATIENCE_S 5
 #define READ_BYTES         16384
@@ -295,7 +296,7 @@ static int probe_with_key(const struct weirctl *ctl, const char *api_key, uint32
 }
 
 /* The one command that needs a client's key reads the file once more, with it. */
-int weirctl_run_probe(struct weirctl *ctl)
+int probe_command_run(const struct weirctl *ctl)
 {
     const char *provider = ctl->argv[0], *model = ctl->argv[1];
     struct buf messages = BUF_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* weirctl's route: which entry of a chain a request would take now, and why the ones before it
- * would be passed by. Decides with what the workers decide with (common/routing/choose.h,
- * common/routing/claims.h), from the same table and ledger; takes nothing. See weirctl.h. */
+/* See route.h. */
+#include "trackerd/weirctl/route.h"
+
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -19,7 +19,8 @@
 #include "common/shm/pages.h"
 #include "common/tableview/tableview.h"
 #include "common/terms/cause.h"
-#include "trackerd/weirctl/weirctl.h"
+#include "trackerd/weirctl/print.h"
+#include "trackerd/weirctl/tracker.h"
 
 /* What routing looks at. Any of pages and ledger may be NULL; then nothing is limited. */
 struct sources {
@@ -172,7 +173,7 @@ static void print_text(const struct route *route, const struct sources *s)
     int width = (int)strlen("ENTRY");
     const struct shmtab *tab = tableview_table(s->view);
     if (tab != NULL) {
-        struct print_tracker tracker = weirctl_look_at_tracker(tab, s->conf);
+        struct tracker tracker = tracker_look(tab, s->conf);
         print_tracker_text(&tracker);
     }
     if (s->weir_pid == 0)
@@ -238,10 +239,10 @@ static json_object *queue_json(const struct route *route, const struct conf *con
 static void print_as_json(const struct route *route, const struct sources *s)
 {
     const struct shmtab *tab = tableview_table(s->view);
-    struct print_tracker tracker = {0};
+    struct tracker tracker = {0};
     json_object *o = json_object_new_object(), *list = json_object_new_array();
     if (tab != NULL)
-        tracker = weirctl_look_at_tracker(tab, s->conf);
+        tracker = tracker_look(tab, s->conf);
     for (uint32_t i = 0; i < route->n; i++)
         json_object_array_add(list, entry_json(route, i));
     json_object_object_add(o, "tracker", print_tracker_json(&tracker));
@@ -266,7 +267,7 @@ static int fail_chain(const struct conf *conf, const char *name)
                         nearest.best);
 }
 
-int weirctl_run_route(struct weirctl *ctl)
+int route_run(const struct weirctl *ctl)
 {
     const struct conf *conf = ctl->conf;
     struct sources s;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* weirctl's status and top: the table as it stands. See weirctl.h. */
+/* See view.h. */
+#include "trackerd/weirctl/view.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,12 +12,11 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/shm/pages.h"
-#include "trackerd/weirctl/weirctl.h"
+#include "trackerd/weirctl/print.h"
+#include "trackerd/weirctl/tracker.h"
 
 #define TOP_INTERVAL_S   1.0
 #define TOP_INTERVAL_MIN 0.1
-/* A tracker that has shown no life for this long is stopped or gone, whatever its process says. */
-#define SILENCE_MAX_MS 5000
 
 static bool pair_matches(const struct conf_pair *pair, const char *pattern)
 {
@@ -60,27 +61,11 @@ static void view_read(struct view *view, const struct conf *conf, const char *pa
             view->rows[view->n++] = view->rows[i];
 }
 
-struct print_tracker weirctl_look_at_tracker(const struct shmtab *tab, const struct conf *conf)
-{
-    struct shmtab_tracker seen = shmtab_tracker(tab);
-    uint64_t now_at = clock_boot_ns();
-    struct print_tracker out = {.pid = seen.pid};
-    out.silent_ms = now_at > seen.heartbeat_at ? (now_at - seen.heartbeat_at) / CLOCK_NS_PER_MS : 0;
-    enum link_state link = link_probe(conf);
-    bool is_there = link == LINK_UP || (link == LINK_FORBIDDEN && seen.pid > 0 &&
-                                        (kill(seen.pid, 0) == 0 || errno == EPERM));
-    out.is_running = seen.pid != 0 && is_there && out.silent_ms <= SILENCE_MAX_MS;
-    out.is_unresponsive = seen.pid != 0 && is_there && !out.is_running;
-    if (out.is_running && now_at > seen.started_at)
-        out.uptime_ms = (now_at - seen.started_at) / CLOCK_NS_PER_MS;
-    return out;
-}
-
 static void print_view(const struct weirctl *ctl, const struct view *view,
-                       void (*print_text)(const struct print_tracker *tracker,
+                       void (*print_text)(const struct tracker *tracker,
                                           const struct ratelimit_row *rows, size_t n))
 {
-    struct print_tracker tracker = weirctl_look_at_tracker(view->tab, ctl->conf);
+    struct tracker tracker = tracker_look(view->tab, ctl->conf);
     if (ctl->as_json)
         print_status_json(&tracker, view->rows, view->n);
     else
@@ -97,7 +82,7 @@ static int fail_pattern(const struct conf *conf, const char *pattern)
     return code;
 }
 
-int weirctl_run_status(struct weirctl *ctl)
+int view_run_status(const struct weirctl *ctl)
 {
     struct view view = {0};
     const char *pattern = ctl->argc > 0 ? ctl->argv[0] : NULL;
@@ -135,7 +120,7 @@ static void on_resize(int signal)
 {
 }
 
-int weirctl_run_top(struct weirctl *ctl)
+int view_run_top(const struct weirctl *ctl)
 {
     struct view view = {0};
     double interval = TOP_INTERVAL_S;

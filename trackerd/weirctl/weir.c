@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What weirctl asks of weir itself, by signals to its master. The master is whoever owns the
- * workers' pages, and how it went it notes there. See weirctl.h. */
+/* See weir.h. */
+#include "trackerd/weirctl/weir.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/shm/pages.h"
-#include "trackerd/weirctl/weirctl.h"
+#include "trackerd/weirctl/print.h"
 
 #define LOOK_EVERY_S     0.02
 #define RELOAD_PATIENCE  10 /* seconds */
@@ -71,7 +72,7 @@ static bool has_reloaded(const struct weir *before, const struct weir *now)
            was_noted(before, now, WPAGES_RELOAD_REFUSED) || now->master != before->master;
 }
 
-int weirctl_reload_weir(const struct conf *conf)
+int weir_reload(const struct conf *conf)
 {
     struct weir before = look(conf), now = before;
     if (before.master == 0)
@@ -101,11 +102,11 @@ static bool has_upgraded(const struct weir *before, const struct weir *now)
 
 static int fail_upgrade(const struct weirctl *ctl, const struct weir *before, const char *text)
 {
-    weirctl_print_result(ctl, false, 0, text);
+    print_result(ctl->as_json, false, 0, text);
     return weirctl_fail(WEIRCTL_REFUSED, "weir (pid %d): %s", (int)before->master, text);
 }
 
-int weirctl_run_upgrade(struct weirctl *ctl)
+int weir_run_upgrade(const struct weirctl *ctl)
 {
     struct weir before = look(ctl->conf), now = before;
     if (before.master == 0)
@@ -121,7 +122,7 @@ int weirctl_run_upgrade(struct weirctl *ctl)
                                     : "the upgrade has not finished yet: its log says more");
     char *text = xasprintf("weir upgraded: pid %d has taken over from pid %d", (int)now.master,
                            (int)before.master);
-    weirctl_print_result(ctl, true, 0, text);
+    print_result(ctl->as_json, true, 0, text);
     free(text);
     return WEIRCTL_DONE;
 }

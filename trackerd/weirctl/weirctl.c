@@ -1,39 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* weirctl: options, the configuration, and the command to run. See weirctl.h. */
+/* See weirctl.h. */
 #include "trackerd/weirctl/weirctl.h"
 
-#include "config.h"
-
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 #include <time.h>
 
 #include "common/base/alloc.h"
 #include "common/base/nearest.h"
-#include "common/process/daemon.h"
 #include "trackerd/weirctl/text.h"
-
-enum {
-    OPT_ALL = 256,
-    OPT_EFFECTIVE
-};
-
-static const struct option long_options[] = {
-    {"config", required_argument, NULL, 'c'},
-    {"json", no_argument, NULL, 'j'},
-    {"all", no_argument, NULL, OPT_ALL},
-    {"effective", no_argument, NULL, OPT_EFFECTIVE},
-    {"version", no_argument, NULL, 'V'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
-};
 
 int weirctl_fail(int code, const char *fmt, ...)
 {
@@ -51,8 +30,6 @@ int weirctl_fail(int code, const char *fmt, ...)
     free(message);
     return code;
 }
-
-/* ---- what several commands need -------------------------------------------------------------- */
 
 volatile sig_atomic_t weirctl_is_interrupted;
 
@@ -98,117 +75,4 @@ const char *weirctl_nearest_pair(const struct conf *conf, const char *provider, 
     free(names);
     free(word);
     return best;
-}
-
-int weirctl_fail_link(const struct conf *conf)
-{
-    return weirctl_fail(EX_UNAVAILABLE, "weir-trackerd at %s: %s", conf->tracker_socket,
-                        errno != 0 ? strerror(errno) : "it closed the connection");
-}
-
-/* ---- usage ----------------------------------------------------------------------------------- */
-
-static void print_usage(FILE *to)
-{
-    fputs("usage: weirctl [-c FILE] [--json] COMMAND\n\n", to);
-    for (const struct weirctl_command *c = weirctl_commands; c->name != NULL; c++)
-        fprintf(to, "  %-10s %-34s %s\n", c->name, c->usage, c->help);
-    fputs("\n  -c, --config FILE   the configuration (default " DAEMON_DEFAULT_CONF ")\n"
-          "      --json          output for programs\n"
-          "  -V, --version       print the version\n"
-          "  -h, --help          print this\n",
-          to);
-}
-
-static int fail_usage(const struct weirctl_command *command)
-{
-    if (command != NULL)
-        fprintf(stderr, "usage: weirctl [-c FILE] [--json] %s%s%s\n", command->name,
-                command->usage[0] != '\0' ? " " : "", command->usage);
-    else
-        print_usage(stderr);
-    return EX_USAGE;
-}
-
-/* ---- the command ----------------------------------------------------------------------------- */
-
-static const struct weirctl_command *find_command(const char *name)
-{
-    struct conf_nearest nearest = conf_nearest_start(name, strlen(name));
-    for (const struct weirctl_command *c = weirctl_commands; c->name != NULL; c++) {
-        if (strcmp(c->name, name) == 0)
-            return c;
-        conf_nearest_offer(&nearest, c->name);
-    }
-    weirctl_fail(EX_USAGE, "there is no command %s; did you mean %s?", name, nearest.best);
-    return NULL;
-}
-
-static bool arguments_fit(const struct weirctl_command *command, const struct weirctl *ctl)
-{
-    int min = ctl->is_all && command->takes_all ? 0 : command->min_args;
-    int max = ctl->is_all && command->takes_all ? 0 : command->max_args;
-    return ctl->argc >= min && (max < 0 || ctl->argc <= max) &&
-           (!ctl->is_all || command->takes_all) && (!ctl->is_effective || command->takes_effective);
-}
-
-static int load_conf(struct weirctl *ctl)
-{
-    struct buf messages = BUF_INIT;
-    int rc = conf_load_without_secrets(ctl->conf_path, &ctl->conf, &messages);
-    if (rc != 0)
-        fputs(buf_cstr(&messages), stderr);
-    buf_free(&messages);
-    return rc;
-}
-
-static int run(struct weirctl *ctl, int argc, char **argv)
-{
-    if (argc == 0)
-        return fail_usage(NULL);
-    const struct weirctl_command *command = find_command(argv[0]);
-    if (command == NULL)
-        return EX_USAGE;
-    ctl->argc = argc - 1;
-    ctl->argv = argv + 1;
-    if (!arguments_fit(command, ctl))
-        return fail_usage(command);
-    if (command->needs_conf && load_conf(ctl) != 0)
-        return EX_CONFIG;
-    int code = command->run(ctl);
-    conf_free(&ctl->conf);
-    if (fflush(stdout) != 0 && code == 0)
-        code = weirctl_fail(EX_IOERR, "cannot write the output");
-    return code;
-}
-
-int main(int argc, char **argv)
-{
-    struct weirctl ctl = {.conf_path = DAEMON_DEFAULT_CONF};
-    int option;
-    while ((option = getopt_long(argc, argv, "c:jVh", long_options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            ctl.conf_path = optarg;
-            break;
-        case 'j':
-            ctl.as_json = true;
-            break;
-        case OPT_ALL:
-            ctl.is_all = true;
-            break;
-        case OPT_EFFECTIVE:
-            ctl.is_effective = true;
-            break;
-        case 'V':
-            puts("weirctl " PACKAGE_VERSION);
-            return 0;
-        case 'h':
-            print_usage(stdout);
-            return 0;
-        default:
-            return fail_usage(NULL);
-        }
-    }
-    return run(&ctl, argc - optind, argv + optind);
 }

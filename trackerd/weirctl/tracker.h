@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Does trackerd run? Told from its table's header and from its socket; nothing is asked of it. Used
+ * by status, top and route. */
+#ifndef WEIR_TRACKERD_WEIRCTL_TRACKER_H
+#define WEIR_TRACKERD_WEIRCTL_TRACKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/conf/conf.h"
+#include "common/shm/table.h"
+
+struct tracker {
+    int32_t pid; /* 0 = unknown */
+    bool is_running;
+    uint64_t uptime_ms;   /* 0 unless running */
+    uint64_t silent_ms;   /* since its last sign of life */
+    bool is_unresponsive; /* its process is there but shows no life */
+};
+
+struct tracker tracker_look(const struct shmtab *tab, const struct conf *conf);
+
+#endif

@@ -31,8 +31,8 @@ struct claims {
     int *pairs; /* index in the ledger of each configured pair; -1 = none */
 };
 
-struct claims *claims_new(const struct conf *conf, struct ledger *ledger,
-                          const struct wpages *pages, uint64_t owner)
+struct claims *claims_new(const struct conf *conf, struct ledger *ledger, const struct pages *pages,
+                          uint64_t owner)
 {
     struct claims *c = xcalloc(1, sizeof(*c));
     c->conf = conf;
@@ -40,7 +40,7 @@ struct claims *claims_new(const struct conf *conf, struct ledger *ledger,
     c->owner = owner;
     c->pairs = xcalloc(conf->n_pairs, sizeof(*c->pairs));
     for (uint32_t i = 0; i < conf->n_pairs; i++)
-        c->pairs[i] = pages != NULL ? wpages_pair_find(pages, conf->pairs[i].key_hash) : -1;
+        c->pairs[i] = pages != NULL ? pages_pair_find(pages, conf->pairs[i].key_hash) : -1;
     return c;
 }
 

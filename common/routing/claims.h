@@ -19,8 +19,8 @@ struct claims;
 
 /* ledger may be NULL: nothing is limited then. pages give each pair its index in the ledger. Who
  * only looks has a ledger of ledger_open_reader, and any owner. */
-struct claims *claims_new(const struct conf *conf, struct ledger *ledger,
-                          const struct wpages *pages, uint64_t owner);
+struct claims *claims_new(const struct conf *conf, struct ledger *ledger, const struct pages *pages,
+                          uint64_t owner);
 void claims_free(struct claims **claims);
 
 /* What one attempt holds. */

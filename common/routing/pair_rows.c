@@ -9,9 +9,9 @@
 #include "common/base/clock.h"
 #include "common/terms/quota.h"
 
-static void put_last_cooldown(struct ratelimit_cooldown *out, const struct shmtab_state *state)
+static void put_last_cooldown(struct ratelimit_cooldown *out, const struct shm_table_state *state)
 {
-    const struct shmtab_hot *hot = &state->hot;
+    const struct shm_table_hot *hot = &state->hot;
     if (hot->cooldown_began_at == 0)
         return;
     out->incident = hot->incident;
@@ -22,11 +22,11 @@ static void put_last_cooldown(struct ratelimit_cooldown *out, const struct shmta
     memcpy(out->reason, state->reason, sizeof(out->reason));
 }
 
-static void put_table(struct ratelimit_row *out, const struct shmtab_state *state)
+static void put_table(struct ratelimit_row *out, const struct shm_table_state *state)
 {
     uint64_t now_at = clock_boot_ns();
-    uint64_t rest_ns = shmtab_rest_ns(&state->hot, now_at);
-    out->status = shmtab_status(&state->hot, now_at);
+    uint64_t rest_ns = shm_table_rest_ns(&state->hot, now_at);
+    out->status = shm_table_status(&state->hot, now_at);
     if (rest_ns > 0) {
         out->cooldown_remaining_ms = (rest_ns + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS;
         out->cooldown_until_wall_ms = clock_wall_ms_of(state->hot.cooldown_until_at);
@@ -35,7 +35,7 @@ static void put_table(struct ratelimit_row *out, const struct shmtab_state *stat
     put_last_cooldown(&out->last, state);
     out->mid_failures = state->hot.mid_failures;
     out->cooldowns = state->cooldowns;
-    out->has_quota = (state->hot.flags & SHMTAB_QUOTA) != 0;
+    out->has_quota = (state->hot.flags & SHM_TABLE_QUOTA) != 0;
     out->quota_remaining_requests = state->quota_remaining_requests;
     out->quota_remaining_tokens = state->quota_remaining_tokens;
     out->quota_reset_requests_wall_ms = state->quota_reset_requests_wall_ms;
@@ -43,17 +43,17 @@ static void put_table(struct ratelimit_row *out, const struct shmtab_state *stat
     out->quota_updated_wall_ms = state->quota_updated_wall_ms;
 }
 
-static void put_pages(struct ratelimit_row *out, const struct wpages *pages, uint64_t key_hash)
+static void put_pages(struct ratelimit_row *out, const struct pages *pages, uint64_t key_hash)
 {
-    struct wpages_sum sum;
-    wpages_sum(pages, wpages_pair_find(pages, key_hash), &sum);
+    struct pages_sum sum;
+    pages_sum(pages, pages_pair_find(pages, key_hash), &sum);
     out->requests = sum.requests;
     out->successes = sum.successes;
     out->failures = sum.failures;
 }
 
-static void put_row(const struct conf_pair *pair, const struct shmtab_state *state,
-                    const struct wpages *pages, struct ratelimit_row *out)
+static void put_row(const struct conf_pair *pair, const struct shm_table_state *state,
+                    const struct pages *pages, struct ratelimit_row *out)
 {
     *out = (struct ratelimit_row){.provider = pair->provider->id, .model = pair->model};
     if (state != NULL)
@@ -62,19 +62,19 @@ static void put_row(const struct conf_pair *pair, const struct shmtab_state *sta
         put_pages(out, pages, pair->key_hash);
 }
 
-void ratelimits_row(const struct conf *conf, uint32_t pair, const struct shmtab *tab,
-                    const struct wpages *pages, struct ratelimit_row *out)
+void ratelimits_row(const struct conf *conf, uint32_t pair, const struct shm_table *tab,
+                    const struct pages *pages, struct ratelimit_row *out)
 {
     const struct conf_pair *p = &conf->pairs[pair];
-    struct shmtab_state state;
+    struct shm_table_state state;
     bool is_there =
-        tab != NULL && shmtab_read(tab, shmtab_find(tab, p->provider->id, p->model), &state);
+        tab != NULL && shm_table_read(tab, shm_table_find(tab, p->provider->id, p->model), &state);
     put_row(p, is_there ? &state : NULL, pages, out);
 }
 
 /* trackerd gives rows in the configuration's order, so the pair's own index is a good guess. */
-static const struct shmtab_state *find_state(const struct shmtab_state *states, uint32_t n,
-                                             uint32_t guess, uint64_t key_hash)
+static const struct shm_table_state *find_state(const struct shm_table_state *states, uint32_t n,
+                                                uint32_t guess, uint64_t key_hash)
 {
     if (guess < n && states[guess].hot.key_hash == key_hash)
         return &states[guess];
@@ -84,13 +84,13 @@ static const struct shmtab_state *find_state(const struct shmtab_state *states, 
     return NULL;
 }
 
-void ratelimits_all(const struct conf *conf, const struct shmtab *tab, const struct wpages *pages,
+void ratelimits_all(const struct conf *conf, const struct shm_table *tab, const struct pages *pages,
                     struct ratelimit_row *out)
 {
-    uint32_t n = tab != NULL ? shmtab_capacity(tab) : 0;
-    struct shmtab_state *states = xcalloc(n, sizeof(*states)); /* before the lock is taken */
+    uint32_t n = tab != NULL ? shm_table_capacity(tab) : 0;
+    struct shm_table_state *states = xcalloc(n, sizeof(*states)); /* before the lock is taken */
     if (tab != NULL)
-        shmtab_read_all(tab, states, n);
+        shm_table_read_all(tab, states, n);
     for (uint32_t i = 0; i < conf->n_pairs; i++)
         put_row(&conf->pairs[i], find_state(states, n, i, conf->pairs[i].key_hash), pages, &out[i]);
     free(states);
@@ -149,8 +149,8 @@ json_object *ratelimits_row_json(const struct ratelimit_row *row)
     return o;
 }
 
-json_object *ratelimits_json(const struct conf *conf, const struct shmtab *tab,
-                             const struct wpages *pages)
+json_object *ratelimits_json(const struct conf *conf, const struct shm_table *tab,
+                             const struct pages *pages)
 {
     struct ratelimit_row *rows = xcalloc(conf->n_pairs, sizeof(*rows));
     json_object *list = json_object_new_array();

@@ -15,7 +15,7 @@ struct ratelimit_cooldown {
     uint64_t incident; /* grows by one each time a cooldown begins; 0 = there was none yet */
     uint32_t cause;    /* enum cooldown_cause */
     uint64_t began_wall_ms, until_wall_ms; /* until 0: the operator cleared it */
-    char reason[SHMTAB_REASON_BYTES];
+    char reason[SHM_TABLE_REASON_BYTES];
 };
 
 struct ratelimit_row {
@@ -23,7 +23,7 @@ struct ratelimit_row {
     enum pair_status status;
     uint64_t cooldown_until_wall_ms; /* 0 = not in cooldown */
     uint64_t cooldown_remaining_ms;
-    char reason[SHMTAB_REASON_BYTES]; /* "" unless in cooldown */
+    char reason[SHM_TABLE_REASON_BYTES]; /* "" unless in cooldown */
     struct ratelimit_cooldown last;
     uint32_t mid_failures;
     uint64_t cooldowns, requests, successes, failures;
@@ -34,15 +34,15 @@ struct ratelimit_row {
 
 /* The row of pair `pair` of conf. tab and pages may be NULL: then the pair counts as available and
  * its numbers as 0. */
-void ratelimits_row(const struct conf *conf, uint32_t pair, const struct shmtab *tab,
-                    const struct wpages *pages, struct ratelimit_row *out);
+void ratelimits_row(const struct conf *conf, uint32_t pair, const struct shm_table *tab,
+                    const struct pages *pages, struct ratelimit_row *out);
 /* The rows of all pairs in the configuration's order, as they stood at one moment
- * (shmtab_read_all); out has room for conf->n_pairs. */
-void ratelimits_all(const struct conf *conf, const struct shmtab *tab, const struct wpages *pages,
+ * (shm_table_read_all); out has room for conf->n_pairs. */
+void ratelimits_all(const struct conf *conf, const struct shm_table *tab, const struct pages *pages,
                     struct ratelimit_row *out);
 /* The same as a JSON array; the caller puts it. */
-json_object *ratelimits_json(const struct conf *conf, const struct shmtab *tab,
-                             const struct wpages *pages);
+json_object *ratelimits_json(const struct conf *conf, const struct shm_table *tab,
+                             const struct pages *pages);
 /* One row as JSON; the caller puts it. */
 json_object *ratelimits_row_json(const struct ratelimit_row *row);
 

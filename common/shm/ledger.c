@@ -46,12 +46,12 @@ static const uint32_t window_s[LEDGER_BUDGETS] = {
 };
 
 struct ledger {
-    struct shmobj object;
-    char name[SHMOBJ_NAME_MAX];
+    struct shm_object object;
+    char name[SHM_OBJECT_NAME_MAX];
     struct ledger_header *head;
     struct ledger_pair *pairs;
     uint32_t pairs_max;
-    bool is_unnamed; /* to be published by ledger_claim_name */
+    bool is_unnamed; /* to be published by ledger_take_name */
     int gid;
     uint32_t hints[LEDGER_KINDS]; /* where a free place was last seen; this process's own */
 };
@@ -84,8 +84,8 @@ static void inherit_pair(struct ledger_pair *to, const struct ledger_pair *from)
 /* A day's budget must not start again because the master did. */
 static void inherit_budgets(struct ledger *ledger)
 {
-    struct shmobj old;
-    if (shmobj_open(ledger->name, false, sizeof(struct ledger_header), &old) != 0)
+    struct shm_object old;
+    if (shm_object_open(ledger->name, false, sizeof(struct ledger_header), &old) != 0)
         return;
     const struct ledger_header *head = old.base;
     if (head_is_good(head, old.size, ledger->head->boot_id) &&
@@ -94,7 +94,7 @@ static void inherit_budgets(struct ledger *ledger)
         for (uint32_t i = 0; i < ledger->pairs_max; i++)
             inherit_pair(&ledger->pairs[i], &from[i]);
     }
-    shmobj_close(&old);
+    shm_object_close(&old);
 }
 
 static void use(struct ledger *ledger)
@@ -105,7 +105,7 @@ static void use(struct ledger *ledger)
 
 static int make(struct ledger *ledger)
 {
-    if (shmobj_create(ledger->name, total_bytes(ledger->pairs_max), &ledger->object) != 0)
+    if (shm_object_create(ledger->name, total_bytes(ledger->pairs_max), &ledger->object) != 0)
         return -1;
     use(ledger);
     ledger->head->version = LEDGER_VERSION;
@@ -120,12 +120,12 @@ static int make(struct ledger *ledger)
 static int adopt(struct ledger *ledger)
 {
     uint64_t boot_id[BOOTID_WORDS];
-    if (shmobj_open(ledger->name, true, sizeof(struct ledger_header), &ledger->object) != 0)
+    if (shm_object_open(ledger->name, true, sizeof(struct ledger_header), &ledger->object) != 0)
         return -1;
     bootid_read(boot_id);
     if (!head_is_good(ledger->object.base, ledger->object.size, boot_id) ||
         ((struct ledger_header *)ledger->object.base)->pairs_max != ledger->pairs_max) {
-        shmobj_close(&ledger->object);
+        shm_object_close(&ledger->object);
         return -1;
     }
     use(ledger);
@@ -137,7 +137,7 @@ static struct ledger *new_ledger(const char *table_name, uint32_t pairs_max, int
     struct ledger *ledger = xcalloc(1, sizeof(*ledger));
     ledger->pairs_max = pairs_max;
     ledger->gid = gid;
-    if (pairs_max <= LEDGER_PAIRS_MAX && shmobj_name(ledger->name, table_name, LEDGER_SUFFIX))
+    if (pairs_max <= LEDGER_PAIRS_MAX && shm_object_name(ledger->name, table_name, LEDGER_SUFFIX))
         return ledger;
     free(ledger);
     errno = EINVAL;
@@ -147,7 +147,7 @@ static struct ledger *new_ledger(const char *table_name, uint32_t pairs_max, int
 struct ledger *ledger_create(const char *table_name, uint32_t pairs_max, int gid)
 {
     struct ledger *ledger = new_ledger(table_name, pairs_max, gid);
-    if (ledger != NULL && (make(ledger) != 0 || ledger_claim_name(ledger) != 0)) {
+    if (ledger != NULL && (make(ledger) != 0 || ledger_take_name(ledger) != 0)) {
         free(ledger);
         ledger = NULL;
     }
@@ -171,7 +171,7 @@ struct ledger *ledger_open_reader(const char *table_name)
     if (ledger == NULL)
         return NULL;
     bootid_read(boot_id);
-    if (shmobj_open(ledger->name, false, sizeof(struct ledger_header), &ledger->object) != 0) {
+    if (shm_object_open(ledger->name, false, sizeof(struct ledger_header), &ledger->object) != 0) {
         free(ledger);
         return NULL;
     }
@@ -184,33 +184,33 @@ struct ledger *ledger_open_reader(const char *table_name)
     return ledger;
 }
 
-int ledger_claim_name(struct ledger *ledger)
+int ledger_take_name(struct ledger *ledger)
 {
     if (!ledger->is_unnamed)
         return 0;
     ledger->is_unnamed = false;
-    return shmobj_publish(&ledger->object, ledger->name, LEDGER_MODE, ledger->gid);
+    return shm_object_publish(&ledger->object, ledger->name, LEDGER_MODE, ledger->gid);
 }
 
 void ledger_give(const char *table_name, int uid)
 {
-    char name[SHMOBJ_NAME_MAX];
-    if (shmobj_name(name, table_name, LEDGER_SUFFIX))
-        shmobj_give(name, uid);
+    char name[SHM_OBJECT_NAME_MAX];
+    if (shm_object_name(name, table_name, LEDGER_SUFFIX))
+        shm_object_give(name, uid);
 }
 
 void ledger_close(struct ledger **ledger)
 {
     if (*ledger == NULL)
         return;
-    shmobj_close(&(*ledger)->object);
+    shm_object_close(&(*ledger)->object);
     free(*ledger);
     *ledger = NULL;
 }
 
 void ledger_unlink(const struct ledger *ledger)
 {
-    shmobj_unlink(&ledger->object, ledger->name);
+    shm_object_unlink(&ledger->object, ledger->name);
 }
 
 /* ---- places ---------------------------------------------------------------------------------- */

@@ -40,10 +40,10 @@ struct ledger;
 struct ledger *ledger_create(const char *table_name, uint32_t pairs_max, int gid);
 /* Master that is to follow a living one: its ledger when it is for as many pairs, so that places
  * and budgets are shared while both have workers; else a new one with its budgets, still without
- * its name. NULL with errno. ledger_claim_name, once the other is told to go, gives it its name: 0,
+ * its name. NULL with errno. ledger_take_name, once the other is told to go, gives it its name: 0,
  * or -1 with errno. */
 struct ledger *ledger_take_over(const char *table_name, uint32_t pairs_max, int gid);
-int ledger_claim_name(struct ledger *ledger);
+int ledger_take_name(struct ledger *ledger);
 /* Everybody else: maps it read-only, for looking (ledger_has_place, ledger_has_left) and nothing
  * else. NULL when absent, or not of this layout and boot. */
 struct ledger *ledger_open_reader(const char *table_name);

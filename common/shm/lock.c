@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <time.h>
 
-void shmlock_init(struct shmtab_lock *lock, const uint64_t boot_id[2])
+void shm_lock_init(struct shm_lock *lock, const uint64_t boot_id[2])
 {
     pthread_mutexattr_t attr;
     pthread_mutexattr_init(&attr);
@@ -15,45 +15,45 @@ void shmlock_init(struct shmtab_lock *lock, const uint64_t boot_id[2])
     pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
     pthread_mutex_init(&lock->mutex, &attr);
     pthread_mutexattr_destroy(&attr);
-    lock->version = SHMTAB_VERSION;
-    lock->bytes = SHMTAB_LOCK_BYTES;
+    lock->version = SHM_TABLE_VERSION;
+    lock->bytes = SHM_LOCK_BYTES;
     lock->boot_id[0] = boot_id[0];
     lock->boot_id[1] = boot_id[1];
-    lock->magic = SHMTAB_LOCK_MAGIC;
+    lock->magic = SHM_LOCK_MAGIC;
 }
 
-bool shmlock_is_good(const struct shmtab_lock *lock, const uint64_t boot_id[2])
+bool shm_lock_is_good(const struct shm_lock *lock, const uint64_t boot_id[2])
 {
-    return lock->magic == SHMTAB_LOCK_MAGIC && lock->version == SHMTAB_VERSION &&
-           lock->bytes == SHMTAB_LOCK_BYTES && lock->boot_id[0] == boot_id[0] &&
+    return lock->magic == SHM_LOCK_MAGIC && lock->version == SHM_TABLE_VERSION &&
+           lock->bytes == SHM_LOCK_BYTES && lock->boot_id[0] == boot_id[0] &&
            lock->boot_id[1] == boot_id[1];
 }
 
-static enum shmlock_result result_of(struct shmtab_lock *lock, int error)
+static enum shm_lock_result result_of(struct shm_lock *lock, int error)
 {
     switch (error) {
     case 0:
-        return SHMLOCK_TAKEN;
+        return SHM_LOCK_TAKEN;
     case EOWNERDEAD:
         pthread_mutex_consistent(&lock->mutex);
-        return SHMLOCK_TAKEN_FROM_DEAD;
+        return SHM_LOCK_TAKEN_FROM_DEAD;
     case EBUSY:
     case ETIMEDOUT:
     case EDEADLK:
-        return SHMLOCK_BUSY;
+        return SHM_LOCK_BUSY;
     default:
-        return SHMLOCK_BROKEN;
+        return SHM_LOCK_BROKEN;
     }
 }
 
-enum shmlock_result shmlock_take(struct shmtab_lock *lock)
+enum shm_lock_result shm_lock_take(struct shm_lock *lock)
 {
     struct timespec until;
-    enum shmlock_result result = shmlock_try(lock); /* mostly it is free: no look at the clock */
-    if (result != SHMLOCK_BUSY)
+    enum shm_lock_result result = shm_lock_try(lock); /* mostly it is free: no look at the clock */
+    if (result != SHM_LOCK_BUSY)
         return result;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += SHMLOCK_PATIENCE_MS * 1000000L;
+    until.tv_nsec += SHM_LOCK_PATIENCE_MS * 1000000L;
     if (until.tv_nsec >= 1000000000L) {
         until.tv_sec++;
         until.tv_nsec -= 1000000000L;
@@ -61,12 +61,12 @@ enum shmlock_result shmlock_take(struct shmtab_lock *lock)
     return result_of(lock, pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &until));
 }
 
-enum shmlock_result shmlock_try(struct shmtab_lock *lock)
+enum shm_lock_result shm_lock_try(struct shm_lock *lock)
 {
     return result_of(lock, pthread_mutex_trylock(&lock->mutex));
 }
 
-void shmlock_release(struct shmtab_lock *lock)
+void shm_lock_release(struct shm_lock *lock)
 {
     pthread_mutex_unlock(&lock->mutex);
 }

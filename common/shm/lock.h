@@ -11,28 +11,28 @@
 
 #include "common/shm/table_layout.h"
 
-#define SHMLOCK_PATIENCE_MS 2
+#define SHM_LOCK_PATIENCE_MS 2
 
-enum shmlock_result {
-    SHMLOCK_TAKEN,
-    SHMLOCK_TAKEN_FROM_DEAD, /* taken; its holder died. The mutex is consistent again */
-    SHMLOCK_BUSY,            /* not taken within SHMLOCK_PATIENCE_MS: go on without it */
-    SHMLOCK_BROKEN,          /* not taken, and never will be: trackerd makes a new one */
+enum shm_lock_result {
+    SHM_LOCK_TAKEN,
+    SHM_LOCK_TAKEN_FROM_DEAD, /* taken; its holder died. The mutex is consistent again */
+    SHM_LOCK_BUSY,            /* not taken within SHM_LOCK_PATIENCE_MS: go on without it */
+    SHM_LOCK_BROKEN,          /* not taken, and never will be: trackerd makes a new one */
 };
 
 /* Fills a new lock page. */
-void shmlock_init(struct shmtab_lock *lock, const uint64_t boot_id[2]);
-bool shmlock_is_good(const struct shmtab_lock *lock, const uint64_t boot_id[2]);
+void shm_lock_init(struct shm_lock *lock, const uint64_t boot_id[2]);
+bool shm_lock_is_good(const struct shm_lock *lock, const uint64_t boot_id[2]);
 
-enum shmlock_result shmlock_take(struct shmtab_lock *lock);
+enum shm_lock_result shm_lock_take(struct shm_lock *lock);
 /* Without waiting at all. */
-enum shmlock_result shmlock_try(struct shmtab_lock *lock);
+enum shm_lock_result shm_lock_try(struct shm_lock *lock);
 /* Only after one of the two TAKEN results. */
-void shmlock_release(struct shmtab_lock *lock);
+void shm_lock_release(struct shm_lock *lock);
 
-static inline bool shmlock_is_held(enum shmlock_result result)
+static inline bool shm_lock_is_held(enum shm_lock_result result)
 {
-    return result == SHMLOCK_TAKEN || result == SHMLOCK_TAKEN_FROM_DEAD;
+    return result == SHM_LOCK_TAKEN || result == SHM_LOCK_TAKEN_FROM_DEAD;
 }
 
 #endif

@@ -15,10 +15,10 @@
 #define SHM_DIR "/dev/shm"
 #define NEW     ".new"
 
-bool shmobj_name(char out[SHMOBJ_NAME_MAX], const char *name, const char *suffix)
+bool shm_object_name(char out[SHM_OBJECT_NAME_MAX], const char *name, const char *suffix)
 {
-    int n = snprintf(out, SHMOBJ_NAME_MAX, "%s%s", name, suffix);
-    return n > 0 && n < SHMOBJ_NAME_MAX - (int)strlen(NEW);
+    int n = snprintf(out, SHM_OBJECT_NAME_MAX, "%s%s", name, suffix);
+    return n > 0 && n < SHM_OBJECT_NAME_MAX - (int)strlen(NEW);
 }
 
 /* ---- objects that are cut short ---------------------------------------------------------------
@@ -29,11 +29,11 @@ bool shmobj_name(char out[SHMOBJ_NAME_MAX], const char *name, const char *suffix
 static struct {
     void *volatile base;
     volatile size_t size;
-} guarded[SHMOBJ_GUARDED_MAX];
+} guarded[SHM_OBJECT_GUARDED_MAX];
 
 static void on_sigbus(int number, siginfo_t *info, void *context)
 {
-    for (int i = 0; i < SHMOBJ_GUARDED_MAX; i++) {
+    for (int i = 0; i < SHM_OBJECT_GUARDED_MAX; i++) {
         char *base = guarded[i].base;
         size_t size = guarded[i].size;
         if (base == NULL || (char *)info->si_addr < base || (char *)info->si_addr >= base + size)
@@ -49,7 +49,7 @@ static void guard(void *base, size_t size)
 {
     struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
     sigaction(SIGBUS, &action, NULL);
-    for (int i = 0; i < SHMOBJ_GUARDED_MAX; i++) {
+    for (int i = 0; i < SHM_OBJECT_GUARDED_MAX; i++) {
         if (guarded[i].base == NULL) {
             guarded[i].size = size;
             guarded[i].base = base;
@@ -60,21 +60,21 @@ static void guard(void *base, size_t size)
 
 static void unguard(const void *base)
 {
-    for (int i = 0; i < SHMOBJ_GUARDED_MAX; i++)
+    for (int i = 0; i < SHM_OBJECT_GUARDED_MAX; i++)
         if (guarded[i].base == base)
             guarded[i].base = NULL;
 }
 
 /* ---- making and opening ---------------------------------------------------------------------- */
 
-static int fail(struct shmobj *obj, int error)
+static int fail(struct shm_object *obj, int error)
 {
-    shmobj_close(obj);
+    shm_object_close(obj);
     errno = error;
     return -1;
 }
 
-static int map(struct shmobj *obj, bool writable)
+static int map(struct shm_object *obj, bool writable)
 {
     int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
     void *base = mmap(NULL, obj->size, prot, MAP_SHARED, obj->fd, 0);
@@ -96,11 +96,11 @@ static int reserve_nothing(int fd, off_t size)
 }
 
 static int create(const char *name, size_t size, int (*give_size)(int fd, off_t size),
-                  struct shmobj *out)
+                  struct shm_object *out)
 {
-    char temporary[SHMOBJ_NAME_MAX];
-    *out = SHMOBJ_NONE;
-    if (!shmobj_name(temporary, name, NEW)) {
+    char temporary[SHM_OBJECT_NAME_MAX];
+    *out = SHM_OBJECT_NONE;
+    if (!shm_object_name(temporary, name, NEW)) {
         errno = ENAMETOOLONG;
         return -1;
     }
@@ -125,20 +125,20 @@ static int create(const char *name, size_t size, int (*give_size)(int fd, off_t 
     return 0;
 }
 
-int shmobj_create(const char *name, size_t size, struct shmobj *out)
+int shm_object_create(const char *name, size_t size, struct shm_object *out)
 {
     return create(name, size, reserve, out);
 }
 
-int shmobj_create_sparse(const char *name, size_t size, struct shmobj *out)
+int shm_object_create_sparse(const char *name, size_t size, struct shm_object *out)
 {
     return create(name, size, reserve_nothing, out);
 }
 
-int shmobj_publish(struct shmobj *obj, const char *name, mode_t mode, int gid)
+int shm_object_publish(struct shm_object *obj, const char *name, mode_t mode, int gid)
 {
-    char from[SHMOBJ_NAME_MAX + sizeof(SHM_DIR) + sizeof(NEW)];
-    char to[SHMOBJ_NAME_MAX + sizeof(SHM_DIR)];
+    char from[SHM_OBJECT_NAME_MAX + sizeof(SHM_DIR) + sizeof(NEW)];
+    char to[SHM_OBJECT_NAME_MAX + sizeof(SHM_DIR)];
     snprintf(from, sizeof(from), SHM_DIR "%s" NEW, name);
     snprintf(to, sizeof(to), SHM_DIR "%s", name);
     /* The mode is the gate: only now may others open it. umask plays no part in fchmod. */
@@ -151,9 +151,9 @@ int shmobj_publish(struct shmobj *obj, const char *name, mode_t mode, int gid)
     return 0;
 }
 
-int shmobj_open(const char *name, bool writable, size_t min_size, struct shmobj *out)
+int shm_object_open(const char *name, bool writable, size_t min_size, struct shm_object *out)
 {
-    *out = SHMOBJ_NONE;
+    *out = SHM_OBJECT_NONE;
     out->fd = shm_open(name, writable ? O_RDWR : O_RDONLY, 0);
     if (out->fd < 0)
         return -1;
@@ -170,7 +170,7 @@ int shmobj_open(const char *name, bool writable, size_t min_size, struct shmobj 
     return map(out, writable) == 0 ? 0 : fail(out, errno);
 }
 
-void shmobj_give(const char *name, int uid)
+void shm_object_give(const char *name, int uid)
 {
     struct stat st;
     if (geteuid() != 0 || uid <= 0)
@@ -185,23 +185,23 @@ void shmobj_give(const char *name, int uid)
     close(fd);
 }
 
-bool shmobj_is_named(const struct shmobj *obj, const char *name)
+bool shm_object_is_named(const struct shm_object *obj, const char *name)
 {
     /* By path: opening and closing it would drop the fcntl locks that this process has on it. */
-    char path[SHMOBJ_NAME_MAX + sizeof(SHM_DIR)];
+    char path[SHM_OBJECT_NAME_MAX + sizeof(SHM_DIR)];
     struct stat st;
     snprintf(path, sizeof(path), SHM_DIR "%s", name);
     return stat(path, &st) == 0 && st.st_dev == obj->dev && st.st_ino == obj->ino &&
            st.st_size == (off_t)obj->size;
 }
 
-void shmobj_unlink(const struct shmobj *obj, const char *name)
+void shm_object_unlink(const struct shm_object *obj, const char *name)
 {
-    if (shmobj_is_named(obj, name))
+    if (shm_object_is_named(obj, name))
         shm_unlink(name);
 }
 
-void shmobj_close(struct shmobj *obj)
+void shm_object_close(struct shm_object *obj)
 {
     if (obj->base != NULL) {
         unguard(obj->base);
@@ -209,5 +209,5 @@ void shmobj_close(struct shmobj *obj)
     }
     if (obj->fd >= 0)
         close(obj->fd);
-    *obj = SHMOBJ_NONE;
+    *obj = SHM_OBJECT_NONE;
 }

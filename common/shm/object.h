@@ -13,45 +13,45 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define SHMOBJ_NAME_MAX    200 /* bytes of a name with its suffix and NUL */
-#define SHMOBJ_GUARDED_MAX 32  /* objects that may be cut short; further ones are not watched */
+#define SHM_OBJECT_NAME_MAX    200 /* bytes of a name with its suffix and NUL */
+#define SHM_OBJECT_GUARDED_MAX 32  /* objects that may be cut short; no others are watched */
 
-struct shmobj {
+struct shm_object {
     int fd;
     void *base;
     size_t size;
     dev_t dev; /* which object this is, whatever its name leads to by now */
     ino_t ino;
 };
-#define SHMOBJ_NONE ((struct shmobj){.fd = -1})
+#define SHM_OBJECT_NONE ((struct shm_object){.fd = -1})
 
 /* Writes NAME and suffix to out. False when it does not fit. */
-bool shmobj_name(char out[SHMOBJ_NAME_MAX], const char *name, const char *suffix);
+bool shm_object_name(char out[SHM_OBJECT_NAME_MAX], const char *name, const char *suffix);
 
 /* A new object without a name that others look for: `NAME.new`, mode 0600, zeroed, `size` bytes
  * reserved (a full tmpfs is ENOSPC here, never SIGBUS later), mapped read-write. The caller fills
  * it, then publishes it. 0, or -1 with errno. */
-int shmobj_create(const char *name, size_t size, struct shmobj *out);
+int shm_object_create(const char *name, size_t size, struct shm_object *out);
 /* The same without reserving anything: a page is taken when it is first touched. When there is none
  * left then, the mapping becomes private memory, as for an object that is cut short. */
-int shmobj_create_sparse(const char *name, size_t size, struct shmobj *out);
+int shm_object_create_sparse(const char *name, size_t size, struct shm_object *out);
 /* Gives a created object its group (or -1), its final mode, and its name, in place of whatever
  * bears the name now, in one step. 0, or -1 with errno and the object closed. */
-int shmobj_publish(struct shmobj *obj, const char *name, mode_t mode, int gid);
+int shm_object_publish(struct shm_object *obj, const char *name, mode_t mode, int gid);
 
 /* Maps a whole existing object of at least min_size bytes. -1 with errno: EPROTO when it is too
  * small or no plain file, EPERM when anybody may write to it. */
-int shmobj_open(const char *name, bool writable, size_t min_size, struct shmobj *out);
+int shm_object_open(const char *name, bool writable, size_t min_size, struct shm_object *out);
 
 /* As root, before it is left: gives an object of that name which root has made to the user we are
  * going to be, who could not replace it otherwise. Harmless when there is none. */
-void shmobj_give(const char *name, int uid);
+void shm_object_give(const char *name, int uid);
 
 /* Does the name still lead to this object, at its full size? */
-bool shmobj_is_named(const struct shmobj *obj, const char *name);
+bool shm_object_is_named(const struct shm_object *obj, const char *name);
 /* Removes the name if it still leads to this object. */
-void shmobj_unlink(const struct shmobj *obj, const char *name);
-/* Unmaps and closes; nothing for SHMOBJ_NONE. */
-void shmobj_close(struct shmobj *obj);
+void shm_object_unlink(const struct shm_object *obj, const char *name);
+/* Unmaps and closes; nothing for SHM_OBJECT_NONE. */
+void shm_object_close(struct shm_object *obj);
 
 #endif

@@ -5,11 +5,10 @@
  * read sums over all slots. It exists without a tracker, and counts survive a worker's death: the
  * next worker in a slot goes on adding.
  *
- *   0        struct wpages_header                     4096 bytes
- *   4096     struct wpages_chain_key[WPAGES_CHAINS_MAX] 128 bytes each: the chains' directory
- *   12288    struct wpages_pair_key[pairs_max]         256 bytes each: the pairs' directory
- *   then     slots: struct wpages_slot (12288 bytes), struct wpages_pair[pairs_max] (512 bytes
- * each)
+ *   0        struct pages_header                     4096 bytes
+ *   4096     struct pages_chain_key[PAGES_CHAINS_MAX] 128 bytes each: the chains' directory
+ *   12288    struct pages_pair_key[pairs_max]         256 bytes each: the pairs' directory
+ *   then     slots: struct pages_slot (12288 bytes), struct pages_pair[pairs_max] (512 bytes each)
  *
  * All counters are relaxed 64-bit atomics with one writer: plain adds, no locked instructions. A
  * slot's part is a multiple of the page size, so that a worker can give up writing to all others.
@@ -24,166 +23,168 @@
 
 #include "common/terms/outcome.h"
 
-#define WPAGES_HISTOGRAM_BUCKETS 32
-#define WPAGES_CHAINS_MAX        64
-#define WPAGES_CODES             16
-#define WPAGES_OUTCOMES          40 /* room for enum outcome */
+#define PAGES_HISTOGRAM_BUCKETS 32
+#define PAGES_CHAINS_MAX        64
+#define PAGES_CODES             16
+#define PAGES_OUTCOMES          40 /* room for enum outcome */
 
-_Static_assert(OUTCOME_COUNT <= WPAGES_OUTCOMES, "wpages layout");
+_Static_assert(OUTCOME_COUNT <= PAGES_OUTCOMES, "layout of the pages");
 
-typedef _Atomic uint64_t wcounter;
+typedef _Atomic uint64_t pages_counter;
 
-struct wpages_pair { /* 512 bytes: one pair in one slot */
-    wcounter requests, successes, failures;
-    wcounter last_stream_success_at; /* boot clock ns of the end; the start of that stream below */
-    wcounter last_stream_success_started_at;
-    wcounter last_answer_success_at;
-    wcounter mid_failures;
-    wcounter tokens;
-    wcounter outcomes[WPAGES_OUTCOMES];
-    wcounter last_answer_success_started_at;
-    wcounter stamp_seq; /* odd while a stamp and its start are being written: wpages_stamp_* */
-    wcounter reserved[14];
+struct pages_pair { /* 512 bytes: one pair in one slot */
+    pages_counter requests, successes, failures;
+    /* Boot clock ns: when the latest successful stream ended, and when that one started. */
+    pages_counter last_stream_success_at;
+    pages_counter last_stream_success_started_at;
+    pages_counter last_answer_success_at;
+    pages_counter mid_failures;
+    pages_counter tokens;
+    pages_counter outcomes[PAGES_OUTCOMES];
+    pages_counter last_answer_success_started_at;
+    pages_counter stamp_seq; /* odd while a stamp and its start are being written: pages_stamp_* */
+    pages_counter reserved[14];
 };
-_Static_assert(sizeof(struct wpages_pair) == 512, "wpages layout");
+_Static_assert(sizeof(struct pages_pair) == 512, "layout of the pages");
 
 /* Bucket i counts what took at most 2^i microseconds and more than 2^(i-1); the last one the rest.
  */
-struct wpages_histogram {
-    wcounter buckets[WPAGES_HISTOGRAM_BUCKETS];
-    wcounter sum_us;
+struct pages_histogram {
+    pages_counter buckets[PAGES_HISTOGRAM_BUCKETS];
+    pages_counter sum_us;
 };
 
-struct wpages_slot {     /* 12288 bytes */
+struct pages_slot {      /* 12288 bytes */
     _Atomic int32_t pid; /* 0 = nobody */
     uint32_t zero;
-    wcounter incarnation; /* start of that process, boot clock ns */
-    wcounter heartbeat_at;
-    wcounter active_streams, connections;
-    wcounter restarts; /* of this slot; written by the master */
-    struct wpages_histogram ttft, overhead;
-    wcounter queued[WPAGES_CHAINS_MAX]; /* requests that wait for a pair of the chain */
-    wcounter reserved[376];
-    wcounter requests[WPAGES_CHAINS_MAX][WPAGES_CODES]; /* wpages_chain_add, wpages_code_index */
+    pages_counter incarnation; /* start of that process, boot clock ns */
+    pages_counter heartbeat_at;
+    pages_counter active_streams, connections;
+    pages_counter restarts; /* of this slot; written by the master */
+    struct pages_histogram ttft, overhead;
+    pages_counter queued[PAGES_CHAINS_MAX]; /* requests that wait for a pair of the chain */
+    pages_counter reserved[376];
+    pages_counter requests[PAGES_CHAINS_MAX][PAGES_CODES]; /* pages_chain_add, pages_code_index */
 };
-_Static_assert(sizeof(struct wpages_slot) == 12288, "wpages layout");
+_Static_assert(sizeof(struct pages_slot) == 12288, "layout of the pages");
 
-struct wpages; /* a mapping */
+struct pages; /* a mapping */
 
 /* Master: makes the object anew (an old one of a dead master is replaced; its counters are kept
  * when layout and boot id match). NULL with errno; EBUSY: another weir master lives that has this
  * table's pages. `group_gid` (or -1) gets read access. pairs_max is rounded up to a multiple of 8.
  * The life of the master shows in an fcntl lock: it must not open the object a second time. */
-struct wpages *wpages_create(const char *table_name, uint32_t slots, uint32_t pairs_max,
-                             int group_gid);
+struct pages *pages_create(const char *table_name, uint32_t slots, uint32_t pairs_max,
+                           int group_gid);
 /* Master that is to follow a living one: the living one's pages, so that the workers of both count
  * into the same, when they have this layout and at least half of the slots and pairs that are
  * wanted. Else new ones with what was counted so far, still without their name. NULL with errno. */
-struct wpages *wpages_take_over(const char *table_name, uint32_t slots, uint32_t pairs_max,
-                                int group_gid);
+struct pages *pages_take_over(const char *table_name, uint32_t slots, uint32_t pairs_max,
+                              int group_gid);
 /* After it: are these the living one's own pages? */
-bool wpages_is_taken_over(const struct wpages *pages);
+bool pages_is_taken_over(const struct pages *pages);
 /* The living master lets go; the one that follows it makes them its own, with their name. 0, or -1
  * with errno. */
-void wpages_release(struct wpages *pages);
-int wpages_claim(struct wpages *pages);
+void pages_release(struct pages *pages);
+int pages_take_name(struct pages *pages);
 /* As root, before leaving it: what root has left under the name goes to this user. */
-void wpages_give(const char *table_name, int uid);
+void pages_give(const char *table_name, int uid);
 /* Worker, after the fork: from now on only this slot can be written to in this process. */
-int wpages_restrict(struct wpages *pages, uint32_t slot);
+int pages_restrict(struct pages *pages, uint32_t slot);
 /* Everybody else: maps it read-only. NULL when absent or not of this layout and boot. */
-struct wpages *wpages_open_reader(const char *table_name);
+struct pages *pages_open_reader(const char *table_name);
 /* False when the name leads to another object by now: a new master made its own. */
-bool wpages_is_current(const struct wpages *pages);
+bool pages_is_current(const struct pages *pages);
 /* The pid of the living master that owns the pages, 0 when there is none. Not for the master. */
-int32_t wpages_live_master(const struct wpages *pages);
-void wpages_close(struct wpages **pages);
+int32_t pages_live_master(const struct pages *pages);
+void pages_close(struct pages **pages);
 /* Master, at its end: removes the name if it is still ours. */
-void wpages_unlink(const struct wpages *pages);
+void pages_unlink(const struct pages *pages);
 
 /* Master: index of the pair in the directory, adding it when new. -1 when the directory is full
  * (the pair then has no statistics of its own; routing is not affected). */
-int wpages_pair_add(struct wpages *pages, const char *provider, const char *model);
+int pages_pair_add(struct pages *pages, const char *provider, const char *model);
 /* Index of a pair, or -1. */
-int wpages_pair_find(const struct wpages *pages, uint64_t key_hash);
+int pages_pair_find(const struct pages *pages, uint64_t key_hash);
 /* Names of the pair at an index, valid until close. */
-void wpages_pair_names(const struct wpages *pages, int pair, const char **provider,
-                       const char **model);
+void pages_pair_names(const struct pages *pages, int pair, const char **provider,
+                      const char **model);
 
-/* Master: index of a chain in its directory, adding it when new. Chains beyond WPAGES_CHAINS_MAX
+/* Master: index of a chain in its directory, adding it when new. Chains beyond PAGES_CHAINS_MAX
  * share the last place, whose name is "(other)". The name "" stands for requests without a chain.
  */
-uint32_t wpages_chain_add(struct wpages *pages, const char *name);
+uint32_t pages_chain_add(struct pages *pages, const char *name);
 /* The same for readers and workers: a name that is not there gets the last place. */
-uint32_t wpages_chain_find(const struct wpages *pages, const char *name);
+uint32_t pages_chain_find(const struct pages *pages, const char *name);
 /* Name of a place, valid until close; NULL where there is none yet. */
-const char *wpages_chain_name(const struct wpages *pages, uint32_t chain);
+const char *pages_chain_name(const struct pages *pages, uint32_t chain);
 
 /* Requests that wait for a pair of this chain now, over all living workers. */
-uint64_t wpages_queued(const struct wpages *pages, const char *chain);
+uint64_t pages_queued(const struct pages *pages, const char *chain);
 
 /* Where a status is counted, and the status of a place; 0 = all others. */
-unsigned wpages_code_index(int status);
-int wpages_code_status(unsigned index);
+unsigned pages_code_index(int status);
+int pages_code_status(unsigned index);
 
 /* What the master did, for those who asked it by a signal and wait for the answer. */
-enum wpages_note {
-    WPAGES_RELOADED,
-    WPAGES_RELOAD_REFUSED,
-    WPAGES_UPGRADE_REFUSED,
-    WPAGES_NOTES
+enum pages_note {
+    PAGES_RELOADED,
+    PAGES_RELOAD_REFUSED,
+    PAGES_UPGRADE_REFUSED,
+    PAGES_NOTES
 };
-void wpages_note(struct wpages *pages, enum wpages_note what);
+void pages_note(struct pages *pages, enum pages_note what);
 /* How often it was noted. */
-uint64_t wpages_noted(const struct wpages *pages, enum wpages_note what);
+uint64_t pages_noted(const struct pages *pages, enum pages_note what);
 
-uint32_t wpages_slots(const struct wpages *pages);
-uint32_t wpages_pairs_max(const struct wpages *pages);
+uint32_t pages_slots(const struct pages *pages);
+uint32_t pages_pairs_max(const struct pages *pages);
 /* How many pairs are in the directory: their indexes are below. */
-uint32_t wpages_pairs(const struct wpages *pages);
+uint32_t pages_pairs(const struct pages *pages);
 /* Pointers into the mapping; valid until close. The pair's may be NULL for index -1. */
-struct wpages_slot *wpages_slot(const struct wpages *pages, uint32_t slot);
-struct wpages_pair *wpages_pair(const struct wpages *pages, uint32_t slot, int pair);
+struct pages_slot *pages_slot(const struct pages *pages, uint32_t slot);
+struct pages_pair *pages_pair(const struct pages *pages, uint32_t slot, int pair);
 
 /* Leaves the stamp of a success in the worker's own page: when the stream (or answer) ended and
  * when it started, seen together by trackerd. */
-void wpages_stamp_stream(struct wpages_pair *pair, uint64_t started_at, uint64_t ended_at);
-void wpages_stamp_answer(struct wpages_pair *pair, uint64_t started_at, uint64_t ended_at);
+void pages_stamp_stream(struct pages_pair *pair, uint64_t started_at, uint64_t ended_at);
+void pages_stamp_answer(struct pages_pair *pair, uint64_t started_at, uint64_t ended_at);
 /* Both stamps of one slot. False, with zeros, when the worker stopped half-way through writing. */
-struct wpages_stamps {
+struct pages_stamps {
     uint64_t stream_started_at, stream_ended_at, answer_started_at, answer_ended_at;
 };
-bool wpages_read_stamps(const struct wpages_pair *pair, struct wpages_stamps *out);
+bool pages_read_stamps(const struct pages_pair *pair, struct pages_stamps *out);
 
 /* One writer per counter: an atomic load and store, without a lock prefix. */
-static inline void wcounter_add(wcounter *c, uint64_t n)
+static inline void pages_counter_add(pages_counter *c, uint64_t n)
 {
     atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
                           memory_order_relaxed);
 }
-static inline uint64_t wcounter_get(const wcounter *c)
+static inline uint64_t pages_counter_get(const pages_counter *c)
 {
-    return atomic_load_explicit((wcounter *)c, memory_order_relaxed);
+    return atomic_load_explicit((pages_counter *)c, memory_order_relaxed);
 }
-static inline void wcounter_set(wcounter *c, uint64_t v)
+static inline void pages_counter_set(pages_counter *c, uint64_t v)
 {
     atomic_store_explicit(c, v, memory_order_relaxed);
 }
 
-static inline void wpages_observe_us(struct wpages_histogram *h, uint64_t us)
+static inline void pages_observe_us(struct pages_histogram *h, uint64_t us)
 {
     unsigned i = us <= 1 ? 0 : 64 - (unsigned)__builtin_clzll(us - 1);
-    wcounter_add(&h->buckets[i < WPAGES_HISTOGRAM_BUCKETS ? i : WPAGES_HISTOGRAM_BUCKETS - 1], 1);
-    wcounter_add(&h->sum_us, us);
+    pages_counter_add(&h->buckets[i < PAGES_HISTOGRAM_BUCKETS ? i : PAGES_HISTOGRAM_BUCKETS - 1],
+                      1);
+    pages_counter_add(&h->sum_us, us);
 }
 
-/* Sums over all slots for one pair (index from wpages_pair_find; -1 gives zeros). */
-struct wpages_sum {
+/* Sums over all slots for one pair (index from pages_pair_find; -1 gives zeros). */
+struct pages_sum {
     uint64_t requests, successes, failures, mid_failures, tokens;
     uint64_t last_stream_success_at, last_stream_success_started_at; /* the latest */
     uint64_t last_answer_success_at;
-    uint64_t outcomes[WPAGES_OUTCOMES];
+    uint64_t outcomes[PAGES_OUTCOMES];
 };
-void wpages_sum(const struct wpages *pages, int pair, struct wpages_sum *out);
+void pages_sum(const struct pages *pages, int pair, struct pages_sum *out);
 
 #endif

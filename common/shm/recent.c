@@ -29,8 +29,8 @@ struct recent_header { /* 4096 bytes */
 _Static_assert(sizeof(struct recent_header) == 4096, "layout of the recent requests");
 
 struct recent {
-    struct shmobj object;
-    char name[SHMOBJ_NAME_MAX];
+    struct shm_object object;
+    char name[SHM_OBJECT_NAME_MAX];
     uint32_t slots, capacity; /* as its header had them; that is gone when memory was short */
     bool is_unnamed;
     int gid;
@@ -73,7 +73,7 @@ static bool head_is_good(const struct recent_header *head, size_t size)
            memcmp(head->boot_id, boot_id, sizeof(boot_id)) == 0;
 }
 
-static struct recent *wrap(const struct shmobj *object, const char *name)
+static struct recent *wrap(const struct shm_object *object, const char *name)
 {
     const struct recent_header *head = object->base;
     struct recent *recent = xcalloc(1, sizeof(*recent));
@@ -86,11 +86,11 @@ static struct recent *wrap(const struct shmobj *object, const char *name)
 
 static struct recent *open_named(const char *name, bool is_writable)
 {
-    struct shmobj object;
-    if (shmobj_open(name, is_writable, sizeof(struct recent_header), &object) != 0)
+    struct shm_object object;
+    if (shm_object_open(name, is_writable, sizeof(struct recent_header), &object) != 0)
         return NULL;
     if (!head_is_good(object.base, object.size)) {
-        shmobj_close(&object);
+        shm_object_close(&object);
         errno = EPROTO;
         return NULL;
     }
@@ -116,14 +116,14 @@ static void inherit(struct recent *recent)
 
 struct recent *recent_create(const char *table_name, uint32_t slots, uint32_t workers, int gid)
 {
-    char name[SHMOBJ_NAME_MAX];
-    struct shmobj object;
+    char name[SHM_OBJECT_NAME_MAX];
+    struct shm_object object;
     uint32_t capacity = capacity_for(workers);
-    if (slots > RECENT_SLOTS_MAX || !shmobj_name(name, table_name, RECENT_SUFFIX)) {
+    if (slots > RECENT_SLOTS_MAX || !shm_object_name(name, table_name, RECENT_SUFFIX)) {
         errno = EINVAL;
         return NULL;
     }
-    if (shmobj_create_sparse(name, total_bytes(slots, capacity), &object) != 0)
+    if (shm_object_create_sparse(name, total_bytes(slots, capacity), &object) != 0)
         return NULL;
     struct recent_header *head = object.base;
     *head = (struct recent_header){
@@ -143,9 +143,9 @@ struct recent *recent_create(const char *table_name, uint32_t slots, uint32_t wo
 
 struct recent *recent_take_over(const char *table_name, uint32_t slots)
 {
-    char name[SHMOBJ_NAME_MAX];
+    char name[SHM_OBJECT_NAME_MAX];
     struct recent *recent =
-        shmobj_name(name, table_name, RECENT_SUFFIX) ? open_named(name, true) : NULL;
+        shm_object_name(name, table_name, RECENT_SUFFIX) ? open_named(name, true) : NULL;
     if (recent != NULL && recent->slots != slots) {
         recent_close(&recent);
         errno = EPROTO;
@@ -153,19 +153,19 @@ struct recent *recent_take_over(const char *table_name, uint32_t slots)
     return recent;
 }
 
-int recent_publish(struct recent *recent)
+int recent_take_name(struct recent *recent)
 {
     if (!recent->is_unnamed)
         return 0;
     recent->is_unnamed = false;
-    return shmobj_publish(&recent->object, recent->name, RECENT_MODE, recent->gid);
+    return shm_object_publish(&recent->object, recent->name, RECENT_MODE, recent->gid);
 }
 
 void recent_give(const char *table_name, int uid)
 {
-    char name[SHMOBJ_NAME_MAX];
-    if (shmobj_name(name, table_name, RECENT_SUFFIX))
-        shmobj_give(name, uid);
+    char name[SHM_OBJECT_NAME_MAX];
+    if (shm_object_name(name, table_name, RECENT_SUFFIX))
+        shm_object_give(name, uid);
 }
 
 int recent_restrict(struct recent *recent, uint32_t slot)
@@ -187,8 +187,8 @@ struct recent_writer recent_writer(struct recent *recent, uint32_t slot)
 
 struct recent *recent_open_reader(const char *table_name)
 {
-    char name[SHMOBJ_NAME_MAX];
-    return shmobj_name(name, table_name, RECENT_SUFFIX) ? open_named(name, false) : NULL;
+    char name[SHM_OBJECT_NAME_MAX];
+    return shm_object_name(name, table_name, RECENT_SUFFIX) ? open_named(name, false) : NULL;
 }
 
 struct list {
@@ -228,12 +228,12 @@ void recent_close(struct recent **recent)
 {
     if (*recent == NULL)
         return;
-    shmobj_close(&(*recent)->object);
+    shm_object_close(&(*recent)->object);
     free(*recent);
     *recent = NULL;
 }
 
 void recent_unlink(const struct recent *recent)
 {
-    shmobj_unlink(&recent->object, recent->name);
+    shm_object_unlink(&recent->object, recent->name);
 }

@@ -33,7 +33,7 @@ struct recent *recent_create(const char *table_name, uint32_t slots, uint32_t wo
  * with errno; EPROTO: it is not for that many slots. */
 struct recent *recent_take_over(const char *table_name, uint32_t slots);
 /* Gives a new object its name; nothing for one that was taken over. 0, or -1 with errno. */
-int recent_publish(struct recent *recent);
+int recent_take_name(struct recent *recent);
 /* As root, before leaving it: what root has left under the name goes to this user. */
 void recent_give(const char *table_name, int uid);
 /* Worker, after the fork: from now on only this slot's ring can be written to. -1 with errno. */

@@ -19,23 +19,23 @@
 
 #include "common/terms/cause.h"
 
-#define SHMTAB_PROVIDER_BYTES 64 /* with its NUL */
-#define SHMTAB_MODEL_BYTES    128
-#define SHMTAB_REASON_BYTES   96
-#define SHMTAB_CAUSES         16 /* room for enum cooldown_cause */
-#define SHMTAB_RECENT_MID     8
-#define SHMTAB_RECENT_PRE     4
+#define SHM_TABLE_PROVIDER_BYTES 64 /* with its NUL */
+#define SHM_TABLE_MODEL_BYTES    128
+#define SHM_TABLE_REASON_BYTES   96
+#define SHM_TABLE_CAUSES         16 /* room for enum cooldown_cause */
+#define SHM_TABLE_RECENT_MID     8
+#define SHM_TABLE_RECENT_PRE     4
 
 /* No pair rests longer than this: trackerd cuts it, and a reader that finds more takes it for
  * damage and the pair for available. */
-#define SHMTAB_REST_MAX_NS (UINT64_C(31) * 24 * 3600 * 1000000000)
+#define SHM_TABLE_REST_MAX_NS (UINT64_C(31) * 24 * 3600 * 1000000000)
 
 /* row flags */
-#define SHMTAB_RECOVERING UINT32_C(1) /* a cooldown began since the last success */
-#define SHMTAB_QUOTA      UINT32_C(2) /* quota fields are known: state `tracking` */
+#define SHM_TABLE_RECOVERING UINT32_C(1) /* a cooldown began since the last success */
+#define SHM_TABLE_QUOTA      UINT32_C(2) /* quota fields are known: state `tracking` */
 
 /* What routing needs of a row: the row's first 64 bytes. */
-struct shmtab_hot {
+struct shm_table_hot {
     uint64_t key_hash;          /* 0 = free row */
     uint64_t cooldown_until_at; /* CLOCK_BOOTTIME ns; the cooldown ends by the clock */
     uint64_t cooldown_began_at;
@@ -46,26 +46,26 @@ struct shmtab_hot {
 };
 
 /* The whole row, a consistent copy. */
-struct shmtab_state {
-    struct shmtab_hot hot;
-    char provider[SHMTAB_PROVIDER_BYTES];
-    char model[SHMTAB_MODEL_BYTES];
-    char reason[SHMTAB_REASON_BYTES]; /* of the latest cooldown; "" = none yet */
-    uint32_t cause;                   /* enum cooldown_cause of the latest cooldown */
-    uint32_t escalation;              /* cooldowns since the last success, for the doubling */
-    uint64_t cooldowns;               /* ever begun */
-    uint64_t mid_failures_total;      /* ever counted, history included */
-    uint64_t last_success_at;         /* latest stream success that trackerd knows of */
+struct shm_table_state {
+    struct shm_table_hot hot;
+    char provider[SHM_TABLE_PROVIDER_BYTES];
+    char model[SHM_TABLE_MODEL_BYTES];
+    char reason[SHM_TABLE_REASON_BYTES]; /* of the latest cooldown; "" = none yet */
+    uint32_t cause;                      /* enum cooldown_cause of the latest cooldown */
+    uint32_t escalation;                 /* cooldowns since the last success, for the doubling */
+    uint64_t cooldowns;                  /* ever begun */
+    uint64_t mid_failures_total;         /* ever counted, history included */
+    uint64_t last_success_at;            /* latest stream success that trackerd knows of */
     int64_t quota_remaining_requests, quota_remaining_tokens; /* QUOTA_UNKNOWN */
     uint64_t quota_reset_requests_wall_ms, quota_reset_tokens_wall_ms, quota_updated_wall_ms;
     uint64_t last_answer_success_at; /* the same without streaming */
-    uint32_t cooldowns_by_cause[SHMTAB_CAUSES];
+    uint32_t cooldowns_by_cause[SHM_TABLE_CAUSES];
     /* When the counted failures ended: the oldest, and the latest ones, newest first; 0 = none.
      * They tell what a success that is reported late must leave standing. */
     uint64_t oldest_mid, oldest_pre;
-    uint64_t recent_mid[SHMTAB_RECENT_MID], recent_pre[SHMTAB_RECENT_PRE];
+    uint64_t recent_mid[SHM_TABLE_RECENT_MID], recent_pre[SHM_TABLE_RECENT_PRE];
 };
-_Static_assert(CAUSE_COUNT <= SHMTAB_CAUSES, "row layout");
+_Static_assert(CAUSE_COUNT <= SHM_TABLE_CAUSES, "row layout");
 
 enum pair_status {
     PAIR_AVAILABLE,
@@ -75,52 +75,53 @@ enum pair_status {
 };
 const char *pair_status_word(enum pair_status status);
 /* The contract's status of a row at `now` (CLOCK_BOOTTIME ns); pure. */
-enum pair_status shmtab_status(const struct shmtab_hot *hot, uint64_t now_at);
+enum pair_status shm_table_status(const struct shm_table_hot *hot, uint64_t now_at);
 
 /* What is left of a row's cooldown, in ns; 0 when none runs, or when it is absurd. Pure. */
-static inline uint64_t shmtab_rest_ns(const struct shmtab_hot *hot, uint64_t now_at)
+static inline uint64_t shm_table_rest_ns(const struct shm_table_hot *hot, uint64_t now_at)
 {
     uint64_t rest = hot->cooldown_until_at > now_at ? hot->cooldown_until_at - now_at : 0;
-    return rest <= SHMTAB_REST_MAX_NS ? rest : 0;
+    return rest <= SHM_TABLE_REST_MAX_NS ? rest : 0;
 }
 
-struct shmtab; /* a mapping of both objects; one per process that looks */
+struct shm_table; /* a mapping of both objects; one per process that looks */
 
-enum shmtab_error {
-    SHMTAB_OK,
-    SHMTAB_ABSENT,    /* no such object, or not readable by us */
-    SHMTAB_NOT_READY, /* being made */
-    SHMTAB_DAMAGED,   /* magic, layout version, size or boot id do not match */
+enum shm_table_error {
+    SHM_TABLE_OK,
+    SHM_TABLE_ABSENT,    /* no such object, or not readable by us */
+    SHM_TABLE_NOT_READY, /* being made */
+    SHM_TABLE_DAMAGED,   /* magic, layout version, size or boot id do not match */
 };
-const char *shmtab_error_text(enum shmtab_error error);
+const char *shm_table_error_text(enum shm_table_error error);
 
-/* Maps the table read-only. *out is set on SHMTAB_OK only; the caller closes it. */
-enum shmtab_error shmtab_open_reader(const char *name, struct shmtab **out);
-void shmtab_close(struct shmtab **tab);
+/* Maps the table read-only. *out is set on SHM_TABLE_OK only; the caller closes it. */
+enum shm_table_error shm_table_open_reader(const char *name, struct shm_table **out);
+void shm_table_close(struct shm_table **tab);
 
 /* The tracker made a newer table under the same name: open again. */
-bool shmtab_is_retired(const struct shmtab *tab);
+bool shm_table_is_retired(const struct shm_table *tab);
 /* Changes whenever rows were given to other pairs: resolve row indexes again. */
-uint64_t shmtab_rows_generation(const struct shmtab *tab);
+uint64_t shm_table_rows_generation(const struct shm_table *tab);
 /* trackerd's pid, start (boot clock) and last sign of life; any may be 0. */
-struct shmtab_tracker {
+struct shm_table_tracker {
     int32_t pid;
     uint64_t started_at, heartbeat_at;
 };
-struct shmtab_tracker shmtab_tracker(const struct shmtab *tab);
+struct shm_table_tracker shm_table_tracker(const struct shm_table *tab);
 
-uint32_t shmtab_capacity(const struct shmtab *tab);
+uint32_t shm_table_capacity(const struct shm_table *tab);
 /* The row of a pair, or -1. Linear: resolve once, not per request. */
-int shmtab_find(const struct shmtab *tab, const char *provider, const char *model);
+int shm_table_find(const struct shm_table *tab, const char *provider, const char *model);
 
 /* The hot part, in tens of nanoseconds, without the lock. False: unreadable, or the row belongs to
  * another pair by now (key_hash differs): treat the pair as available. */
-bool shmtab_read_hot(const struct shmtab *tab, int row, uint64_t key_hash, struct shmtab_hot *out);
+bool shm_table_read_hot(const struct shm_table *tab, int row, uint64_t key_hash,
+                        struct shm_table_hot *out);
 /* The whole row. False as above, and for a free row. */
-bool shmtab_read(const struct shmtab *tab, int row, struct shmtab_state *out);
+bool shm_table_read(const struct shm_table *tab, int row, struct shm_table_state *out);
 /* Rows 0..n-1 as they stood at one moment: taken under the lock, unless that is not to be had
  * within 2 ms; then each row is sound by itself. A row that is free or unreadable has key_hash 0.
  */
-void shmtab_read_all(const struct shmtab *tab, struct shmtab_state *out, uint32_t n);
+void shm_table_read_all(const struct shm_table *tab, struct shm_table_state *out, uint32_t n);
 
 #endif

@@ -22,9 +22,9 @@ void tableview_free(struct tableview **view);
  * Cheap when nothing changed; call it from a timer and when trackerd's connection comes. */
 void tableview_refresh(struct tableview *view);
 /* How the latest opening went. */
-enum shmtab_error tableview_error(const struct tableview *view);
+enum shm_table_error tableview_error(const struct tableview *view);
 /* The mapping for readers of whole rows; NULL while there is none. Until the next refresh. */
-const struct shmtab *tableview_table(const struct tableview *view);
+const struct shm_table *tableview_table(const struct tableview *view);
 
 /* How a pair stood when a request looked: what its events must carry. */
 struct tableview_pick {

@@ -95,9 +95,9 @@ struct evwire_command { /* 304 bytes */
     uint32_t command;
     uint32_t zero;
     uint64_t duration_ms;
-    char provider[SHMTAB_PROVIDER_BYTES];
-    char model[SHMTAB_MODEL_BYTES];
-    char reason[SHMTAB_REASON_BYTES];
+    char provider[SHM_TABLE_PROVIDER_BYTES];
+    char model[SHM_TABLE_MODEL_BYTES];
+    char reason[SHM_TABLE_REASON_BYTES];
 };
 
 enum ev_status {
@@ -122,7 +122,7 @@ struct evwire_change { /* 624 bytes: a row as it is now, and what happened to it
     uint32_t cause; /* enum cooldown_cause */
     uint64_t duration_ms;
     uint32_t failures, threshold;
-    struct shmtab_state state;
+    struct shm_table_state state;
 };
 
 enum ev_change_kind {

@@ -74,12 +74,12 @@ static void models(void *worker, struct client *client, struct client_request *r
 }
 
 /* How many requests wait, over all workers, for each chain. */
-static json_object *queue_json(const struct conf *conf, const struct wpages *pages)
+static json_object *queue_json(const struct conf *conf, const struct pages *pages)
 {
     json_object *list = json_object_new_array();
     for (uint32_t i = 0; i < conf->n_chains; i++) {
         json_object *row = json_object_new_object();
-        uint64_t depth = pages != NULL ? wpages_queued(pages, conf->chains[i].name) : 0;
+        uint64_t depth = pages != NULL ? pages_queued(pages, conf->chains[i].name) : 0;
         json_object_object_add(row, "chain", json_object_new_string(conf->chains[i].name));
         json_object_object_add(row, "depth", json_object_new_int64((int64_t)depth));
         json_object_array_add(list, row);

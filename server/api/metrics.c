@@ -34,19 +34,18 @@ static void put_pair(struct buf *out, const char *name, const struct conf_pair *
     buf_putc(out, '"');
 }
 
-static void sum_pair(const struct wpages *pages, const struct conf_pair *pair,
-                     struct wpages_sum *sum)
+static void sum_pair(const struct pages *pages, const struct conf_pair *pair, struct pages_sum *sum)
 {
-    *sum = (struct wpages_sum){0};
+    *sum = (struct pages_sum){0};
     if (pages != NULL)
-        wpages_sum(pages, wpages_pair_find(pages, pair->key_hash), sum);
+        pages_sum(pages, pages_pair_find(pages, pair->key_hash), sum);
 }
 
-static void put_attempts(const struct conf *conf, const struct wpages *pages, struct buf *out)
+static void put_attempts(const struct conf *conf, const struct pages *pages, struct buf *out)
 {
     put_family(out, "weir_attempts_total", "counter", "Attempts at a pair, by how they ended.");
     for (uint32_t i = 0; i < conf->n_pairs; i++) {
-        struct wpages_sum sum;
+        struct pages_sum sum;
         sum_pair(pages, &conf->pairs[i], &sum);
         for (unsigned o = 1; o < OUTCOME_COUNT; o++) {
             if (sum.outcomes[o] == 0)
@@ -58,11 +57,11 @@ static void put_attempts(const struct conf *conf, const struct wpages *pages, st
     }
 }
 
-static void put_mid_failures(const struct conf *conf, const struct wpages *pages, struct buf *out)
+static void put_mid_failures(const struct conf *conf, const struct pages *pages, struct buf *out)
 {
     put_family(out, "weir_mid_stream_failures_total", "counter", "Streams that failed.");
     for (uint32_t i = 0; i < conf->n_pairs; i++) {
-        struct wpages_sum sum;
+        struct pages_sum sum;
         sum_pair(pages, &conf->pairs[i], &sum);
         put_pair(out, "weir_mid_stream_failures_total", &conf->pairs[i]);
         buf_printf(out, "} %" PRIu64 "\n", sum.mid_failures);
@@ -70,14 +69,15 @@ static void put_mid_failures(const struct conf *conf, const struct wpages *pages
 }
 
 /* Per pair and cause, as far as the table keeps them apart. */
-static void put_cooldown_counts(const struct conf *conf, const struct shmtab *tab, struct buf *out)
+static void put_cooldown_counts(const struct conf *conf, const struct shm_table *tab,
+                                struct buf *out)
 {
     put_family(out, "weir_cooldowns_total", "counter", "Cooldowns that began, by cause.");
     for (uint32_t i = 0; tab != NULL && i < conf->n_pairs; i++) {
         const struct conf_pair *pair = &conf->pairs[i];
-        struct shmtab_state state;
-        int row = shmtab_find(tab, pair->provider->id, pair->model);
-        if (row < 0 || !shmtab_read(tab, row, &state))
+        struct shm_table_state state;
+        int row = shm_table_find(tab, pair->provider->id, pair->model);
+        if (row < 0 || !shm_table_read(tab, row, &state))
             continue;
         for (unsigned cause = 1; cause < CAUSE_COUNT; cause++) {
             if (state.cooldowns_by_cause[cause] == 0)
@@ -90,7 +90,7 @@ static void put_cooldown_counts(const struct conf *conf, const struct shmtab *ta
     }
 }
 
-static void put_cooldowns(const struct conf *conf, const struct shmtab *tab, struct buf *out)
+static void put_cooldowns(const struct conf *conf, const struct shm_table *tab, struct buf *out)
 {
     put_family(out, "weir_cooldown_remaining_seconds", "gauge",
                "Until the pair's cooldown ends; 0 = not in cooldown.");
@@ -102,42 +102,42 @@ static void put_cooldowns(const struct conf *conf, const struct shmtab *tab, str
     }
 }
 
-static void put_queue(const struct conf *conf, const struct wpages *pages, struct buf *out)
+static void put_queue(const struct conf *conf, const struct pages *pages, struct buf *out)
 {
     put_family(out, "weir_queue_depth", "gauge", "Requests that wait for a pair of their chain.");
     for (uint32_t i = 0; pages != NULL && i < conf->n_chains; i++) {
         buf_puts(out, "weir_queue_depth{chain=\"");
         put_label(out, conf->chains[i].name);
-        buf_printf(out, "\"} %" PRIu64 "\n", wpages_queued(pages, conf->chains[i].name));
+        buf_printf(out, "\"} %" PRIu64 "\n", pages_queued(pages, conf->chains[i].name));
     }
 }
 
-static void put_requests(const struct wpages *pages, struct buf *out)
+static void put_requests(const struct pages *pages, struct buf *out)
 {
     put_family(out, "weir_requests_total", "counter",
                "Requests by chain and status; chain \"\": refused before they had one; code 0: any "
                "other.");
-    for (uint32_t c = 0; pages != NULL && c < WPAGES_CHAINS_MAX; c++) {
-        for (unsigned code = 0; code < WPAGES_CODES; code++) {
+    for (uint32_t c = 0; pages != NULL && c < PAGES_CHAINS_MAX; c++) {
+        for (unsigned code = 0; code < PAGES_CODES; code++) {
             uint64_t sum = sums_requests(pages, c, code);
-            if (sum == 0 || wpages_chain_name(pages, c) == NULL)
+            if (sum == 0 || pages_chain_name(pages, c) == NULL)
                 continue;
             buf_puts(out, "weir_requests_total{chain=\"");
-            put_label(out, wpages_chain_name(pages, c));
-            buf_printf(out, "\",code=\"%d\"} %" PRIu64 "\n", wpages_code_status(code), sum);
+            put_label(out, pages_chain_name(pages, c));
+            buf_printf(out, "\",code=\"%d\"} %" PRIu64 "\n", pages_code_status(code), sum);
         }
     }
 }
 
 /* Of each bucket's counts over all slots; `offset` is the histogram's place in a slot. */
-static void put_histogram(const struct wpages *pages, size_t offset, const char *name,
+static void put_histogram(const struct pages *pages, size_t offset, const char *name,
                           const char *help, struct buf *out)
 {
     struct sums_histogram sums;
     uint64_t count = 0;
     sums_histogram(pages, offset, &sums);
     put_family(out, name, "histogram", help);
-    for (unsigned b = 0; b < WPAGES_HISTOGRAM_BUCKETS - 1; b++) {
+    for (unsigned b = 0; b < PAGES_HISTOGRAM_BUCKETS - 1; b++) {
         count += sums.buckets[b];
         buf_printf(out, "%s_bucket{le=\"%.6f\"} %" PRIu64 "\n", name,
                    (double)(UINT64_C(1) << b) / 1e6, count);
@@ -146,7 +146,7 @@ static void put_histogram(const struct wpages *pages, size_t offset, const char 
                sums.count, name, (double)sums.sum_us / 1e6, name, sums.count);
 }
 
-static void put_workers(const struct wpages *pages, struct buf *out)
+static void put_workers(const struct pages *pages, struct buf *out)
 {
     struct sums_workers sums = sums_workers(pages);
     put_family(out, "weir_workers", "gauge", "Worker processes.");
@@ -158,7 +158,7 @@ static void put_workers(const struct wpages *pages, struct buf *out)
     buf_printf(out, "weir_active_streams %" PRIu64 "\n", sums.active_streams);
 }
 
-void metrics_print(const struct conf *conf, const struct shmtab *tab, const struct wpages *pages,
+void metrics_print(const struct conf *conf, const struct shm_table *tab, const struct pages *pages,
                    bool has_tracker, struct buf *out)
 {
     put_requests(pages, out);
@@ -166,10 +166,10 @@ void metrics_print(const struct conf *conf, const struct shmtab *tab, const stru
     put_mid_failures(conf, pages, out);
     put_cooldown_counts(conf, tab, out);
     put_cooldowns(conf, tab, out);
-    put_histogram(pages, offsetof(struct wpages_slot, ttft), "weir_time_to_first_token_seconds",
+    put_histogram(pages, offsetof(struct pages_slot, ttft), "weir_time_to_first_token_seconds",
                   "From a request's head to its first content.", out);
     put_histogram(
-        pages, offsetof(struct wpages_slot, overhead), "weir_gateway_overhead_seconds",
+        pages, offsetof(struct pages_slot, overhead), "weir_gateway_overhead_seconds",
         "What weir itself took: before the first attempt began, and after the last ended.", out);
     put_queue(conf, pages, out);
     put_workers(pages, out);

@@ -12,7 +12,7 @@
 #include "common/shm/table.h"
 
 /* tab and pages may be NULL. */
-void metrics_print(const struct conf *conf, const struct shmtab *tab, const struct wpages *pages,
+void metrics_print(const struct conf *conf, const struct shm_table *tab, const struct pages *pages,
                    bool has_tracker, struct buf *out);
 
 #endif

@@ -40,7 +40,7 @@ static void add_ms(json_object *o, const char *key, double us)
     json_object_object_add(o, key, json_object_new_double_s(us / US_PER_MS, text));
 }
 
-static const struct shmtab *table_of(const struct status_view *view)
+static const struct shm_table *table_of(const struct status_view *view)
 {
     return view->table != NULL ? tableview_table(view->table) : NULL;
 }
@@ -69,8 +69,9 @@ static void add_health(json_object *o, const struct status_view *view,
 
 static json_object *tracker_json(const struct status_view *view)
 {
-    const struct shmtab *table = table_of(view);
-    struct shmtab_tracker seen = table != NULL ? shmtab_tracker(table) : (struct shmtab_tracker){0};
+    const struct shm_table *table = table_of(view);
+    struct shm_table_tracker seen =
+        table != NULL ? shm_table_tracker(table) : (struct shm_table_tracker){0};
     json_object *o = json_object_new_object();
     add_text(o, "state", view->has_tracker ? "up" : "down");
     add_known(o, "pid", seen.pid != 0, (uint64_t)seen.pid);
@@ -79,7 +80,7 @@ static json_object *tracker_json(const struct status_view *view)
     return o;
 }
 
-static void add_workers(json_object *o, const struct wpages *pages)
+static void add_workers(json_object *o, const struct pages *pages)
 {
     struct sums_workers sums = sums_workers(pages);
     json_object *workers = json_object_new_object();
@@ -90,16 +91,16 @@ static void add_workers(json_object *o, const struct wpages *pages)
     add_number(o, "connections", sums.connections);
 }
 
-static json_object *first_token_json(const struct wpages *pages)
+static json_object *first_token_json(const struct pages *pages)
 {
     struct sums_histogram h;
-    sums_histogram(pages, offsetof(struct wpages_slot, ttft), &h);
+    sums_histogram(pages, offsetof(struct pages_slot, ttft), &h);
     json_object *o = json_object_new_object(), *buckets = json_object_new_array();
     add_number(o, "count", h.count);
     add_ms(o, "meanMs", h.count > 0 ? (double)h.sum_us / (double)h.count : 0);
     add_ms(o, "p50Ms", sums_quantile_us(&h, 0.5));
     add_ms(o, "p95Ms", sums_quantile_us(&h, 0.95));
-    for (unsigned b = 0; b < WPAGES_HISTOGRAM_BUCKETS; b++)
+    for (unsigned b = 0; b < PAGES_HISTOGRAM_BUCKETS; b++)
         json_object_array_add(buckets, json_object_new_int64((int64_t)h.buckets[b]));
     json_object_object_add(o, "buckets", buckets);
     return o;
@@ -108,16 +109,16 @@ static json_object *first_token_json(const struct wpages *pages)
 /* ---- chains ---------------------------------------------------------------------------------- */
 
 /* {"200": N, ..., "other": N}: of the chains first..last of the pages' directory. */
-static json_object *requests_json(const struct wpages *pages, uint32_t first, uint32_t last)
+static json_object *requests_json(const struct pages *pages, uint32_t first, uint32_t last)
 {
     json_object *o = json_object_new_object();
-    for (unsigned code = 0; code < WPAGES_CODES; code++) {
+    for (unsigned code = 0; code < PAGES_CODES; code++) {
         char status[16] = "other";
         uint64_t sum = 0;
         for (uint32_t chain = first; chain <= last; chain++)
             sum += sums_requests(pages, chain, code);
-        if (wpages_code_status(code) != 0)
-            snprintf(status, sizeof(status), "%d", wpages_code_status(code));
+        if (pages_code_status(code) != 0)
+            snprintf(status, sizeof(status), "%d", pages_code_status(code));
         if (sum > 0)
             add_number(o, status, sum);
     }
@@ -127,9 +128,9 @@ static json_object *requests_json(const struct wpages *pages, uint32_t first, ui
 static json_object *chain_json(const struct status_view *view, uint32_t index, uint64_t *queued)
 {
     const struct conf_chain *chain = &view->conf->chains[index];
-    const struct wpages *pages = view->pages;
-    uint32_t place = pages != NULL ? wpages_chain_find(pages, chain->name) : 0;
-    uint64_t waiting = pages != NULL ? wpages_queued(pages, chain->name) : 0;
+    const struct pages *pages = view->pages;
+    uint32_t place = pages != NULL ? pages_chain_find(pages, chain->name) : 0;
+    uint64_t waiting = pages != NULL ? pages_queued(pages, chain->name) : 0;
     json_object *o = json_object_new_object(), *entries = json_object_new_array();
     add_text(o, "name", chain->name);
     json_object_object_add(o, "isDefault",
@@ -151,7 +152,7 @@ static void add_chains(json_object *o, const struct status_view *view)
     for (uint32_t i = 0; i < view->conf->n_chains; i++)
         json_object_array_add(chains, chain_json(view, i, &queued));
     add_number(o, "queued", queued);
-    json_object_object_add(o, "requests", requests_json(view->pages, 0, WPAGES_CHAINS_MAX - 1));
+    json_object_object_add(o, "requests", requests_json(view->pages, 0, PAGES_CHAINS_MAX - 1));
     json_object_object_add(o, "chains", chains);
 }
 
@@ -183,11 +184,11 @@ static json_object *passed_by_json(const struct status_view *view, uint32_t inde
 static json_object *pair_json(const struct status_view *view, uint32_t index,
                               const struct ratelimit_row *row)
 {
-    struct wpages_sum sum = {0};
+    struct pages_sum sum = {0};
     json_object *o = ratelimits_row_json(row), *attempts = json_object_new_object();
     if (view->pages != NULL)
-        wpages_sum(view->pages, wpages_pair_find(view->pages, view->conf->pairs[index].key_hash),
-                   &sum);
+        pages_sum(view->pages, pages_pair_find(view->pages, view->conf->pairs[index].key_hash),
+                  &sum);
     for (unsigned outcome = 1; outcome < OUTCOME_COUNT; outcome++)
         if (sum.outcomes[outcome] > 0)
             add_number(attempts, outcome_info((enum outcome)outcome)->word, sum.outcomes[outcome]);

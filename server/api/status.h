@@ -18,7 +18,7 @@ struct status_view {
     const struct conf *conf;
     struct tableview *table;     /* may be NULL, and so may the next two */
     const struct claims *claims; /* tell what passes a pair by */
-    const struct wpages *pages;
+    const struct pages *pages;
     bool has_tracker;    /* this worker is connected to trackerd */
     uint64_t started_at; /* of the master, boot clock ns */
 };

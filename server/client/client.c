@@ -73,7 +73,7 @@ void client_drop(struct client *c)
     close(c->fd);
     LIST_REMOVE(c, link);
     c->owner->count--;
-    wcounter_set(&c->owner->setup.slot->connections, c->owner->count);
+    pages_counter_set(&c->owner->setup.slot->connections, c->owner->count);
     defer_call(destroy, c);
 }
 
@@ -154,7 +154,7 @@ void client_accept(struct clients *owner, int fd, const struct sockaddr *peer)
     event_add(&c->on_read, NULL);
     LIST_INSERT_HEAD(&owner->all, c, link);
     owner->count++;
-    wcounter_set(&owner->setup.slot->connections, owner->count);
+    pages_counter_set(&owner->setup.slot->connections, owner->count);
     client_await_request(c);
     client_set_timer_ms(c, owner->setup.conf->client_header_timeout_ms);
 }

@@ -47,7 +47,7 @@ struct client_endpoint {
 struct clients_setup {
     struct event_base *base;
     const struct conf *conf;
-    struct wpages_slot *slot;
+    struct pages_slot *slot;
     struct account *account;
     const struct client_endpoint *endpoints; /* ended by a NULL path */
     void *worker;                            /* handed to endpoints */

@@ -49,7 +49,7 @@ struct exchange_env {
     struct report *report;
     struct queue *queue;
     struct claims *claims;
-    struct wpages_slot *slot;     /* gauges and histograms; never NULL */
+    struct pages_slot *slot;      /* gauges and histograms; never NULL */
     struct recent_writer *recent; /* NULL: requests are not remembered */
 };
 

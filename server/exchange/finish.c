@@ -297,7 +297,8 @@ void exchange_leave(struct exchange *x)
     if (x->attempt != NULL)
         attempt_free(&x->attempt);
     if (x->is_counted)
-        wcounter_set(&x->env.slot->active_streams, wcounter_get(&x->env.slot->active_streams) - 1);
+        pages_counter_set(&x->env.slot->active_streams,
+                          pages_counter_get(&x->env.slot->active_streams) - 1);
     x->ops->set_timer(x->client, 0);
     defer_call(destroy, x);
 }

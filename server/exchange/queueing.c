@@ -34,8 +34,8 @@ bool exchange_is_behind_queue(const struct exchange *x)
 
 static void note_depth(const struct exchange *x)
 {
-    wcounter *gauge = account_queue_gauge(x->env.account, x->chain);
-    wcounter_set(gauge, queue_depth(x->env.queue, x->waiter_in_queue.chain));
+    pages_counter *gauge = account_queue_gauge(x->env.account, x->chain);
+    pages_counter_set(gauge, queue_depth(x->env.queue, x->waiter_in_queue.chain));
 }
 
 static void on_turn(void *arg)

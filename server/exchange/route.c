@@ -84,7 +84,7 @@ enum step exchange_step_route(struct exchange *x)
         x->heartbeat_at = clock_boot_ns() + conf->stream_heartbeat_ms * CLOCK_NS_PER_MS;
     x->is_counted = x->chat.is_stream;
     if (x->is_counted)
-        wcounter_add(&x->env.slot->active_streams, 1);
+        pages_counter_add(&x->env.slot->active_streams, 1);
     exchange_set_state(x, EX_CHOOSE);
     return GO_ON;
 }

@@ -76,7 +76,7 @@ static void be_worker(struct master *m, uint32_t index, uint32_t slot)
 /* Of another master's worker only the page tells; that master may have died without clearing it. */
 static bool is_others(const struct master *m, uint32_t slot)
 {
-    pid_t pid = m->pages != NULL ? atomic_load(&wpages_slot(m->pages, slot)->pid) : 0;
+    pid_t pid = m->pages != NULL ? atomic_load(&pages_slot(m->pages, slot)->pid) : 0;
     return pid != 0 && (kill(pid, 0) == 0 || errno != ESRCH);
 }
 
@@ -105,8 +105,8 @@ static void note_in_page(struct master *m, uint32_t slot)
 {
     if (m->pages == NULL)
         return;
-    struct wpages_slot *page = wpages_slot(m->pages, slot);
-    wcounter_set(&page->incarnation, m->children[slot].started_at);
+    struct pages_slot *page = pages_slot(m->pages, slot);
+    pages_counter_set(&page->incarnation, m->children[slot].started_at);
     atomic_store(&page->pid, m->children[slot].pid);
 }
 
@@ -114,7 +114,7 @@ static void note_in_page(struct master *m, uint32_t slot)
 static void reap_places(const struct master *m, uint32_t slot)
 {
     if (m->ledger != NULL && m->pages != NULL)
-        ledger_reap(m->ledger, slot, wpages_pairs(m->pages));
+        ledger_reap(m->ledger, slot, pages_pairs(m->pages));
 }
 
 static bool spawn(struct master *m, uint32_t index)
@@ -227,10 +227,10 @@ static void give_up_start(struct master *m, int status)
 static void clear_slot(struct master *m, uint32_t slot, bool was_wanted)
 {
     if (m->pages != NULL) {
-        struct wpages_slot *page = wpages_slot(m->pages, slot);
+        struct pages_slot *page = pages_slot(m->pages, slot);
         atomic_store(&page->pid, 0);
         if (was_wanted)
-            wcounter_add(&page->restarts, 1);
+            pages_counter_add(&page->restarts, 1);
     }
     reap_places(m, slot);
     m->children[slot].pid = 0;

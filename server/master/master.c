@@ -220,11 +220,11 @@ static void make_recent(struct master *m, uint32_t slots)
     const char *name = m->conf->tracker_shm;
     if (m->pages == NULL)
         return;
-    if (!m->owns_names && wpages_is_taken_over(m->pages))
+    if (!m->owns_names && pages_is_taken_over(m->pages))
         m->recent = recent_take_over(name, slots);
     if (m->recent == NULL)
         m->recent = recent_create(name, slots, m->conf->workers, m->gid);
-    if (m->recent != NULL && m->owns_names && recent_publish(m->recent) != 0)
+    if (m->recent != NULL && m->owns_names && recent_take_name(m->recent) != 0)
         recent_close(&m->recent);
     if (m->recent == NULL)
         warn_without("the recent requests", "weirctl explain will find none");
@@ -238,14 +238,14 @@ static void make_pages(struct master *m)
     uint32_t slots = m->conf->workers * SLOTS_PER_WORKER, pairs = m->conf->n_pairs * 2;
     slots = slots > SLOTS_MIN ? slots : SLOTS_MIN;
     pairs = pairs > PAIRS_MIN ? (pairs + 7) / 8 * 8 : PAIRS_MIN;
-    m->pages = m->owns_names ? wpages_create(name, slots, pairs, m->gid)
-                             : wpages_take_over(name, slots, pairs, m->gid);
+    m->pages = m->owns_names ? pages_create(name, slots, pairs, m->gid)
+                             : pages_take_over(name, slots, pairs, m->gid);
     if (m->pages == NULL)
         warn_without("the workers' pages", "serving without statistics");
     if (m->pages != NULL) {
-        slots = wpages_slots(m->pages);
-        pairs = wpages_pairs_max(m->pages);
-        wpages_chain_add(m->pages, "");
+        slots = pages_slots(m->pages);
+        pairs = pages_pairs_max(m->pages);
+        pages_chain_add(m->pages, "");
     }
     m->ledger =
         m->owns_names ? ledger_create(name, pairs, m->gid) : ledger_take_over(name, pairs, m->gid);
@@ -283,7 +283,7 @@ static void leave_root(struct master *m)
     master_listen_give(m->listen, m->uid, m->gid);
     if (access_log_open(m->conf->access_log, m->uid, m->gid) != 0)
         log_fatal(EX_UNAVAILABLE, "cannot open %s: %s", m->conf->access_log, strerror(errno));
-    wpages_give(m->conf->tracker_shm, m->uid);
+    pages_give(m->conf->tracker_shm, m->uid);
     ledger_give(m->conf->tracker_shm, m->uid);
     recent_give(m->conf->tracker_shm, m->uid);
     daemon_drop_root_but_ports(m->uid, m->gid);
@@ -304,12 +304,12 @@ static void start(struct master *m, const struct bequest *bequest)
 static void drop_pages(struct master *m)
 {
     if (m->pages != NULL && m->owns_names)
-        wpages_unlink(m->pages);
+        pages_unlink(m->pages);
     if (m->ledger != NULL && m->owns_names)
         ledger_unlink(m->ledger);
     if (m->recent != NULL && m->owns_names)
         recent_unlink(m->recent);
-    wpages_close(&m->pages);
+    pages_close(&m->pages);
     ledger_close(&m->ledger);
     recent_close(&m->recent);
 }

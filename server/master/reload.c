@@ -21,9 +21,9 @@ static void log_messages(struct buf *messages, enum log_level level)
 void master_reload_add_to_pages(struct master *m, const struct conf *conf)
 {
     for (uint32_t i = 0; m->pages != NULL && i < conf->n_chains; i++)
-        wpages_chain_add(m->pages, conf->chains[i].name);
+        pages_chain_add(m->pages, conf->chains[i].name);
     for (uint32_t i = 0; m->pages != NULL && i < conf->n_pairs; i++)
-        if (wpages_pair_add(m->pages, conf->pairs[i].provider->id, conf->pairs[i].model) < 0)
+        if (pages_pair_add(m->pages, conf->pairs[i].provider->id, conf->pairs[i].model) < 0)
             log_warn("no room for statistics of %s/%s until a restart", conf->pairs[i].provider->id,
                      conf->pairs[i].model);
 }
@@ -42,10 +42,10 @@ static void keep_fixed(const struct master *m, struct conf *fresh)
     }
 }
 
-static void note(const struct master *m, enum wpages_note what)
+static void note(const struct master *m, enum pages_note what)
 {
     if (m->pages != NULL)
-        wpages_note(m->pages, what);
+        pages_note(m->pages, what);
 }
 
 /* True when the new configuration is in force. */
@@ -126,7 +126,7 @@ static void take(struct master *m, struct conf *fresh)
     if (adopt(m, fresh))
         return;
     conf_free(&fresh);
-    note(m, WPAGES_RELOAD_REFUSED);
+    note(m, PAGES_RELOAD_REFUSED);
 }
 
 void master_reload(struct master *m)
@@ -139,7 +139,7 @@ void master_reload(struct master *m)
         take(m, fresh);
     } else {
         m->wants_reload = false;
-        note(m, WPAGES_RELOAD_REFUSED);
+        note(m, PAGES_RELOAD_REFUSED);
     }
     if (m->is_generation_ready) /* nothing has begun */
         daemon_notify("READY=1");
@@ -148,7 +148,7 @@ void master_reload(struct master *m)
 void master_reload_finish(struct master *m)
 {
     master_children_tell(m, SIGQUIT, true);
-    note(m, WPAGES_RELOADED);
+    note(m, PAGES_RELOADED);
     log_info("configuration reloaded");
     daemon_notify("READY=1");
 }

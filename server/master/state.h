@@ -50,7 +50,7 @@ struct master {
     struct conf *conf;
     const struct daemon_options *options;
     struct master_listen *listen; /* NULL once we stop or are replaced */
-    struct wpages *pages;         /* NULL: serving without statistics */
+    struct pages *pages;          /* NULL: serving without statistics */
     struct ledger *ledger;
     struct recent *recent;
     bool owns_names; /* of pages, ledger and recent requests: ours to remove at the end */

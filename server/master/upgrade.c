@@ -230,7 +230,7 @@ static bool may_begin(const struct master *m)
 static void refused(struct master *m, const char *why)
 {
     if (m->pages != NULL)
-        wpages_note(m->pages, WPAGES_UPGRADE_REFUSED);
+        pages_note(m->pages, PAGES_UPGRADE_REFUSED);
     log_error("upgrade refused: %s; this weir goes on serving", why);
 }
 
@@ -278,7 +278,7 @@ static void hand_over(struct master *m, pid_t heir)
     dismiss_usher(m);
     daemon_pid_file_release();
     if (m->pages != NULL)
-        wpages_release(m->pages);
+        pages_release(m->pages);
     daemon_notify(main_pid);
     free(main_pid);
     m->owns_names = false;
@@ -364,15 +364,15 @@ void master_upgrade_ready(struct master *m)
 static void take_over(struct master *m)
 {
     m->owns_names = true;
-    if (m->pages != NULL && wpages_claim(m->pages) != 0) {
+    if (m->pages != NULL && pages_take_name(m->pages) != 0) {
         log_warn("the workers' pages cannot be published: %s", strerror(errno));
-        wpages_close(&m->pages);
+        pages_close(&m->pages);
     }
-    if (m->ledger != NULL && ledger_claim_name(m->ledger) != 0) {
+    if (m->ledger != NULL && ledger_take_name(m->ledger) != 0) {
         log_warn("the ledger cannot be published: %s", strerror(errno));
         ledger_close(&m->ledger);
     }
-    if (m->recent != NULL && recent_publish(m->recent) != 0) {
+    if (m->recent != NULL && recent_take_name(m->recent) != 0) {
         log_warn("the recent requests cannot be published: %s", strerror(errno));
         recent_close(&m->recent);
     }

@@ -19,28 +19,28 @@ struct told_quota {
 
 struct account {
     const struct conf *conf;
-    const struct wpages *pages; /* may be NULL */
+    const struct pages *pages; /* may be NULL */
     struct tableview *view;
     struct report *report;
-    struct wpages_slot *page;
+    struct pages_slot *page;
     uint32_t *chains; /* place in the pages of each configured chain */
     uint32_t no_chain;
-    struct wpages_pair **pairs; /* of each configured pair in our slot; NULL = none */
-    struct wpages_pair nobody;  /* takes the counts of a pair without a place */
-    struct told_quota *quotas;  /* of each configured pair */
-    uint32_t n_late;            /* of them with a change that waits */
+    struct pages_pair **pairs; /* of each configured pair in our slot; NULL = none */
+    struct pages_pair nobody;  /* takes the counts of a pair without a place */
+    struct told_quota *quotas; /* of each configured pair */
+    uint32_t n_late;           /* of them with a change that waits */
 };
 
-static void find_chains(struct account *a, const struct wpages *pages)
+static void find_chains(struct account *a, const struct pages *pages)
 {
     a->chains = xcalloc(a->conf->n_chains, sizeof(*a->chains));
     for (uint32_t i = 0; pages != NULL && i < a->conf->n_chains; i++)
-        a->chains[i] = wpages_chain_find(pages, a->conf->chains[i].name);
-    a->no_chain = pages != NULL ? wpages_chain_find(pages, "") : 0;
+        a->chains[i] = pages_chain_find(pages, a->conf->chains[i].name);
+    a->no_chain = pages != NULL ? pages_chain_find(pages, "") : 0;
 }
 
-struct account *account_new(const struct conf *conf, struct wpages *pages, uint32_t slot,
-                            struct wpages_slot *page, struct tableview *view, struct report *report)
+struct account *account_new(const struct conf *conf, struct pages *pages, uint32_t slot,
+                            struct pages_slot *page, struct tableview *view, struct report *report)
 {
     struct account *a = xcalloc(1, sizeof(*a));
     a->conf = conf;
@@ -53,8 +53,7 @@ struct account *account_new(const struct conf *conf, struct wpages *pages, uint3
     a->quotas = xcalloc(conf->n_pairs, sizeof(*a->quotas));
     for (uint32_t i = 0; i < conf->n_pairs; i++) {
         if (pages != NULL)
-            a->pairs[i] =
-                wpages_pair(pages, slot, wpages_pair_find(pages, conf->pairs[i].key_hash));
+            a->pairs[i] = pages_pair(pages, slot, pages_pair_find(pages, conf->pairs[i].key_hash));
         if (a->pairs[i] == NULL)
             a->pairs[i] = &a->nobody;
     }
@@ -72,30 +71,30 @@ void account_free(struct account **account)
 
 void account_started(struct account *a, uint32_t pair)
 {
-    wcounter_add(&a->pairs[pair]->requests, 1);
+    pages_counter_add(&a->pairs[pair]->requests, 1);
 }
 
-static void count(struct wpages_pair *page, const struct account_result *r)
+static void count(struct pages_pair *page, const struct account_result *r)
 {
     enum outcome_credit credit = outcome_info(r->outcome)->credit;
-    wcounter_add(&page->outcomes[r->outcome], 1);
+    pages_counter_add(&page->outcomes[r->outcome], 1);
     if (r->tokens > 0)
-        wcounter_add(&page->tokens, (uint64_t)r->tokens);
+        pages_counter_add(&page->tokens, (uint64_t)r->tokens);
     if (credit == CREDIT_STREAM_SUCCESS || credit == CREDIT_ANSWER_SUCCESS)
-        wcounter_add(&page->successes, 1);
+        pages_counter_add(&page->successes, 1);
     else if (outcome_info(r->outcome)->may_move_on || r->outcome == OUTCOME_CONTENT_FILTERED)
-        wcounter_add(&page->failures, 1);
+        pages_counter_add(&page->failures, 1);
     if (credit == CREDIT_MID_FAILURE)
-        wcounter_add(&page->mid_failures, 1);
+        pages_counter_add(&page->mid_failures, 1);
 }
 
-static void stamp(struct wpages_pair *page, const struct account_result *r)
+static void stamp(struct pages_pair *page, const struct account_result *r)
 {
     enum outcome_credit credit = outcome_info(r->outcome)->credit;
     if (credit == CREDIT_STREAM_SUCCESS)
-        wpages_stamp_stream(page, r->started_at, r->ended_at);
+        pages_stamp_stream(page, r->started_at, r->ended_at);
     if (credit == CREDIT_STREAM_SUCCESS || credit == CREDIT_ANSWER_SUCCESS)
-        wpages_stamp_answer(page, r->started_at, r->ended_at);
+        pages_stamp_answer(page, r->started_at, r->ended_at);
     /* The row is read after this: neither may move across the other. */
     atomic_thread_fence(memory_order_seq_cst);
 }
@@ -236,7 +235,7 @@ void account_tell_late(struct account *a, uint64_t now_at)
 
 uint64_t account_ended(struct account *a, const struct account_result *r)
 {
-    struct wpages_pair *page = a->pairs[r->pair];
+    struct pages_pair *page = a->pairs[r->pair];
     count(page, r);
     stamp(page, r);
     uint64_t last = post_credit(a, r);
@@ -276,21 +275,21 @@ void account_request_ended(struct account *a, const struct account_request *r)
     uint32_t place = a->no_chain;
     if (r->chain >= conf->chains && r->chain < conf->chains + conf->n_chains)
         place = a->chains[r->chain - conf->chains];
-    wcounter_add(&a->page->requests[place][wpages_code_index(r->status)], 1);
+    pages_counter_add(&a->page->requests[place][pages_code_index(r->status)], 1);
     if (r->chain == NULL)
         return;
-    wpages_observe_us(&a->page->overhead, r->overhead_us);
+    pages_observe_us(&a->page->overhead, r->overhead_us);
     if (r->first_token_us != 0)
-        wpages_observe_us(&a->page->ttft, r->first_token_us);
+        pages_observe_us(&a->page->ttft, r->first_token_us);
 }
 
-wcounter *account_queue_gauge(struct account *a, const struct conf_chain *chain)
+pages_counter *account_queue_gauge(struct account *a, const struct conf_chain *chain)
 {
     return &a->page->queued[a->chains[chain - a->conf->chains]];
 }
 
 uint64_t account_queued(const struct account *a, const struct conf_chain *chain)
 {
-    bool has_place = a->chains[chain - a->conf->chains] != WPAGES_CHAINS_MAX - 1;
-    return a->pages != NULL && has_place ? wpages_queued(a->pages, chain->name) : 0;
+    bool has_place = a->chains[chain - a->conf->chains] != PAGES_CHAINS_MAX - 1;
+    return a->pages != NULL && has_place ? pages_queued(a->pages, chain->name) : 0;
 }

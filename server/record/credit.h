@@ -24,9 +24,8 @@ struct account;
 
 /* pages may be NULL (no statistics then); `page` is our slot in them, or a stand-in. Nothing is
  * owned. */
-struct account *account_new(const struct conf *conf, struct wpages *pages, uint32_t slot,
-                            struct wpages_slot *page, struct tableview *view,
-                            struct report *report);
+struct account *account_new(const struct conf *conf, struct pages *pages, uint32_t slot,
+                            struct pages_slot *page, struct tableview *view, struct report *report);
 void account_free(struct account **account);
 
 struct account_result {
@@ -59,7 +58,7 @@ struct account_request {
     uint64_t overhead_us, first_token_us;
 };
 /* Where this worker shows how many requests wait for a chain (one of the configuration's). */
-wcounter *account_queue_gauge(struct account *account, const struct conf_chain *chain);
+pages_counter *account_queue_gauge(struct account *account, const struct conf_chain *chain);
 /* How many wait for it at all workers. Two workers that ask in the same instant may count the same.
  * 0 without pages, and for a chain that shares its place in them. */
 uint64_t account_queued(const struct account *account, const struct conf_chain *chain);

@@ -15,7 +15,7 @@
 
 struct inherit {
     const struct conf *conf;
-    struct wpages *pages;  /* NULL when they could not be made: no statistics then */
+    struct pages *pages;   /* NULL when they could not be made: no statistics then */
     struct ledger *ledger; /* NULL when it could not be made: no limits over all workers then */
     struct recent *recent; /* NULL when it could not be made: no request is remembered then */
     uint32_t index;        /* which worker; number 0 speaks for all in the log */

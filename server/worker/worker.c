@@ -31,7 +31,7 @@ struct worker {
     struct clients *clients;
     struct exchange_env env;
     struct recent_writer recent;
-    struct wpages_slot own_slot; /* when there are no pages */
+    struct pages_slot own_slot; /* when there are no pages */
     bool is_draining, is_ending;
 };
 
@@ -121,17 +121,17 @@ static void on_master_gone(evutil_socket_t fd, short what, void *arg)
 /* ---- running ------------------------------------------------------------------------------- */
 
 /* What is damaged is said once. */
-static void warn_of_damage(const struct worker *w, enum shmtab_error before)
+static void warn_of_damage(const struct worker *w, enum shm_table_error before)
 {
-    enum shmtab_error error = tableview_error(w->env.view);
-    if (error == SHMTAB_DAMAGED && before != SHMTAB_DAMAGED)
+    enum shm_table_error error = tableview_error(w->env.view);
+    if (error == SHM_TABLE_DAMAGED && before != SHM_TABLE_DAMAGED)
         log_warn("table %s: %s; every pair counts as available", w->env.conf->tracker_shm,
-                 shmtab_error_text(error));
+                 shm_table_error_text(error));
 }
 
 static void refresh_view(struct worker *w)
 {
-    enum shmtab_error before = tableview_error(w->env.view);
+    enum shm_table_error before = tableview_error(w->env.view);
     tableview_refresh(w->env.view);
     warn_of_damage(w, before);
 }
@@ -140,7 +140,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct worker *w = arg;
     uint64_t now_at = clock_boot_ns();
-    wcounter_set(&w->env.slot->heartbeat_at, now_at);
+    pages_counter_set(&w->env.slot->heartbeat_at, now_at);
     refresh_view(w);
     account_tell_late(w->env.account, now_at);
     leave_when_empty(w);
@@ -196,7 +196,7 @@ static void init_env(struct worker *w)
 {
     const struct inherit *in = &w->in;
     w->env.conf = in->conf;
-    w->env.slot = in->pages != NULL ? wpages_slot(in->pages, in->slot) : &w->own_slot;
+    w->env.slot = in->pages != NULL ? pages_slot(in->pages, in->slot) : &w->own_slot;
     if (in->recent != NULL) {
         w->recent = recent_writer(in->recent, in->slot);
         w->env.recent = &w->recent;
@@ -204,7 +204,7 @@ static void init_env(struct worker *w)
     w->env.transfers = transfers_new(w->base);
     prepare_transfers(w);
     w->env.view = tableview_new(in->conf);
-    warn_of_damage(w, SHMTAB_OK);
+    warn_of_damage(w, SHM_TABLE_OK);
     w->env.claims =
         claims_new(in->conf, in->ledger, in->pages, ledger_owner(in->slot, in->incarnation));
     w->env.queue = queue_new(in->conf->n_chains, in->conf->queue_max_size);
@@ -217,10 +217,10 @@ static void init_env(struct worker *w)
                                                       .arg = w});
     w->env.account =
         account_new(in->conf, in->pages, in->slot, w->env.slot, w->env.view, w->env.report);
-    wcounter_set(&w->env.slot->active_streams, 0);
-    wcounter_set(&w->env.slot->connections, 0);
-    for (uint32_t c = 0; c < WPAGES_CHAINS_MAX; c++)
-        wcounter_set(&w->env.slot->queued[c], 0);
+    pages_counter_set(&w->env.slot->active_streams, 0);
+    pages_counter_set(&w->env.slot->connections, 0);
+    for (uint32_t c = 0; c < PAGES_CHAINS_MAX; c++)
+        pages_counter_set(&w->env.slot->queued[c], 0);
 }
 
 static void init(struct worker *w)
@@ -285,7 +285,7 @@ int worker_run(const struct inherit *inherit)
 {
     struct worker *w = xcalloc(1, sizeof(*w));
     w->in = *inherit;
-    if (inherit->pages != NULL && wpages_restrict(inherit->pages, inherit->slot) != 0)
+    if (inherit->pages != NULL && pages_restrict(inherit->pages, inherit->slot) != 0)
         log_warn("the other workers' pages stay writable: %s", strerror(errno));
     if (inherit->recent != NULL && recent_restrict(inherit->recent, inherit->slot) != 0)
         log_warn("the other workers' requests stay writable: %s", strerror(errno));

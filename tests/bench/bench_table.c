@@ -42,17 +42,17 @@ static int by_value(const void *a, const void *b)
 /* Looks BATCH times between two readings of the clock; out[0] median, out[1] 99th, in ns a look. */
 static void read_table(double *out)
 {
-    struct shmtab *tab = NULL;
-    struct shmtab_hot hot;
-    if (shmtab_open_reader(shm, &tab) != SHMTAB_OK)
+    struct shm_table *tab = NULL;
+    struct shm_table_hot hot;
+    if (shm_table_open_reader(shm, &tab) != SHM_TABLE_OK)
         _exit(EX_UNAVAILABLE);
-    int row = shmtab_find(tab, provider, model);
+    int row = shm_table_find(tab, provider, model);
     size_t n = LOOKS / BATCH;
     double *ns = xcalloc(n, sizeof(*ns));
     for (size_t i = 0; i < n; i++) {
         uint64_t began_at = clock_boot_ns();
         for (unsigned k = 0; k < BATCH; k++)
-            if (!shmtab_read_hot(tab, row, key, &hot))
+            if (!shm_table_read_hot(tab, row, key, &hot))
                 _exit(EX_DATAERR);
         ns[i] = (double)(clock_boot_ns() - began_at) / BATCH;
         if (i % 64 == 0)

@@ -35,7 +35,7 @@ static void apply(const struct evwire_event *events, uint32_t n)
         .pre_threshold = 2,
     };
     struct cooldown_now now = {.at = NOW, .wall_ms = 1};
-    struct shmtab_state row;
+    struct shm_table_state row;
     cooldown_init(&row, "p", "m", 1, &rules);
     for (uint32_t i = 0; i < n; i++) {
         struct cooldown_changes out;
@@ -44,7 +44,7 @@ static void apply(const struct evwire_event *events, uint32_t n)
         FUZZ_CHECK(row.hot.mid_failures < rules.mid_threshold);
         FUZZ_CHECK(row.hot.pre_failures < rules.pre_threshold);
         FUZZ_CHECK(row.hot.cooldown_until_at >= until);
-        FUZZ_CHECK(row.hot.cooldown_until_at <= NOW + SHMTAB_REST_MAX_NS);
+        FUZZ_CHECK(row.hot.cooldown_until_at <= NOW + SHM_TABLE_REST_MAX_NS);
         FUZZ_CHECK(row.last_success_at <= NOW && row.last_answer_success_at <= NOW);
         FUZZ_CHECK(row.hot.cooldown_began_at <= NOW);
         FUZZ_CHECK(out.n <= COOLDOWN_CHANGES_MAX);

@@ -13,9 +13,9 @@
 static const struct cooldown_now now = {.at = UINT64_C(60000000000000),
                                         .wall_ms = UINT64_C(1790000000000)};
 
-static void check_row(const struct shmtab_state *row)
+static void check_row(const struct shm_table_state *row)
 {
-    FUZZ_CHECK(shmtab_rest_ns(&row->hot, now.at) <= SHMTAB_REST_MAX_NS);
+    FUZZ_CHECK(shm_table_rest_ns(&row->hot, now.at) <= SHM_TABLE_REST_MAX_NS);
     FUZZ_CHECK(row->hot.cooldown_began_at <= now.at);
     FUZZ_CHECK(memchr(row->provider, '\0', sizeof(row->provider)) != NULL);
     FUZZ_CHECK(memchr(row->model, '\0', sizeof(row->model)) != NULL);

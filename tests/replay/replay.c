@@ -33,7 +33,7 @@ struct transfer {
 static struct {
     struct conf *conf;
     struct account *account;
-    struct wpages_slot slot;
+    struct pages_slot slot;
     struct queue *queue;
     struct claims *claims;
     struct recent_writer recent;
@@ -317,7 +317,7 @@ void replay_end(void)
     if (r.exchange != NULL)
         replay_client_leaves();
     ck_assert_ptr_null(r.transfer);
-    ck_assert_uint_eq(wcounter_get(&r.slot.active_streams), 0);
+    ck_assert_uint_eq(pages_counter_get(&r.slot.active_streams), 0);
     queue_free(&r.queue);
     claims_free(&r.claims);
     account_free(&r.account);

@@ -28,12 +28,12 @@ struct cooldown_now trackerd_now(void)
 
 void trackerd_find_pages(struct trackerd *td)
 {
-    if (td->pages != NULL && wpages_is_current(td->pages))
+    if (td->pages != NULL && pages_is_current(td->pages))
         return;
-    struct wpages *pages = wpages_open_reader(td->conf->tracker_shm);
+    struct pages *pages = pages_open_reader(td->conf->tracker_shm);
     if (pages == NULL)
         return; /* the old ones, if any, still tell what was */
-    wpages_close(&td->pages);
+    pages_close(&td->pages);
     td->pages = pages;
 }
 
@@ -186,7 +186,7 @@ static void close_all(struct trackerd *td)
     intake_free(&td->intake);
     snapshot_free(&td->snapshot);
     tablekeeper_close(td);
-    wpages_close(&td->pages);
+    pages_close(&td->pages);
     conf_free(&td->conf);
     event_base_free(td->base);
 }

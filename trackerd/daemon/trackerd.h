@@ -31,7 +31,7 @@ struct trackerd {
     uint64_t published_moves; /* table->moves that readers know of */
     uint32_t next_repair;     /* row at which the next look for damage begins */
     struct senders senders;
-    struct wpages *pages; /* NULL: no weir is known */
+    struct pages *pages; /* NULL: no weir is known */
     struct intake *intake;
     struct snapshot *snapshot;
     uint64_t started_at;

@@ -10,23 +10,23 @@
 #include "trackerd/table/changes.h"
 #include "trackerd/table/snapshot.h"
 
-static void count(shmtab_word *counter)
+static void count(shm_table_word *counter)
 {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
 /* A success leaves its stamp in the worker's page at once, and its event comes later or, when the
  * row showed nothing to reset, not at all: before a failure is applied, the stamps are taken in. */
-static void take_in_stamps(struct trackerd *td, struct shmtab_state *row, struct cooldown_now now,
-                           struct cooldown_changes *changes)
+static void take_in_stamps(struct trackerd *td, struct shm_table_state *row,
+                           struct cooldown_now now, struct cooldown_changes *changes)
 {
     if (td->pages == NULL)
         return;
-    int pair = wpages_pair_find(td->pages, row->hot.key_hash);
-    for (uint32_t slot = 0; slot < wpages_slots(td->pages); slot++) {
-        const struct wpages_pair *page = wpages_pair(td->pages, slot, pair);
-        struct wpages_stamps stamps;
-        if (page == NULL || !wpages_read_stamps(page, &stamps))
+    int pair = pages_pair_find(td->pages, row->hot.key_hash);
+    for (uint32_t slot = 0; slot < pages_slots(td->pages); slot++) {
+        const struct pages_pair *page = pages_pair(td->pages, slot, pair);
+        struct pages_stamps stamps;
+        if (page == NULL || !pages_read_stamps(page, &stamps))
             continue;
         cooldown_note_stream(row, stamps.stream_started_at, stamps.stream_ended_at, now, changes);
         cooldown_note_answer(row, stamps.answer_started_at, stamps.answer_ended_at, now, changes);
@@ -50,7 +50,7 @@ static void publish_one(struct trackerd *td, int row, int sender)
  * between (the worker's is in server/record/credit.c), so one of them sees the other. */
 static void take_in_latest(struct trackerd *td, int row, struct cooldown_changes *changes)
 {
-    struct shmtab_state *state = &td->table->rows[row].state, before = *state;
+    struct shm_table_state *state = &td->table->rows[row].state, before = *state;
     atomic_thread_fence(memory_order_seq_cst);
     take_in_stamps(td, state, trackerd_now(), changes);
     if (memcmp(state, &before, sizeof(before)) != 0)
@@ -59,7 +59,7 @@ static void take_in_latest(struct trackerd *td, int row, struct cooldown_changes
 
 static void apply_to_row(struct trackerd *td, int row, int sender, const struct evwire_event *event)
 {
-    struct shmtab_state *state = &td->table->rows[row].state;
+    struct shm_table_state *state = &td->table->rows[row].state;
     struct cooldown_now now = trackerd_now();
     struct cooldown_changes earlier = {0}, changes = {0}, later = {0};
     if (is_failure(event))
@@ -79,7 +79,7 @@ static void apply_to_row(struct trackerd *td, int row, int sender, const struct 
 static void apply_event(struct trackerd *td, int sender, const struct evwire_event *event)
 {
     struct sender *from = &td->senders.items[sender];
-    struct shmtab_header *head = td->segment.head;
+    struct shm_table_header *head = td->segment.head;
     int row = table_find(td->table, event->key_hash, event->row);
     if (event->seq <= from->seq) {
         count(&head->events_repeated);
@@ -120,7 +120,7 @@ enum ev_status apply_rest(struct trackerd *td, const char *provider, const char 
         return EVST_UNKNOWN_PAIR;
     struct cooldown_now now = trackerd_now();
     struct cooldown_changes changes = {0};
-    uint64_t max_ms = SHMTAB_REST_MAX_NS / CLOCK_NS_PER_MS;
+    uint64_t max_ms = SHM_TABLE_REST_MAX_NS / CLOCK_NS_PER_MS;
     uint64_t ms = duration_ms < max_ms ? duration_ms : max_ms;
     *was_kept = !cooldown_rest(&td->table->rows[row].state, CAUSE_OPERATOR,
                                reason[0] != '\0' ? reason : NULL, now.at + ms * CLOCK_NS_PER_MS,

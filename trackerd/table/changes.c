@@ -23,7 +23,7 @@ static const char *streak_name(enum cooldown_cause cause)
     return cause == CAUSE_PRE_STREAM ? "pre-stream" : "mid-stream";
 }
 
-static void log_failure(const struct shmtab_state *row, const struct cooldown_change *change)
+static void log_failure(const struct shm_table_state *row, const struct cooldown_change *change)
 {
     log_fields(LOGLV_DEBUG, PAIR_FIELDS(row, change),
                change->threshold != 0 ? "Provider %s/%s %s failure %" PRIu32 "/%" PRIu32
@@ -32,7 +32,7 @@ static void log_failure(const struct shmtab_state *row, const struct cooldown_ch
                change->threshold);
 }
 
-static void log_cooldown(const struct shmtab_state *row, const struct cooldown_change *change)
+static void log_cooldown(const struct shm_table_state *row, const struct cooldown_change *change)
 {
     if (change->failures != 0)
         log_fields(LOGLV_WARN, PAIR_FIELDS(row, change),
@@ -50,31 +50,31 @@ static void log_cooldown(const struct shmtab_state *row, const struct cooldown_c
                    row->reason, change->duration_ms);
 }
 
-static void log_reset(const struct shmtab_state *row, const struct cooldown_change *change)
+static void log_reset(const struct shm_table_state *row, const struct cooldown_change *change)
 {
     log_fields(LOGLV_DEBUG, PAIR_FIELDS(row, change), "Provider %s/%s %s failure counter reset",
                row->provider, row->model, streak_name(change->cause));
 }
 
-static void log_cleared(const struct shmtab_state *row, const struct cooldown_change *change)
+static void log_cleared(const struct shm_table_state *row, const struct cooldown_change *change)
 {
     log_fields(LOGLV_INFO, PAIR_FIELDS(row, change), "Provider %s/%s cleared by the operator",
                row->provider, row->model);
 }
 
-static void log_recovered(const struct shmtab_state *row, const struct cooldown_change *change)
+static void log_recovered(const struct shm_table_state *row, const struct cooldown_change *change)
 {
     log_fields(LOGLV_INFO, PAIR_FIELDS(row, change), "Provider %s/%s recovered", row->provider,
                row->model);
 }
 
-static void log_quota(const struct shmtab_state *row, const struct cooldown_change *change)
+static void log_quota(const struct shm_table_state *row, const struct cooldown_change *change)
 {
     log_fields(LOGLV_DEBUG, PAIR_FIELDS(row, change), "Provider %s/%s quota updated", row->provider,
                row->model);
 }
 
-static void send_to_followers(struct trackerd *td, const struct shmtab_state *row,
+static void send_to_followers(struct trackerd *td, const struct shm_table_state *row,
                               const struct cooldown_change *change)
 {
     struct evwire_change message = {
@@ -89,10 +89,11 @@ static void send_to_followers(struct trackerd *td, const struct shmtab_state *ro
     intake_tell_followers(td->intake, &message);
 }
 
-void changes_tell(struct trackerd *td, const struct shmtab_state *row,
+void changes_tell(struct trackerd *td, const struct shm_table_state *row,
                   const struct cooldown_changes *changes)
 {
-    static void (*const log_kind[])(const struct shmtab_state *, const struct cooldown_change *) = {
+    static void (*const log_kind[])(const struct shm_table_state *,
+                                    const struct cooldown_change *) = {
         [EVCH_FAILURE] = log_failure, [EVCH_COOLDOWN] = log_cooldown,   [EVCH_RESET] = log_reset,
         [EVCH_CLEARED] = log_cleared, [EVCH_RECOVERED] = log_recovered, [EVCH_QUOTA] = log_quota,
     };
@@ -102,7 +103,7 @@ void changes_tell(struct trackerd *td, const struct shmtab_state *row,
     }
 }
 
-void changes_note_late(const struct shmtab_state *row, const struct evwire_event *event,
+void changes_note_late(const struct shm_table_state *row, const struct evwire_event *event,
                        const struct cooldown_changes *changes)
 {
     if (!changes->was_history && !changes->was_overtaken)

@@ -7,10 +7,10 @@
 #include "trackerd/daemon/trackerd.h"
 
 /* Logs each change and sends it to the followers. */
-void changes_tell(struct trackerd *td, const struct shmtab_state *row,
+void changes_tell(struct trackerd *td, const struct shm_table_state *row,
                   const struct cooldown_changes *changes);
 /* At debug: why an outcome did not count. */
-void changes_note_late(const struct shmtab_state *row, const struct evwire_event *event,
+void changes_note_late(const struct shm_table_state *row, const struct evwire_event *event,
                        const struct cooldown_changes *changes);
 /* An event of a pair that is not in the table: weir and trackerd run with different files. */
 void changes_note_unknown(const struct evwire_event *event);

@@ -13,7 +13,7 @@
 #define COUNT_MAX 1000000
 
 struct step { /* what every rule needs */
-    struct shmtab_state *row;
+    struct shm_table_state *row;
     const struct cooldown_rules *rules;
     const struct evwire_event *ev;
     uint64_t ended_at; /* of the event, not in the future */
@@ -47,16 +47,16 @@ struct streak {
     unsigned depth;
 };
 
-static struct streak mid_of(struct shmtab_state *row)
+static struct streak mid_of(struct shm_table_state *row)
 {
     return (struct streak){&row->hot.mid_failures, &row->oldest_mid, row->recent_mid,
-                           SHMTAB_RECENT_MID};
+                           SHM_TABLE_RECENT_MID};
 }
 
-static struct streak pre_of(struct shmtab_state *row)
+static struct streak pre_of(struct shm_table_state *row)
 {
     return (struct streak){&row->hot.pre_failures, &row->oldest_pre, row->recent_pre,
-                           SHMTAB_RECENT_PRE};
+                           SHM_TABLE_RECENT_PRE};
 }
 
 static void streak_insert(struct streak s, uint64_t ended_at)
@@ -104,7 +104,7 @@ static bool streak_reset(struct streak s, uint64_t success_at)
 
 /* ---- cooldowns ------------------------------------------------------------------------------- */
 
-static void set_reason(struct shmtab_state *row, enum cooldown_cause cause, const char *reason)
+static void set_reason(struct shm_table_state *row, enum cooldown_cause cause, const char *reason)
 {
     row->cause = cause;
     memset(row->reason, 0, sizeof(row->reason));
@@ -112,19 +112,19 @@ static void set_reason(struct shmtab_state *row, enum cooldown_cause cause, cons
              reason != NULL ? reason : cooldown_cause_reason(cause));
 }
 
-static void begin(struct shmtab_state *row, enum cooldown_cause cause, uint64_t now_at)
+static void begin(struct shm_table_state *row, enum cooldown_cause cause, uint64_t now_at)
 {
     row->hot.cooldown_began_at = now_at;
     row->hot.incident++;
-    row->hot.flags |= SHMTAB_RECOVERING;
+    row->hot.flags |= SHM_TABLE_RECOVERING;
     row->cooldowns++;
     row->cooldowns_by_cause[cause]++;
 }
 
-bool cooldown_rest(struct shmtab_state *row, enum cooldown_cause cause, const char *reason,
+bool cooldown_rest(struct shm_table_state *row, enum cooldown_cause cause, const char *reason,
                    uint64_t until_at, struct cooldown_now now, struct cooldown_changes *out)
 {
-    until_at = earlier(until_at, now.at + SHMTAB_REST_MAX_NS);
+    until_at = earlier(until_at, now.at + SHM_TABLE_REST_MAX_NS);
     if (until_at <= now.at || until_at <= row->hot.cooldown_until_at)
         return false;
     bool is_running = row->hot.cooldown_until_at > now.at;
@@ -185,7 +185,7 @@ static void note_failure(struct step *s, enum cooldown_cause cause, uint32_t n, 
 
 static void on_mid_failure(struct step *s)
 {
-    struct shmtab_state *row = s->row;
+    struct shm_table_state *row = s->row;
     uint32_t threshold = s->rules->mid_threshold;
     row->mid_failures_total += s->count;
     if (!may_count(s, row->last_success_at))
@@ -205,7 +205,7 @@ static void on_mid_failure(struct step *s)
 
 static void on_pre_failure(struct step *s)
 {
-    struct shmtab_state *row = s->row;
+    struct shm_table_state *row = s->row;
     uint32_t threshold = s->rules->pre_threshold;
     if (!may_count(s, later(row->last_success_at, row->last_answer_success_at)))
         return;
@@ -220,21 +220,22 @@ static void on_pre_failure(struct step *s)
 
 /* ---- successes ------------------------------------------------------------------------------- */
 
-static void end_recovery(struct shmtab_state *row, struct cooldown_changes *out)
+static void end_recovery(struct shm_table_state *row, struct cooldown_changes *out)
 {
-    if ((row->hot.flags & SHMTAB_RECOVERING) == 0)
+    if ((row->hot.flags & SHM_TABLE_RECOVERING) == 0)
         return;
-    row->hot.flags &= ~SHMTAB_RECOVERING;
+    row->hot.flags &= ~SHM_TABLE_RECOVERING;
     note(out, (struct cooldown_change){.kind = EVCH_RECOVERED, .cause = row->cause});
 }
 
-static void credit_pre(struct shmtab_state *row, uint64_t ended_at, struct cooldown_changes *out)
+static void credit_pre(struct shm_table_state *row, uint64_t ended_at, struct cooldown_changes *out)
 {
     if (streak_reset(pre_of(row), ended_at))
         note(out, (struct cooldown_change){.kind = EVCH_RESET, .cause = CAUSE_PRE_STREAM});
 }
 
-static void credit_stream(struct shmtab_state *row, uint64_t ended_at, struct cooldown_changes *out)
+static void credit_stream(struct shm_table_state *row, uint64_t ended_at,
+                          struct cooldown_changes *out)
 {
     row->last_success_at = later(row->last_success_at, ended_at);
     row->escalation = 0;
@@ -244,7 +245,8 @@ static void credit_stream(struct shmtab_state *row, uint64_t ended_at, struct co
     end_recovery(row, out);
 }
 
-static void credit_answer(struct shmtab_state *row, uint64_t ended_at, struct cooldown_changes *out)
+static void credit_answer(struct shm_table_state *row, uint64_t ended_at,
+                          struct cooldown_changes *out)
 {
     row->last_answer_success_at = later(row->last_answer_success_at, ended_at);
     credit_pre(row, ended_at, out);
@@ -266,21 +268,21 @@ static void on_answer_success(struct step *s)
 }
 
 /* A stamp is believed unless it is from the future or of a stream that is history. */
-static bool is_news(const struct shmtab_state *row, uint64_t known_at, uint64_t started_at,
+static bool is_news(const struct shm_table_state *row, uint64_t known_at, uint64_t started_at,
                     uint64_t ended_at, struct cooldown_now now)
 {
     return ended_at > known_at && ended_at <= now.at && started_at <= ended_at &&
            started_at >= row->hot.cooldown_began_at;
 }
 
-void cooldown_note_stream(struct shmtab_state *row, uint64_t started_at, uint64_t ended_at,
+void cooldown_note_stream(struct shm_table_state *row, uint64_t started_at, uint64_t ended_at,
                           struct cooldown_now now, struct cooldown_changes *out)
 {
     if (is_news(row, row->last_success_at, started_at, ended_at, now))
         credit_stream(row, ended_at, out);
 }
 
-void cooldown_note_answer(struct shmtab_state *row, uint64_t started_at, uint64_t ended_at,
+void cooldown_note_answer(struct shm_table_state *row, uint64_t started_at, uint64_t ended_at,
                           struct cooldown_now now, struct cooldown_changes *out)
 {
     if (is_news(row, row->last_answer_success_at, started_at, ended_at, now))
@@ -298,14 +300,14 @@ static uint64_t wall_of(const struct step *s, uint64_t at, uint64_t updated_wall
 {
     if (at == 0)
         return 0;
-    uint64_t ns = at > s->ended_at ? earlier(at - s->ended_at, SHMTAB_REST_MAX_NS) : 0;
+    uint64_t ns = at > s->ended_at ? earlier(at - s->ended_at, SHM_TABLE_REST_MAX_NS) : 0;
     return updated_wall_ms + ns / NS_PER_MS;
 }
 
 static void store_quota(struct step *s, uint64_t updated_wall_ms)
 {
-    struct shmtab_state *row = s->row;
-    row->hot.flags |= SHMTAB_QUOTA;
+    struct shm_table_state *row = s->row;
+    row->hot.flags |= SHM_TABLE_QUOTA;
     row->quota_remaining_requests = s->ev->remaining_requests;
     row->quota_remaining_tokens = s->ev->remaining_tokens;
     row->quota_reset_requests_wall_ms = wall_of(s, s->ev->reset_requests_at, updated_wall_ms);
@@ -330,10 +332,10 @@ static void on_quota(struct step *s)
 
 /* ---- the machine ----------------------------------------------------------------------------- */
 
-void cooldown_init(struct shmtab_state *row, const char *provider, const char *model,
+void cooldown_init(struct shm_table_state *row, const char *provider, const char *model,
                    uint64_t key_hash, const struct cooldown_rules *rules)
 {
-    *row = (struct shmtab_state){
+    *row = (struct shm_table_state){
         .hot = {.key_hash = key_hash, .recovery_concurrency = rules->recovery_concurrency},
         .quota_remaining_requests = QUOTA_UNKNOWN,
         .quota_remaining_tokens = QUOTA_UNKNOWN,
@@ -342,7 +344,7 @@ void cooldown_init(struct shmtab_state *row, const char *provider, const char *m
     snprintf(row->model, sizeof(row->model), "%s", model);
 }
 
-void cooldown_apply(struct shmtab_state *row, const struct cooldown_rules *rules,
+void cooldown_apply(struct shm_table_state *row, const struct cooldown_rules *rules,
                     const struct evwire_event *event, struct cooldown_now now,
                     struct cooldown_changes *out)
 {
@@ -368,10 +370,10 @@ void cooldown_apply(struct shmtab_state *row, const struct cooldown_rules *rules
         on_kind[event->kind](&s);
 }
 
-void cooldown_clear(struct shmtab_state *row, struct cooldown_changes *out)
+void cooldown_clear(struct shm_table_state *row, struct cooldown_changes *out)
 {
     row->hot.cooldown_until_at = 0;
-    row->hot.flags &= ~SHMTAB_RECOVERING;
+    row->hot.flags &= ~SHM_TABLE_RECOVERING;
     row->escalation = 0;
     streak_clear(mid_of(row));
     streak_clear(pre_of(row));

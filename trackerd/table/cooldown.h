@@ -8,7 +8,7 @@
  * stream ended, since the latest cooldown of their own cause began. Order is by the instants in
  * the events, not by their arrival: a failure that arrives after a success which ended later is not
  * counted, and a success that arrives late leaves those standing that ended after it (at most
- * SHMTAB_RECENT_MID of them when it resets any at all: the instants of older ones are not kept).
+ * SHM_TABLE_RECENT_MID of them when it resets any at all: the instants of older ones are not kept).
  *
  * History: an attempt that began before the pair's latest cooldown began changes no counter, ends
  * no recovery and begins no cooldown by counting. A rest that the provider itself asks for is
@@ -53,28 +53,28 @@ struct cooldown_changes {
 };
 
 /* A fresh row of a pair. */
-void cooldown_init(struct shmtab_state *row, const char *provider, const char *model,
+void cooldown_init(struct shm_table_state *row, const char *provider, const char *model,
                    uint64_t key_hash, const struct cooldown_rules *rules);
 
 /* Applies an event of a worker. Absurd instants (in the future) are cut to now. out is set anew. */
-void cooldown_apply(struct shmtab_state *row, const struct cooldown_rules *rules,
+void cooldown_apply(struct shm_table_state *row, const struct cooldown_rules *rules,
                     const struct evwire_event *event, struct cooldown_now now,
                     struct cooldown_changes *out);
 
 /* Takes in a success of which only the stamp in a worker's page tells: before a failure is applied,
  * for each worker. Changes are appended to out. */
-void cooldown_note_stream(struct shmtab_state *row, uint64_t started_at, uint64_t ended_at,
+void cooldown_note_stream(struct shm_table_state *row, uint64_t started_at, uint64_t ended_at,
                           struct cooldown_now now, struct cooldown_changes *out);
-void cooldown_note_answer(struct shmtab_state *row, uint64_t started_at, uint64_t ended_at,
+void cooldown_note_answer(struct shm_table_state *row, uint64_t started_at, uint64_t ended_at,
                           struct cooldown_now now, struct cooldown_changes *out);
 
-/* Rest until until_at, at most SHMTAB_REST_MAX_NS from now. reason NULL: the cause's own. Never
+/* Rest until until_at, at most SHM_TABLE_REST_MAX_NS from now. reason NULL: the cause's own. Never
  * shortens a running cooldown: false, and no change, when that ends no earlier. */
-bool cooldown_rest(struct shmtab_state *row, enum cooldown_cause cause, const char *reason,
+bool cooldown_rest(struct shm_table_state *row, enum cooldown_cause cause, const char *reason,
                    uint64_t until_at, struct cooldown_now now, struct cooldown_changes *out);
 
 /* Everything that keeps requests away is forgotten: cooldown, counters, recovery, escalation. */
-void cooldown_clear(struct shmtab_state *row, struct cooldown_changes *out);
+void cooldown_clear(struct shm_table_state *row, struct cooldown_changes *out);
 
 /* The length of the next mid-stream cooldown: doubled for each one since the last success. */
 uint64_t cooldown_mid_length_ms(const struct cooldown_rules *rules, uint32_t escalation);

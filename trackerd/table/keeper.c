@@ -12,12 +12,12 @@
 #include "common/base/log.h"
 #include "trackerd/table/snapshot.h"
 
-static void put(shmtab_word *word, uint64_t value)
+static void put(shm_table_word *word, uint64_t value)
 {
     atomic_store_explicit(word, value, memory_order_release);
 }
 
-static void show_life(struct trackerd *td, struct shmtab_header *head)
+static void show_life(struct trackerd *td, struct shm_table_header *head)
 {
     put(&head->tracker_pid, (uint64_t)getpid());
     put(&head->started_at, td->started_at);
@@ -26,7 +26,7 @@ static void show_life(struct trackerd *td, struct shmtab_header *head)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static void carry_counts(struct shmtab_header *to, const struct shmtab_header *from)
+static void carry_counts(struct shm_table_header *to, const struct shm_table_header *from)
 {
     if (from == NULL)
         return;
@@ -40,7 +40,7 @@ static void carry_counts(struct shmtab_header *to, const struct shmtab_header *f
 /* A new segment with all we know takes the name. 0, or -1 with errno and the old one in place. */
 static int make_segment(struct trackerd *td)
 {
-    struct shmtab_header *head = segment_prepare(&td->segment, td->table->capacity);
+    struct shm_table_header *head = segment_prepare(&td->segment, td->table->capacity);
     if (head == NULL)
         return -1;
     publish_fill(head, td->table, &td->senders);

@@ -8,23 +8,23 @@
 #include "common/shm/lock.h"
 #include "common/terms/pair_key.h"
 
-static void put(shmtab_word *word, uint64_t value)
+static void put(shm_table_word *word, uint64_t value)
 {
     atomic_store_explicit(word, value, memory_order_release);
 }
 
-static uint64_t get(const shmtab_word *word)
+static uint64_t get(const shm_table_word *word)
 {
-    return atomic_load_explicit((shmtab_word *)word, memory_order_acquire);
+    return atomic_load_explicit((shm_table_word *)word, memory_order_acquire);
 }
 
-static void put_words(shmtab_word *to, const uint64_t *from, size_t n)
+static void put_words(shm_table_word *to, const uint64_t *from, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         put(&to[i], from[i]);
 }
 
-static void get_words(uint64_t *to, const shmtab_word *from, size_t n)
+static void get_words(uint64_t *to, const shm_table_word *from, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         to[i] = get(&from[i]);
@@ -32,92 +32,92 @@ static void get_words(uint64_t *to, const shmtab_word *from, size_t n)
 
 /* ---- single rows and senders ----------------------------------------------------------------- */
 
-static void write_row(struct shmtab_row *row, const uint64_t *image)
+static void write_row(struct shm_table_row *row, const uint64_t *image)
 {
     uint64_t seq = get(&row->seq) | 1; /* odd already when a change was cut short */
     put(&row->seq, seq);
     KILL_POINT("row-odd");
-    put_words(row->hot, image, SHMTAB_HOT_WORDS);
+    put_words(row->hot, image, SHM_TABLE_HOT_WORDS);
     KILL_POINT("row-half");
-    put(&row->hot_check, shmtab_checksum(image, SHMTAB_HOT_WORDS));
-    put_words(row->cold, image + SHMTAB_HOT_WORDS, SHMTAB_COLD_WORDS);
-    put(&row->check, shmtab_checksum(image, SHMTAB_STATE_WORDS));
+    put(&row->hot_check, shm_table_checksum(image, SHM_TABLE_HOT_WORDS));
+    put_words(row->cold, image + SHM_TABLE_HOT_WORDS, SHM_TABLE_COLD_WORDS);
+    put(&row->check, shm_table_checksum(image, SHM_TABLE_STATE_WORDS));
     KILL_POINT("row-full");
     put(&row->seq, seq + 1);
 }
 
-static void write_sender(struct shmtab_sender *sender, const uint64_t *words)
+static void write_sender(struct shm_table_sender *sender, const uint64_t *words)
 {
-    put_words(&sender->who, words, SHMTAB_SENDER_WORDS);
-    put(&sender->check, shmtab_checksum(words, SHMTAB_SENDER_WORDS));
+    put_words(&sender->who, words, SHM_TABLE_SENDER_WORDS);
+    put(&sender->check, shm_table_checksum(words, SHM_TABLE_SENDER_WORDS));
 }
 
-static bool row_matches(const struct shmtab_row *row, const struct shmtab_state *state)
+static bool row_matches(const struct shm_table_row *row, const struct shm_table_state *state)
 {
-    uint64_t words[SHMTAB_STATE_WORDS];
-    get_words(words, row->hot, SHMTAB_HOT_WORDS);
-    get_words(words + SHMTAB_HOT_WORDS, row->cold, SHMTAB_COLD_WORDS);
+    uint64_t words[SHM_TABLE_STATE_WORDS];
+    get_words(words, row->hot, SHM_TABLE_HOT_WORDS);
+    get_words(words + SHM_TABLE_HOT_WORDS, row->cold, SHM_TABLE_COLD_WORDS);
     return (get(&row->seq) & 1) == 0 && memcmp(words, state, sizeof(*state)) == 0 &&
-           get(&row->hot_check) == shmtab_checksum(words, SHMTAB_HOT_WORDS) &&
-           get(&row->check) == shmtab_checksum(words, SHMTAB_STATE_WORDS);
+           get(&row->hot_check) == shm_table_checksum(words, SHM_TABLE_HOT_WORDS) &&
+           get(&row->check) == shm_table_checksum(words, SHM_TABLE_STATE_WORDS);
 }
 
-static bool sender_matches(const struct shmtab_sender *sender, const struct sender *copy)
+static bool sender_matches(const struct shm_table_sender *sender, const struct sender *copy)
 {
-    uint64_t words[SHMTAB_SENDER_WORDS];
-    get_words(words, &sender->who, SHMTAB_SENDER_WORDS);
+    uint64_t words[SHM_TABLE_SENDER_WORDS];
+    get_words(words, &sender->who, SHM_TABLE_SENDER_WORDS);
     return memcmp(words, copy, sizeof(*copy)) == 0 &&
-           get(&sender->check) == shmtab_checksum(words, SHMTAB_SENDER_WORDS);
+           get(&sender->check) == shm_table_checksum(words, SHM_TABLE_SENDER_WORDS);
 }
 
 /* ---- the journal ----------------------------------------------------------------------------- */
 
-static void fill_journal(struct shmtab_journal *journal, uint64_t row, const uint64_t *image,
+static void fill_journal(struct shm_table_journal *journal, uint64_t row, const uint64_t *image,
                          uint64_t sender, const uint64_t *sender_words)
 {
-    uint64_t all[SHMTAB_JOURNAL_WORDS] = {row, sender};
-    memcpy(&all[2], sender_words, SHMTAB_SENDER_WORDS * sizeof(uint64_t));
-    memcpy(&all[SHMTAB_JOURNAL_IMAGE], image, SHMTAB_STATE_WORDS * sizeof(uint64_t));
-    put_words(&journal->row, all, SHMTAB_JOURNAL_WORDS);
-    put(&journal->image_hot_check, shmtab_checksum(image, SHMTAB_HOT_WORDS));
-    put(&journal->check, shmtab_checksum(all, SHMTAB_JOURNAL_WORDS));
+    uint64_t all[SHM_TABLE_JOURNAL_WORDS] = {row, sender};
+    memcpy(&all[2], sender_words, SHM_TABLE_SENDER_WORDS * sizeof(uint64_t));
+    memcpy(&all[SHM_TABLE_JOURNAL_IMAGE], image, SHM_TABLE_STATE_WORDS * sizeof(uint64_t));
+    put_words(&journal->row, all, SHM_TABLE_JOURNAL_WORDS);
+    put(&journal->image_hot_check, shm_table_checksum(image, SHM_TABLE_HOT_WORDS));
+    put(&journal->check, shm_table_checksum(all, SHM_TABLE_JOURNAL_WORDS));
 }
 
 /* Writes what the journal says. Harmless when repeated. */
 static void play_journal(struct segment *seg)
 {
-    uint64_t all[SHMTAB_JOURNAL_WORDS];
-    get_words(all, &seg->head->journal.row, SHMTAB_JOURNAL_WORDS);
+    uint64_t all[SHM_TABLE_JOURNAL_WORDS];
+    get_words(all, &seg->head->journal.row, SHM_TABLE_JOURNAL_WORDS);
     if (all[0] < seg->capacity)
-        write_row(&seg->rows[all[0]], &all[SHMTAB_JOURNAL_IMAGE]);
+        write_row(&seg->rows[all[0]], &all[SHM_TABLE_JOURNAL_IMAGE]);
     KILL_POINT("row-done");
-    if (all[1] < SHMTAB_SENDERS)
+    if (all[1] < SHM_TABLE_SENDERS)
         write_sender(&seg->senders[all[1]], &all[2]);
     KILL_POINT("sender-done");
     put(&seg->head->journal.valid, 0);
 }
 
-static bool journal_is_whole(const struct shmtab_journal *journal)
+static bool journal_is_whole(const struct shm_table_journal *journal)
 {
-    uint64_t all[SHMTAB_JOURNAL_WORDS];
-    get_words(all, &journal->row, SHMTAB_JOURNAL_WORDS);
-    return shmtab_checksum(all, SHMTAB_JOURNAL_WORDS) == get(&journal->check);
+    uint64_t all[SHM_TABLE_JOURNAL_WORDS];
+    get_words(all, &journal->row, SHM_TABLE_JOURNAL_WORDS);
+    return shm_table_checksum(all, SHM_TABLE_JOURNAL_WORDS) == get(&journal->check);
 }
 
 void publish_commit(struct publish *pub, struct table *table, int row,
                     const struct senders *senders, int sender)
 {
-    static const struct shmtab_state no_state;
+    static const struct shm_table_state no_state;
     static const struct sender no_sender;
-    const struct shmtab_state *state = row >= 0 ? &table->rows[row].state : &no_state;
+    const struct shm_table_state *state = row >= 0 ? &table->rows[row].state : &no_state;
     const struct sender *from = sender >= 0 ? &senders->items[sender] : &no_sender;
-    uint64_t image[SHMTAB_STATE_WORDS], words[SHMTAB_SENDER_WORDS];
+    uint64_t image[SHM_TABLE_STATE_WORDS], words[SHM_TABLE_SENDER_WORDS];
     memcpy(image, state, sizeof(image));
     memcpy(words, from, sizeof(words));
-    struct shmtab_journal *journal = &pub->seg->head->journal;
+    struct shm_table_journal *journal = &pub->seg->head->journal;
     KILL_POINT("commit");
-    fill_journal(journal, row >= 0 ? (uint64_t)row : SHMTAB_NONE, image,
-                 sender >= 0 ? (uint64_t)sender : SHMTAB_NONE, words);
+    fill_journal(journal, row >= 0 ? (uint64_t)row : SHM_TABLE_NONE, image,
+                 sender >= 0 ? (uint64_t)sender : SHM_TABLE_NONE, words);
     KILL_POINT("journal-filled");
     put(&journal->valid, 1);
     KILL_POINT("journal-valid");
@@ -133,11 +133,11 @@ void publish_begin(struct publish *pub)
 {
     if (pub->is_lock_broken)
         return;
-    enum shmlock_result result =
-        pub->is_lock_contended ? shmlock_try(pub->seg->lock) : shmlock_take(pub->seg->lock);
-    pub->is_locked = shmlock_is_held(result);
-    pub->is_lock_broken = result == SHMLOCK_BROKEN;
-    pub->is_lock_contended = result == SHMLOCK_BUSY;
+    enum shm_lock_result result =
+        pub->is_lock_contended ? shm_lock_try(pub->seg->lock) : shm_lock_take(pub->seg->lock);
+    pub->is_locked = shm_lock_is_held(result);
+    pub->is_lock_broken = result == SHM_LOCK_BROKEN;
+    pub->is_lock_contended = result == SHM_LOCK_BUSY;
     /* Without it we go on: there is one writer, and every row is sound by itself. Only a reader of
      * several rows may see them from different moments. */
     if (!pub->is_locked)
@@ -148,7 +148,7 @@ void publish_begin(struct publish *pub)
 void publish_end(struct publish *pub)
 {
     if (pub->is_locked)
-        shmlock_release(pub->seg->lock);
+        shm_lock_release(pub->seg->lock);
     pub->is_locked = false;
 }
 
@@ -166,18 +166,18 @@ void publish_dirty(struct publish *pub, struct table *table, uint64_t *published
     publish_end(pub);
 }
 
-void publish_fill(struct shmtab_header *head, const struct table *table,
+void publish_fill(struct shm_table_header *head, const struct table *table,
                   const struct senders *senders)
 {
-    struct shmtab_row *rows = shmtab_rows_of(head);
-    struct shmtab_sender *to = shmtab_senders_of(head, table->capacity);
+    struct shm_table_row *rows = shm_table_rows_of(head);
+    struct shm_table_sender *to = shm_table_senders_of(head, table->capacity);
     for (uint32_t i = 0; i < table->capacity; i++) {
-        uint64_t image[SHMTAB_STATE_WORDS];
+        uint64_t image[SHM_TABLE_STATE_WORDS];
         memcpy(image, &table->rows[i].state, sizeof(image));
         write_row(&rows[i], image);
     }
-    for (int i = 0; i < SHMTAB_SENDERS; i++) {
-        uint64_t words[SHMTAB_SENDER_WORDS];
+    for (int i = 0; i < SHM_TABLE_SENDERS; i++) {
+        uint64_t words[SHM_TABLE_SENDER_WORDS];
         memcpy(words, &senders->items[i], sizeof(words));
         write_sender(&to[i], words);
     }
@@ -201,7 +201,7 @@ static uint32_t repair_rows(struct publish *pub, struct table *table, uint32_t *
 static uint32_t repair_senders(struct publish *pub, const struct senders *senders)
 {
     uint32_t repaired = 0;
-    for (int i = 0; i < SHMTAB_SENDERS; i++) {
+    for (int i = 0; i < SHM_TABLE_SENDERS; i++) {
         if (sender_matches(&pub->seg->senders[i], &senders->items[i]))
             continue;
         publish_commit(pub, NULL, -1, senders, i);
@@ -226,7 +226,7 @@ static bool is_text(const char *field, size_t size)
     return memchr(field, '\0', size) != NULL;
 }
 
-static bool state_is_sane(const struct shmtab_state *state)
+static bool state_is_sane(const struct shm_table_state *state)
 {
     return is_text(state->provider, sizeof(state->provider)) &&
            is_text(state->model, sizeof(state->model)) &&
@@ -235,21 +235,21 @@ static bool state_is_sane(const struct shmtab_state *state)
             pair_key_hash(state->provider, state->model) == state->hot.key_hash);
 }
 
-static bool load_row(struct shmtab_row *row, struct shmtab_state *out)
+static bool load_row(struct shm_table_row *row, struct shm_table_state *out)
 {
-    uint64_t words[SHMTAB_STATE_WORDS];
-    get_words(words, row->hot, SHMTAB_HOT_WORDS);
-    get_words(words + SHMTAB_HOT_WORDS, row->cold, SHMTAB_COLD_WORDS);
+    uint64_t words[SHM_TABLE_STATE_WORDS];
+    get_words(words, row->hot, SHM_TABLE_HOT_WORDS);
+    get_words(words + SHM_TABLE_HOT_WORDS, row->cold, SHM_TABLE_COLD_WORDS);
     memcpy(out, words, sizeof(*out));
     return row_matches(row, out) && state_is_sane(out);
 }
 
 static void load_senders(struct segment *seg, struct senders *senders)
 {
-    for (int i = 0; i < SHMTAB_SENDERS; i++) {
-        uint64_t words[SHMTAB_SENDER_WORDS];
-        get_words(words, &seg->senders[i].who, SHMTAB_SENDER_WORDS);
-        if (get(&seg->senders[i].check) == shmtab_checksum(words, SHMTAB_SENDER_WORDS))
+    for (int i = 0; i < SHM_TABLE_SENDERS; i++) {
+        uint64_t words[SHM_TABLE_SENDER_WORDS];
+        get_words(words, &seg->senders[i].who, SHM_TABLE_SENDER_WORDS);
+        if (get(&seg->senders[i].check) == shm_table_checksum(words, SHM_TABLE_SENDER_WORDS))
             memcpy(&senders->items[i], words, sizeof(senders->items[i]));
     }
 }
@@ -268,7 +268,7 @@ struct publish_loaded publish_load(struct publish *pub, struct table *table,
             loaded.had_damaged_journal = true;
     }
     for (uint32_t i = 0; i < seg->capacity; i++) {
-        struct shmtab_state state;
+        struct shm_table_state state;
         if (!load_row(&seg->rows[i], &state)) {
             loaded.damaged_rows++;
             table->rows[i].is_dirty = true;

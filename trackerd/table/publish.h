@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The only code that writes the shared table's rows, senders and live words (trackerd). Each change
  * of a row, together with the number of the event that caused it, is one step against SIGKILL: see
- * shm/table_layout.h. The caller's own copies (table.h, senders.h) are the truth; the shared table is
- * compared with them and never trusted, save once, at the start, when the one of an earlier
+ * shm/table_layout.h. The caller's own copies (table.h, senders.h) are the truth; the shared table
+ * is compared with them and never trusted, save once, at the start, when the one of an earlier
  * trackerd is taken over. */
 #ifndef WEIR_TRACKERD_TABLE_PUBLISH_H
 #define WEIR_TRACKERD_TABLE_PUBLISH_H
@@ -43,7 +43,7 @@ void publish_commit(struct publish *pub, struct table *table, int row,
 void publish_dirty(struct publish *pub, struct table *table, uint64_t *published_moves);
 
 /* Fills a new, prepared table from the copies, before it is switched to. */
-void publish_fill(struct shmtab_header *head, const struct table *table,
+void publish_fill(struct shm_table_header *head, const struct table *table,
                   const struct senders *senders);
 
 /* Rewrites what differs from the copies: all senders and PUBLISH_REPAIR_ROWS rows from *next on,

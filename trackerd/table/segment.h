@@ -22,16 +22,16 @@ enum segment_origin {
 };
 
 struct segment {
-    char name[SHMOBJ_NAME_MAX];
+    char name[SHM_OBJECT_NAME_MAX];
     int gid; /* of the table and the lock; -1 = as it comes */
     uint64_t boot_id[2];
-    struct shmobj guard, lock_object, table_object, next_object;
-    struct shmtab_lock *lock;
-    struct shmtab_header *head; /* NULL until there is a table */
-    struct shmtab_row *rows;
-    struct shmtab_sender *senders;
+    struct shm_object guard, lock_object, table_object, next_object;
+    struct shm_lock *lock;
+    struct shm_table_header *head; /* NULL until there is a table */
+    struct shm_table_row *rows;
+    struct shm_table_sender *senders;
     uint32_t capacity;
-    struct shmtab_identity identity; /* what the header must say */
+    struct shm_table_identity identity; /* what the header must say */
 };
 
 /* As root, before leaving it: what root has left under these names goes to the user we become. */
@@ -44,7 +44,7 @@ int segment_open(struct segment *seg, const char *name, int gid, enum segment_or
 void segment_close(struct segment *seg);
 
 /* A new table, unseen yet: returns its header, rows zeroed. NULL with errno. */
-struct shmtab_header *segment_prepare(struct segment *seg, uint32_t capacity);
+struct shm_table_header *segment_prepare(struct segment *seg, uint32_t capacity);
 /* Gives the prepared table the name, retires the old one and goes over to the new. 0, or -1 with
  * errno and nothing changed. */
 int segment_switch(struct segment *seg);

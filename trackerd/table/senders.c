@@ -4,7 +4,7 @@
 
 static int find(const struct senders *senders, uint64_t who, uint64_t incarnation)
 {
-    for (int i = 0; i < SHMTAB_SENDERS; i++)
+    for (int i = 0; i < SHM_TABLE_SENDERS; i++)
         if (senders->items[i].who == who && senders->items[i].incarnation == incarnation)
             return i;
     return -1;
@@ -13,7 +13,7 @@ static int find(const struct senders *senders, uint64_t who, uint64_t incarnatio
 static int find_least_missed(const struct senders *senders)
 {
     int best = -1;
-    for (int i = 0; i < SHMTAB_SENDERS; i++) {
+    for (int i = 0; i < SHM_TABLE_SENDERS; i++) {
         if (senders->users[i] != 0)
             continue;
         if (senders->items[i].who == 0)

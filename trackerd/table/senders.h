@@ -16,11 +16,11 @@ struct sender {
     uint64_t seq;         /* last applied */
     uint64_t used_at;
 };
-_Static_assert(sizeof(struct sender) == SHMTAB_SENDER_WORDS * sizeof(uint64_t), "as published");
+_Static_assert(sizeof(struct sender) == SHM_TABLE_SENDER_WORDS * sizeof(uint64_t), "as published");
 
 struct senders {
-    struct sender items[SHMTAB_SENDERS];
-    uint16_t users[SHMTAB_SENDERS]; /* connections that speak for it now */
+    struct sender items[SHM_TABLE_SENDERS];
+    uint16_t users[SHM_TABLE_SENDERS]; /* connections that speak for it now */
 };
 
 /* The place of a worker process, for the time until senders_leave: its own if it was here before,

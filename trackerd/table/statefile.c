@@ -42,9 +42,9 @@ struct field {
     size_t offset;
 };
 
-#define FIELD(key, type, member)                                 \
-    {                                                            \
-        key, FIELD_##type, offsetof(struct shmtab_state, member) \
+#define FIELD(key, type, member)                                    \
+    {                                                               \
+        key, FIELD_##type, offsetof(struct shm_table_state, member) \
     }
 
 static const struct field fields[] = {
@@ -84,14 +84,14 @@ static uint64_t boot_from_wall(int64_t wall_ms, struct cooldown_now now)
         return 0;
     int64_t ms = wall_ms - (int64_t)now.wall_ms;
     if (ms >= 0)
-        return now.at + ((uint64_t)ms < SHMTAB_REST_MAX_NS / CLOCK_NS_PER_MS
+        return now.at + ((uint64_t)ms < SHM_TABLE_REST_MAX_NS / CLOCK_NS_PER_MS
                              ? (uint64_t)ms * CLOCK_NS_PER_MS
-                             : SHMTAB_REST_MAX_NS);
+                             : SHM_TABLE_REST_MAX_NS);
     uint64_t ago = (uint64_t)-ms;
     return ago < now.at / CLOCK_NS_PER_MS ? now.at - ago * CLOCK_NS_PER_MS : 1;
 }
 
-static int64_t field_get(const struct field *field, const struct shmtab_state *state,
+static int64_t field_get(const struct field *field, const struct shm_table_state *state,
                          struct cooldown_now now)
 {
     const char *at = (const char *)state + field->offset;
@@ -105,7 +105,7 @@ static int64_t field_get(const struct field *field, const struct shmtab_state *s
     return field->type == FIELD_INSTANT ? wall_from_boot(u64, now) : (int64_t)u64;
 }
 
-static bool field_set(const struct field *field, struct shmtab_state *state, int64_t value,
+static bool field_set(const struct field *field, struct shm_table_state *state, int64_t value,
                       struct cooldown_now now)
 {
     char *at = (char *)state + field->offset;
@@ -121,14 +121,14 @@ static bool field_set(const struct field *field, struct shmtab_state *state, int
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static bool is_worth_keeping(const struct shmtab_state *state)
+static bool is_worth_keeping(const struct shm_table_state *state)
 {
     return state->hot.key_hash != 0 &&
            (state->cooldowns != 0 || state->hot.mid_failures != 0 || state->hot.pre_failures != 0 ||
             state->hot.flags != 0 || state->mid_failures_total != 0 || state->last_success_at != 0);
 }
 
-static void write_row(const struct shmtab_state *state, struct cooldown_now now, struct buf *out)
+static void write_row(const struct shm_table_state *state, struct cooldown_now now, struct buf *out)
 {
     buf_puts(out, "{\"provider\":");
     buf_put_json(out, state->provider, strlen(state->provider));
@@ -139,7 +139,7 @@ static void write_row(const struct shmtab_state *state, struct cooldown_now now,
     for (size_t i = 0; i < N_FIELDS; i++)
         buf_printf(out, ",\"%s\":%" PRId64, fields[i].key, field_get(&fields[i], state, now));
     buf_puts(out, ",\"byCause\":[");
-    for (int i = 0; i < SHMTAB_CAUSES; i++)
+    for (int i = 0; i < SHM_TABLE_CAUSES; i++)
         buf_printf(out, "%s%" PRIu32, i > 0 ? "," : "", state->cooldowns_by_cause[i]);
     buf_puts(out, "]}\n");
 }
@@ -214,24 +214,24 @@ static bool get_text(json_object *o, const char *key, char *out, size_t size, bo
     return fits == len || may_cut;
 }
 
-static bool get_causes(json_object *o, struct shmtab_state *state)
+static bool get_causes(json_object *o, struct shm_table_state *state)
 {
     json_object *list;
     if (!json_object_object_get_ex(o, "byCause", &list) ||
         !json_object_is_type(list, json_type_array) ||
-        json_object_array_length(list) != SHMTAB_CAUSES)
+        json_object_array_length(list) != SHM_TABLE_CAUSES)
         return false;
-    for (size_t i = 0; i < SHMTAB_CAUSES; i++)
+    for (size_t i = 0; i < SHM_TABLE_CAUSES; i++)
         state->cooldowns_by_cause[i] =
             (uint32_t)json_object_get_int64(json_object_array_get_idx(list, i));
     return true;
 }
 
 /* What a reboot made pointless, or no trackerd would have written. */
-static void settle(struct shmtab_state *state, struct cooldown_now now)
+static void settle(struct shm_table_state *state, struct cooldown_now now)
 {
-    struct shmtab_hot *hot = &state->hot;
-    if (hot->cooldown_until_at <= now.at || shmtab_rest_ns(hot, now.at) == 0)
+    struct shm_table_hot *hot = &state->hot;
+    if (hot->cooldown_until_at <= now.at || shm_table_rest_ns(hot, now.at) == 0)
         hot->cooldown_until_at = 0;
     if (hot->cooldown_began_at > now.at)
         hot->cooldown_began_at = now.at;
@@ -239,13 +239,13 @@ static void settle(struct shmtab_state *state, struct cooldown_now now)
         state->last_success_at = now.at;
     if (state->last_answer_success_at > now.at)
         state->last_answer_success_at = now.at;
-    hot->flags &= SHMTAB_RECOVERING | SHMTAB_QUOTA;
+    hot->flags &= SHM_TABLE_RECOVERING | SHM_TABLE_QUOTA;
     hot->key_hash = pair_key_hash(state->provider, state->model);
 }
 
-static bool read_row(json_object *o, struct shmtab_state *state, struct cooldown_now now)
+static bool read_row(json_object *o, struct shm_table_state *state, struct cooldown_now now)
 {
-    *state = (struct shmtab_state){0};
+    *state = (struct shm_table_state){0};
     if (!get_text(o, "provider", state->provider, sizeof(state->provider), false) ||
         !get_text(o, "model", state->model, sizeof(state->model), false) ||
         !get_text(o, "reason", state->reason, sizeof(state->reason), true) || !get_causes(o, state))
@@ -306,7 +306,7 @@ static enum statefile_error read_rows(const struct lines *lines, struct table *t
         const char *newline = memchr(at, '\n', (size_t)(lines->end - at));
         if (newline == NULL)
             return STATEFILE_DAMAGED;
-        struct shmtab_state state;
+        struct shm_table_state state;
         json_object *o = parse_line(at, (size_t)(newline - at));
         bool is_good = o != NULL && read_row(o, &state, now);
         json_object_put(o);

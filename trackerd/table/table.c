@@ -38,7 +38,7 @@ static int find_free(const struct table *table)
     return table_find(table, 0, 0);
 }
 
-int table_adopt(struct table *table, const struct shmtab_state *state)
+int table_adopt(struct table *table, const struct shm_table_state *state)
 {
     int row = table_find(table, state->hot.key_hash, 0);
     if (row >= 0)
@@ -80,7 +80,7 @@ uint32_t table_configure(struct table *table, const struct table_pair *pairs, ui
     want_known(table, pairs, n, rules);
     table_sweep(table, now_at); /* makes room before anybody moves in */
     for (uint32_t i = 0; i < n; i++) {
-        struct shmtab_state fresh;
+        struct shm_table_state fresh;
         cooldown_init(&fresh, pairs[i].provider, pairs[i].model, pairs[i].key_hash, rules);
         int row = table_adopt(table, &fresh);
         if (row >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* trackerd's own copy of the table: which row belongs to which pair, and what each row says (ordinary
- * memory, no sockets, no clock). Pure. The shared table is published from here and never read
- * back while trackerd runs, so that nobody can change trackerd's mind by writing to it.
+/* trackerd's own copy of the table: which row belongs to which pair, and what each row says
+ * (ordinary memory, no sockets, no clock). Pure. The shared table is published from here and never
+ * read back while trackerd runs, so that nobody can change trackerd's mind by writing to it.
  *
  * A pair that the configuration names is wanted. One that is named no more keeps its row until its
  * cooldown has ended; then the row is free. */
@@ -15,7 +15,7 @@
 #include "trackerd/table/cooldown.h"
 
 struct table_row {
-    struct shmtab_state state; /* key_hash 0: free */
+    struct shm_table_state state; /* key_hash 0: free */
     bool is_wanted;
     bool is_dirty; /* differs from what was published; cleared by the publisher */
 };
@@ -39,7 +39,7 @@ int table_find(const struct table *table, uint64_t key_hash, uint32_t hint);
 
 /* Puts a row that was kept elsewhere (the living table, the state file) into the first free place,
  * unless its pair has one. Its index, or -1 when the table is full. */
-int table_adopt(struct table *table, const struct shmtab_state *state);
+int table_adopt(struct table *table, const struct shm_table_state *state);
 
 /* Makes the rows fit a configuration: new pairs get rows, pairs that stay keep their state, others
  * are wanted no more and swept. Changed rows are dirty. Returns how many pairs found no room. */

@@ -84,7 +84,7 @@ static bool join(char *out, size_t size, int argc, char **argv)
 static int run_cooldown(const struct weirctl *ctl)
 {
     struct evwire_command command = {.command = EVCMD_COOLDOWN};
-    double seconds, max = (double)(SHMTAB_REST_MAX_NS / 1000000000);
+    double seconds, max = (double)(SHM_TABLE_REST_MAX_NS / 1000000000);
     if (!weirctl_parse_seconds(ctl->argv[2], &seconds) || seconds > max)
         return weirctl_fail(EX_USAGE, "%s is not a number of seconds above 0 and up to %.0f",
                             ctl->argv[2], max);

@@ -27,7 +27,7 @@
  * that are gone from it, in the workers' pages. */
 struct names {
     const struct conf *conf;
-    struct wpages *pages; /* NULL: the configuration must do */
+    struct pages *pages; /* NULL: the configuration must do */
 };
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -43,9 +43,9 @@ static bool find_pair(const struct names *names, uint64_t key_hash, const char *
             return true;
         }
     }
-    int i = names->pages != NULL ? wpages_pair_find(names->pages, key_hash) : -1;
+    int i = names->pages != NULL ? pages_pair_find(names->pages, key_hash) : -1;
     if (i >= 0)
-        wpages_pair_names(names->pages, i, provider, model);
+        pages_pair_names(names->pages, i, provider, model);
     return i >= 0;
 }
 
@@ -55,8 +55,8 @@ static const char *find_chain(const struct names *names, uint64_t hash)
     for (uint32_t i = 0; i < names->conf->n_chains; i++)
         if (names->conf->chains[i].name_hash == hash)
             return names->conf->chains[i].name;
-    for (uint32_t i = 0; names->pages != NULL && i < WPAGES_CHAINS_MAX; i++) {
-        const char *name = wpages_chain_name(names->pages, i);
+    for (uint32_t i = 0; names->pages != NULL && i < PAGES_CHAINS_MAX; i++) {
+        const char *name = pages_chain_name(names->pages, i);
         if (name != NULL && *name != '\0' && chain_name_hash(name) == hash)
             return name;
     }
@@ -284,14 +284,14 @@ int explain_run(const struct weirctl *ctl)
         return weirctl_fail(EX_UNAVAILABLE,
                             "no weir runs with table %s, or its requests are not ours to read",
                             ctl->conf->tracker_shm);
-    struct names names = {ctl->conf, wpages_open_reader(ctl->conf->tracker_shm)};
+    struct names names = {ctl->conf, pages_open_reader(ctl->conf->tracker_shm)};
     struct recent_request *requests = recent_read(recent, &n);
     if (ctl->argc > 0)
         code = explain_id(ctl, &names, requests, n);
     else
         list_latest(ctl, &names, requests, n);
     free(requests);
-    wpages_close(&names.pages);
+    pages_close(&names.pages);
     recent_close(&recent);
     return code;
 }

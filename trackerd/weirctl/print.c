@@ -253,7 +253,7 @@ void print_change_text(const struct evwire_change *c)
 void print_change_json(const struct evwire_change *c)
 {
     uint64_t now_at = clock_boot_ns();
-    uint64_t rest_ns = shmtab_rest_ns(&c->state.hot, now_at);
+    uint64_t rest_ns = shm_table_rest_ns(&c->state.hot, now_at);
     json_object *o = json_object_new_object();
     json_object_object_add(o, "time", json_object_new_int64((int64_t)c->at_wall_ms));
     json_object_object_add(o, "event", json_object_new_string(ev_change_word(c->kind)));
@@ -261,7 +261,7 @@ void print_change_json(const struct evwire_change *c)
     json_object_object_add(o, "model", json_object_new_string(c->state.model));
     json_object_object_add(
         o, "status",
-        json_object_new_string(pair_status_word(shmtab_status(&c->state.hot, now_at))));
+        json_object_new_string(pair_status_word(shm_table_status(&c->state.hot, now_at))));
     json_object_object_add(o, "cause", json_object_new_string(cooldown_cause_word(c->cause)));
     json_object_object_add(o, "reason",
                            rest_ns > 0 ? json_object_new_string(c->state.reason) : NULL);

@@ -236,12 +236,12 @@ static int find_pair(const struct conf *conf, const char *provider, const char *
 
 static void look_at_pair(struct report *report, const struct conf *conf, uint32_t pair)
 {
-    struct shmtab *tab = NULL;
-    report->has_table = shmtab_open_reader(conf->tracker_shm, &tab) == SHMTAB_OK;
-    struct wpages *pages = wpages_open_reader(conf->tracker_shm);
+    struct shm_table *tab = NULL;
+    report->has_table = shm_table_open_reader(conf->tracker_shm, &tab) == SHM_TABLE_OK;
+    struct pages *pages = pages_open_reader(conf->tracker_shm);
     ratelimits_row(conf, pair, tab, pages, &report->row);
-    wpages_close(&pages);
-    shmtab_close(&tab);
+    pages_close(&pages);
+    shm_table_close(&tab);
 }
 
 static int tell(const struct weirctl *ctl, struct report *report, uint32_t pair)

@@ -26,7 +26,7 @@
 struct sources {
     const struct conf *conf;
     struct tableview *view;
-    struct wpages *pages;
+    struct pages *pages;
     struct ledger *ledger;
     struct claims *claims;
     int32_t weir_pid; /* 0 = no weir runs */
@@ -53,8 +53,8 @@ struct route {
 static void open_sources(struct sources *s, const struct conf *conf)
 {
     *s = (struct sources){.conf = conf, .view = tableview_new(conf)};
-    s->pages = wpages_open_reader(conf->tracker_shm);
-    s->weir_pid = s->pages != NULL ? wpages_live_master(s->pages) : 0;
+    s->pages = pages_open_reader(conf->tracker_shm);
+    s->weir_pid = s->pages != NULL ? pages_live_master(s->pages) : 0;
     if (s->weir_pid != 0)
         s->ledger = ledger_open_reader(conf->tracker_shm);
     s->claims = claims_new(conf, s->ledger, s->pages, 0);
@@ -64,7 +64,7 @@ static void close_sources(struct sources *s)
 {
     claims_free(&s->claims);
     ledger_close(&s->ledger);
-    wpages_close(&s->pages);
+    pages_close(&s->pages);
     tableview_free(&s->view);
 }
 
@@ -171,7 +171,7 @@ static void print_headline(const struct route *route, const struct conf *conf)
 static void print_text(const struct route *route, const struct sources *s)
 {
     int width = (int)strlen("ENTRY");
-    const struct shmtab *tab = tableview_table(s->view);
+    const struct shm_table *tab = tableview_table(s->view);
     if (tab != NULL) {
         struct tracker tracker = tracker_look(tab, s->conf);
         print_tracker_text(&tracker);
@@ -238,7 +238,7 @@ static json_object *queue_json(const struct route *route, const struct conf *con
 
 static void print_as_json(const struct route *route, const struct sources *s)
 {
-    const struct shmtab *tab = tableview_table(s->view);
+    const struct shm_table *tab = tableview_table(s->view);
     struct tracker tracker = {0};
     json_object *o = json_object_new_object(), *list = json_object_new_array();
     if (tab != NULL)
@@ -279,7 +279,7 @@ int route_run(const struct weirctl *ctl)
     open_sources(&s, conf);
     struct route route = {.chain = &conf->chains[chain], .from = &s};
     route.entries = xcalloc(route.chain->n_pairs, sizeof(*route.entries));
-    route.n_queued = s.weir_pid != 0 ? wpages_queued(s.pages, route.chain->name) : 0;
+    route.n_queued = s.weir_pid != 0 ? pages_queued(s.pages, route.chain->name) : 0;
     find_route(&route);
     if (ctl->as_json)
         print_as_json(&route, &s);
@@ -287,7 +287,7 @@ int route_run(const struct weirctl *ctl)
         print_text(&route, &s);
     if (tableview_table(s.view) == NULL)
         code = weirctl_fail(EX_UNAVAILABLE, "table %s: %s; every pair counts as available",
-                            conf->tracker_shm, shmtab_error_text(tableview_error(s.view)));
+                            conf->tracker_shm, shm_table_error_text(tableview_error(s.view)));
     free(route.entries);
     close_sources(&s);
     return code;

@@ -11,9 +11,9 @@
 /* A tracker that has shown no life for this long is stopped or gone, whatever its process says. */
 #define SILENCE_MAX_MS 5000
 
-struct tracker tracker_look(const struct shmtab *tab, const struct conf *conf)
+struct tracker tracker_look(const struct shm_table *tab, const struct conf *conf)
 {
-    struct shmtab_tracker seen = shmtab_tracker(tab);
+    struct shm_table_tracker seen = shm_table_tracker(tab);
     uint64_t now_at = clock_boot_ns();
     struct tracker out = {.pid = seen.pid};
     out.silent_ms = now_at > seen.heartbeat_at ? (now_at - seen.heartbeat_at) / CLOCK_NS_PER_MS : 0;

@@ -18,6 +18,6 @@ struct tracker {
     bool is_unresponsive; /* its process is there but shows no life */
 };
 
-struct tracker tracker_look(const struct shmtab *tab, const struct conf *conf);
+struct tracker tracker_look(const struct shm_table *tab, const struct conf *conf);
 
 #endif

@@ -28,27 +28,27 @@ static bool pair_matches(const struct conf_pair *pair, const char *pattern)
 }
 
 struct view { /* what status looks at */
-    struct shmtab *tab;
-    struct wpages *pages;
+    struct shm_table *tab;
+    struct pages *pages;
     struct ratelimit_row *rows;
     size_t n;
 };
 
 static int view_open(struct view *view, const struct conf *conf)
 {
-    enum shmtab_error error = shmtab_open_reader(conf->tracker_shm, &view->tab);
-    if (error != SHMTAB_OK)
+    enum shm_table_error error = shm_table_open_reader(conf->tracker_shm, &view->tab);
+    if (error != SHM_TABLE_OK)
         return weirctl_fail(EX_UNAVAILABLE, "table %s: %s", conf->tracker_shm,
-                            shmtab_error_text(error));
-    view->pages = wpages_open_reader(conf->tracker_shm);
+                            shm_table_error_text(error));
+    view->pages = pages_open_reader(conf->tracker_shm);
     view->rows = xcalloc(conf->n_pairs, sizeof(*view->rows));
     return 0;
 }
 
 static void view_close(struct view *view)
 {
-    shmtab_close(&view->tab);
-    wpages_close(&view->pages);
+    shm_table_close(&view->tab);
+    pages_close(&view->pages);
     free(view->rows);
 }
 
@@ -101,16 +101,17 @@ int view_run_status(const struct weirctl *ctl)
 /* Goes over to newer mappings when there are any; the old ones serve until then. */
 static void view_refresh(struct view *view, const struct conf *conf)
 {
-    struct shmtab *tab = NULL;
-    if (shmtab_is_retired(view->tab) && shmtab_open_reader(conf->tracker_shm, &tab) == SHMTAB_OK) {
-        shmtab_close(&view->tab);
+    struct shm_table *tab = NULL;
+    if (shm_table_is_retired(view->tab) &&
+        shm_table_open_reader(conf->tracker_shm, &tab) == SHM_TABLE_OK) {
+        shm_table_close(&view->tab);
         view->tab = tab;
     }
-    if (view->pages != NULL && wpages_is_current(view->pages))
+    if (view->pages != NULL && pages_is_current(view->pages))
         return;
-    struct wpages *pages = wpages_open_reader(conf->tracker_shm);
+    struct pages *pages = pages_open_reader(conf->tracker_shm);
     if (pages != NULL) {
-        wpages_close(&view->pages);
+        pages_close(&view->pages);
         view->pages = pages;
     }
 }

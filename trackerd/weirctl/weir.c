@@ -20,19 +20,19 @@
 /* How the pages stood: what is noted after that is the answer. */
 struct weir {
     pid_t master; /* 0 = no weir runs with this table */
-    uint64_t notes[WPAGES_NOTES];
+    uint64_t notes[PAGES_NOTES];
 };
 
 static struct weir look(const struct conf *conf)
 {
     struct weir weir = {0};
-    struct wpages *pages = wpages_open_reader(conf->tracker_shm);
+    struct pages *pages = pages_open_reader(conf->tracker_shm);
     if (pages == NULL)
         return weir;
-    weir.master = wpages_live_master(pages);
-    for (int i = 0; i < WPAGES_NOTES; i++)
-        weir.notes[i] = wpages_noted(pages, (enum wpages_note)i);
-    wpages_close(&pages);
+    weir.master = pages_live_master(pages);
+    for (int i = 0; i < PAGES_NOTES; i++)
+        weir.notes[i] = pages_noted(pages, (enum pages_note)i);
+    pages_close(&pages);
     return weir;
 }
 
@@ -59,7 +59,7 @@ static bool wait_until(const struct conf *conf, const struct weir *before, struc
     return false;
 }
 
-static bool was_noted(const struct weir *before, const struct weir *now, enum wpages_note note)
+static bool was_noted(const struct weir *before, const struct weir *now, enum pages_note note)
 {
     return now->notes[note] > before->notes[note];
 }
@@ -68,8 +68,8 @@ static bool was_noted(const struct weir *before, const struct weir *now, enum wp
 
 static bool has_reloaded(const struct weir *before, const struct weir *now)
 {
-    return was_noted(before, now, WPAGES_RELOADED) ||
-           was_noted(before, now, WPAGES_RELOAD_REFUSED) || now->master != before->master;
+    return was_noted(before, now, PAGES_RELOADED) || was_noted(before, now, PAGES_RELOAD_REFUSED) ||
+           now->master != before->master;
 }
 
 int weir_reload(const struct conf *conf)
@@ -81,7 +81,7 @@ int weir_reload(const struct conf *conf)
     if (code != WEIRCTL_DONE)
         return code;
     bool is_over = wait_until(conf, &before, &now, RELOAD_PATIENCE, has_reloaded);
-    if (was_noted(&before, &now, WPAGES_RELOAD_REFUSED))
+    if (was_noted(&before, &now, PAGES_RELOAD_REFUSED))
         return weirctl_fail(WEIRCTL_REFUSED,
                             "weir (pid %d) refused it and goes on as it was: its log says why",
                             (int)before.master);
@@ -96,7 +96,7 @@ int weir_reload(const struct conf *conf)
 
 static bool has_upgraded(const struct weir *before, const struct weir *now)
 {
-    return was_noted(before, now, WPAGES_UPGRADE_REFUSED) ||
+    return was_noted(before, now, PAGES_UPGRADE_REFUSED) ||
            (now->master != 0 && now->master != before->master);
 }
 

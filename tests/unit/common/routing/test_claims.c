@@ -32,7 +32,7 @@ static const struct conf conf = {.pairs = pairs, .n_pairs = 1};
 
 static char name[64];
 static struct ledger *ledger, *read_only;
-static struct wpages *pages;
+static struct pages *pages;
 static struct claims *claims, *looker; /* a worker's, and weirctl's */
 static struct claim claim;
 static struct claims_used_up used_up;
@@ -44,9 +44,9 @@ static void set_up(void)
     provider = (struct conf_provider){.id = (char *)"p"};
     pairs[0].key_hash = pair_key_hash("p", "m");
     snprintf(name, sizeof(name), "/weir-test-%d", (int)getpid());
-    pages = wpages_create(name, 1, 8, -1);
+    pages = pages_create(name, 1, 8, -1);
     ck_assert_ptr_nonnull(pages);
-    wpages_pair_add(pages, "p", "m");
+    pages_pair_add(pages, "p", "m");
     ledger = ledger_create(name, 8, -1);
     ck_assert_ptr_nonnull(ledger);
     read_only = ledger_open_reader(name);
@@ -62,8 +62,8 @@ static void tear_down(void)
     ledger_unlink(ledger);
     ledger_close(&ledger);
     ledger_close(&read_only);
-    wpages_unlink(pages);
-    wpages_close(&pages);
+    pages_unlink(pages);
+    pages_close(&pages);
 }
 
 static enum outcome take(uint64_t now_at)

@@ -164,7 +164,7 @@ END_TEST
 START_TEST(reasons_fit_into_a_row)
 {
     for (unsigned i = 0; i < CAUSE_COUNT; i++)
-        ck_assert_uint_lt(strlen(cooldown_cause_reason(i)), SHMTAB_REASON_BYTES);
+        ck_assert_uint_lt(strlen(cooldown_cause_reason(i)), SHM_TABLE_REASON_BYTES);
 }
 END_TEST
 

@@ -19,9 +19,9 @@ static const struct cooldown_rules rules3 = {
     .recovery_concurrency = 1,
 };
 
-static struct shmtab_state fresh_row(const struct cooldown_rules *rules)
+static struct shm_table_state fresh_row(const struct cooldown_rules *rules)
 {
-    struct shmtab_state row;
+    struct shm_table_state row;
     cooldown_init(&row, "p", "m", 42, rules);
     return row;
 }
@@ -46,7 +46,7 @@ static struct evwire_event event(enum ev_kind kind, uint64_t started_at, uint64_
 }
 
 /* Applies an event of that kind, of an attempt over [started, ended], at the instant it ended. */
-static struct cooldown_changes play(struct shmtab_state *row, const struct cooldown_rules *rules,
+static struct cooldown_changes play(struct shm_table_state *row, const struct cooldown_rules *rules,
                                     enum ev_kind kind, uint64_t started_at, uint64_t ended_at)
 {
     struct cooldown_changes out;
@@ -59,7 +59,7 @@ static struct cooldown_changes play(struct shmtab_state *row, const struct coold
 
 START_TEST(threshold_begins_cooldown)
 {
-    struct shmtab_state row = fresh_row(&rules3);
+    struct shm_table_state row = fresh_row(&rules3);
     struct cooldown_changes out = play(&row, &rules3, EV_MID_FAILURE, T0, T0 + 1 * MS);
     ck_assert_uint_eq(row.hot.mid_failures, 1);
     ck_assert_uint_eq(out.n, 1);
@@ -81,14 +81,14 @@ START_TEST(threshold_begins_cooldown)
     ck_assert_uint_eq(out.items[0].kind, EVCH_COOLDOWN);
     ck_assert_uint_eq(out.items[0].failures, 3);
     ck_assert_uint_eq(out.items[0].duration_ms, 30000);
-    ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 4 * MS), PAIR_EXHAUSTED);
-    ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 30003 * MS), PAIR_RECOVERING);
+    ck_assert_uint_eq(shm_table_status(&row.hot, T0 + 4 * MS), PAIR_EXHAUSTED);
+    ck_assert_uint_eq(shm_table_status(&row.hot, T0 + 30003 * MS), PAIR_RECOVERING);
 }
 END_TEST
 
 START_TEST(completed_stream_resets)
 {
-    struct shmtab_state row = fresh_row(&rules3);
+    struct shm_table_state row = fresh_row(&rules3);
     play(&row, &rules3, EV_MID_FAILURE, T0, T0 + 1 * MS);
     play(&row, &rules3, EV_MID_FAILURE, T0, T0 + 2 * MS);
     struct cooldown_changes out = play(&row, &rules3, EV_STREAM_SUCCESS, T0, T0 + 3 * MS);
@@ -106,7 +106,7 @@ END_TEST
 
 START_TEST(answer_leaves_mid_counter)
 {
-    struct shmtab_state row = fresh_row(&rules3);
+    struct shm_table_state row = fresh_row(&rules3);
     struct cooldown_rules rules = rules3;
     rules.pre_threshold = 5;
     play(&row, &rules, EV_MID_FAILURE, T0, T0 + 1 * MS);
@@ -122,13 +122,13 @@ START_TEST(merged_failures)
 {
     struct cooldown_rules rules = rules3;
     rules.mid_threshold = 40;
-    struct shmtab_state row = fresh_row(&rules);
+    struct shm_table_state row = fresh_row(&rules);
     struct cooldown_changes out;
     struct evwire_event ev = event(EV_MID_FAILURE, T0, T0 + 1 * MS);
     ev.count = 39;
     cooldown_apply(&row, &rules, &ev, at(T0 + 2 * MS), &out);
     ck_assert_uint_eq(row.hot.mid_failures, 39);
-    ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 2 * MS), PAIR_AVAILABLE);
+    ck_assert_uint_eq(shm_table_status(&row.hot, T0 + 2 * MS), PAIR_AVAILABLE);
     ev.count = 5;
     cooldown_apply(&row, &rules, &ev, at(T0 + 2 * MS), &out);
     ck_assert_uint_eq(row.hot.mid_failures, 0);
@@ -142,7 +142,7 @@ END_TEST
 
 START_TEST(success_overtakes_failure)
 {
-    struct shmtab_state row = fresh_row(&rules3);
+    struct shm_table_state row = fresh_row(&rules3);
     struct cooldown_changes out;
     /* the stamp is seen before the failure that ended earlier is applied */
     out = (struct cooldown_changes){0};
@@ -159,7 +159,7 @@ START_TEST(late_success_leaves_newer_failures)
 {
     struct cooldown_rules rules = rules3;
     rules.mid_threshold = 40;
-    struct shmtab_state row = fresh_row(&rules);
+    struct shm_table_state row = fresh_row(&rules);
     struct cooldown_changes out;
     for (int i = 1; i <= 6; i++)
         play(&row, &rules, EV_MID_FAILURE, T0, T0 + (uint64_t)i * 10 * MS);
@@ -176,7 +176,7 @@ START_TEST(success_older_than_all_failures)
 {
     struct cooldown_rules rules = rules3;
     rules.mid_threshold = 40;
-    struct shmtab_state row = fresh_row(&rules);
+    struct shm_table_state row = fresh_row(&rules);
     struct cooldown_changes out;
     for (int i = 0; i < 39; i++)
         play(&row, &rules, EV_MID_FAILURE, T0, T0 + 10 * MS);
@@ -191,7 +191,7 @@ START_TEST(ten_streams_one_incident)
 {
     struct cooldown_rules rules = rules3;
     rules.mid_cooldown_max_ms = 240000;
-    struct shmtab_state row = fresh_row(&rules);
+    struct shm_table_state row = fresh_row(&rules);
     for (int i = 0; i < 10; i++)
         play(&row, &rules, EV_MID_FAILURE, T0 + (uint64_t)i, T0 + 100 * MS + (uint64_t)i);
     ck_assert_uint_eq(row.cooldowns, 1);
@@ -205,7 +205,7 @@ END_TEST
 /* A stream that began before the cooldown completes or fails after it: neither means anything. */
 START_TEST(history_changes_nothing)
 {
-    struct shmtab_state row = fresh_row(&rules3), before;
+    struct shm_table_state row = fresh_row(&rules3), before;
     for (int i = 1; i <= 3; i++)
         play(&row, &rules3, EV_MID_FAILURE, T0, T0 + (uint64_t)i * MS);
     uint64_t later = T0 + 40000 * MS;
@@ -218,14 +218,14 @@ START_TEST(history_changes_nothing)
     ck_assert_uint_eq(row.hot.mid_failures, 0);
     ck_assert_uint_eq(row.mid_failures_total, 4);
     cooldown_note_stream(&row, T0 + 2 * MS, later, at(later), &out);
-    ck_assert(row.hot.flags & SHMTAB_RECOVERING);
+    ck_assert(row.hot.flags & SHM_TABLE_RECOVERING);
 }
 END_TEST
 
 /* Picked before the cooldown, started in the same nanosecond: the incident number tells. */
 START_TEST(older_incident_is_history)
 {
-    struct shmtab_state row = fresh_row(&rules3);
+    struct shm_table_state row = fresh_row(&rules3);
     struct cooldown_changes out;
     row.hot.incident = 7;
     row.hot.cooldown_began_at = T0;
@@ -241,7 +241,7 @@ END_TEST
 
 START_TEST(future_instants_are_cut)
 {
-    struct shmtab_state row = fresh_row(&rules3);
+    struct shm_table_state row = fresh_row(&rules3);
     struct cooldown_changes out = {0};
     struct evwire_event ev = event(EV_STREAM_SUCCESS, T0, UINT64_MAX);
     cooldown_apply(&row, &rules3, &ev, at(T0 + 1 * MS), &out);
@@ -255,7 +255,7 @@ END_TEST
 
 /* ---- cooldowns ------------------------------------------------------------------------------- */
 
-static uint64_t rest(struct shmtab_state *row, enum cooldown_cause cause, uint64_t now_at,
+static uint64_t rest(struct shm_table_state *row, enum cooldown_cause cause, uint64_t now_at,
                      uint64_t until_at)
 {
     struct cooldown_changes out;
@@ -268,7 +268,7 @@ static uint64_t rest(struct shmtab_state *row, enum cooldown_cause cause, uint64
 
 START_TEST(never_shortened)
 {
-    struct shmtab_state row = fresh_row(&rules3);
+    struct shm_table_state row = fresh_row(&rules3);
     ck_assert_uint_eq(rest(&row, CAUSE_RATE_LIMITED, T0, T0 + 60 * MS), T0 + 60 * MS);
     ck_assert_uint_eq(rest(&row, CAUSE_AUTH_FAILED, T0 + 1 * MS, T0 + 30 * MS), T0 + 60 * MS);
     ck_assert_str_eq(row.reason, "429 rate limited");
@@ -289,8 +289,8 @@ END_TEST
 
 START_TEST(absurd_rest_is_cut)
 {
-    struct shmtab_state row = fresh_row(&rules3);
-    ck_assert_uint_eq(rest(&row, CAUSE_RATE_LIMITED, T0, UINT64_MAX), T0 + SHMTAB_REST_MAX_NS);
+    struct shm_table_state row = fresh_row(&rules3);
+    ck_assert_uint_eq(rest(&row, CAUSE_RATE_LIMITED, T0, UINT64_MAX), T0 + SHM_TABLE_REST_MAX_NS);
 }
 END_TEST
 
@@ -319,7 +319,7 @@ START_TEST(escalation_until_success)
     struct cooldown_rules rules = rules3;
     rules.mid_threshold = 1;
     rules.mid_cooldown_max_ms = 100000;
-    struct shmtab_state row = fresh_row(&rules);
+    struct shm_table_state row = fresh_row(&rules);
     static const uint64_t want_ms[] = {30000, 60000, 100000, 100000};
     uint64_t now = T0;
     for (size_t i = 0; i < UNIT_ROWS(want_ms); i++) {
@@ -341,11 +341,11 @@ START_TEST(recovery_ends_with_success)
 {
     static const enum ev_kind kinds[] = {EV_STREAM_SUCCESS, EV_ANSWER_SUCCESS};
     for (size_t i = 0; i < UNIT_ROWS(kinds); i++) {
-        struct shmtab_state row = fresh_row(&rules3);
+        struct shm_table_state row = fresh_row(&rules3);
         rest(&row, CAUSE_RATE_LIMITED, T0, T0 + 10 * MS);
-        ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 11 * MS), PAIR_RECOVERING);
+        ck_assert_uint_eq(shm_table_status(&row.hot, T0 + 11 * MS), PAIR_RECOVERING);
         struct cooldown_changes out = play(&row, &rules3, kinds[i], T0 + 11 * MS, T0 + 12 * MS);
-        ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 12 * MS), PAIR_AVAILABLE);
+        ck_assert_uint_eq(shm_table_status(&row.hot, T0 + 12 * MS), PAIR_AVAILABLE);
         ck_assert_uint_eq(out.items[out.n - 1].kind, EVCH_RECOVERED);
     }
 }
@@ -354,7 +354,7 @@ END_TEST
 START_TEST(pre_stream_threshold)
 {
     struct cooldown_rules rules = rules3;
-    struct shmtab_state row = fresh_row(&rules);
+    struct shm_table_state row = fresh_row(&rules);
     for (int i = 0; i < 100; i++) /* 0: never */
         play(&row, &rules, EV_PRE_FAILURE, T0, T0 + (uint64_t)i * MS);
     ck_assert_uint_eq(row.cooldowns, 0);
@@ -375,12 +375,12 @@ END_TEST
 START_TEST(clear_forgets)
 {
     struct cooldown_rules rules = rules3;
-    struct shmtab_state row = fresh_row(&rules);
+    struct shm_table_state row = fresh_row(&rules);
     struct cooldown_changes out = {0};
     for (int i = 1; i <= 4; i++)
         play(&row, &rules, EV_MID_FAILURE, T0 + (uint64_t)i * MS, T0 + (uint64_t)i * MS);
     cooldown_clear(&row, &out);
-    ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 5 * MS), PAIR_AVAILABLE);
+    ck_assert_uint_eq(shm_table_status(&row.hot, T0 + 5 * MS), PAIR_AVAILABLE);
     ck_assert_uint_eq(row.hot.mid_failures, 0);
     ck_assert_uint_eq(row.escalation, 0);
     ck_assert_uint_eq(row.cooldowns, 1); /* statistics stay */
@@ -406,7 +406,7 @@ START_TEST(quota)
         {QUOTA_UNKNOWN, QUOTA_UNKNOWN, 0, 0, 0, ""},
     };
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
-        struct shmtab_state row = fresh_row(&rules3);
+        struct shm_table_state row = fresh_row(&rules3);
         struct cooldown_changes out;
         struct evwire_event ev = event(EV_QUOTA, T0, T0 + 5 * MS);
         ev.remaining_requests = rows[i].requests;
@@ -416,11 +416,11 @@ START_TEST(quota)
         if (rows[i].tokens_reset_ms != 0)
             ev.reset_tokens_at = ev.ended_at + rows[i].tokens_reset_ms * MS;
         cooldown_apply(&row, &rules3, &ev, at(T0 + 5 * MS), &out);
-        uint64_t rest_ms = shmtab_rest_ns(&row.hot, T0 + 5 * MS) / MS;
+        uint64_t rest_ms = shm_table_rest_ns(&row.hot, T0 + 5 * MS) / MS;
         ck_assert_msg(rest_ms == rows[i].want_rest_ms, "row %zu: rests %lu ms", i,
                       (unsigned long)rest_ms);
         ck_assert_msg(strcmp(row.reason, rows[i].want_reason) == 0, "row %zu: %s", i, row.reason);
-        ck_assert(row.hot.flags & SHMTAB_QUOTA);
+        ck_assert(row.hot.flags & SHM_TABLE_QUOTA);
         ck_assert_int_eq(row.quota_remaining_tokens, rows[i].tokens);
         ck_assert_uint_eq(row.quota_updated_wall_ms, at(T0 + 5 * MS).wall_ms);
         ck_assert_msg(row.quota_reset_requests_wall_ms ==
@@ -435,7 +435,7 @@ END_TEST
 /* Reports of two workers cross: the newer headers stay. */
 START_TEST(older_quota_is_not_stored)
 {
-    struct shmtab_state row = fresh_row(&rules3);
+    struct shm_table_state row = fresh_row(&rules3);
     struct cooldown_changes out;
     struct evwire_event newer = event(EV_QUOTA, T0, T0 + 9 * MS), older = newer;
     newer.remaining_requests = 4;
@@ -444,7 +444,7 @@ START_TEST(older_quota_is_not_stored)
     cooldown_apply(&row, &rules3, &newer, at(T0 + 10 * MS), &out);
     cooldown_apply(&row, &rules3, &older, at(T0 + 11 * MS), &out);
     ck_assert_int_eq(row.quota_remaining_requests, 4);
-    ck_assert_uint_eq(shmtab_status(&row.hot, T0 + 12 * MS), PAIR_TRACKING);
+    ck_assert_uint_eq(shm_table_status(&row.hot, T0 + 12 * MS), PAIR_TRACKING);
 }
 END_TEST
 
@@ -474,8 +474,8 @@ static bool model_is_old(const struct model *m, const struct evwire_event *ev)
 
 static bool model_rest(struct model *m, enum cooldown_cause cause, uint64_t until, uint64_t now)
 {
-    if (until > now + SHMTAB_REST_MAX_NS)
-        until = now + SHMTAB_REST_MAX_NS;
+    if (until > now + SHM_TABLE_REST_MAX_NS)
+        until = now + SHM_TABLE_REST_MAX_NS;
     if (until <= now)
         return false;
     if (m->until > now) {
@@ -530,8 +530,8 @@ static void model_stream_success(struct model *m, uint64_t ended_at)
         m->stream_success = ended_at;
     m->cooldowns_in_a_row = 0;
     m->recovering = false;
-    model_reset(&m->mid, ended_at, SHMTAB_RECENT_MID);
-    model_reset(&m->pre, ended_at, SHMTAB_RECENT_PRE);
+    model_reset(&m->mid, ended_at, SHM_TABLE_RECENT_MID);
+    model_reset(&m->pre, ended_at, SHM_TABLE_RECENT_PRE);
 }
 
 static void model_answer_success(struct model *m, uint64_t ended_at)
@@ -539,7 +539,7 @@ static void model_answer_success(struct model *m, uint64_t ended_at)
     if (ended_at > m->answer_success)
         m->answer_success = ended_at;
     m->recovering = false;
-    model_reset(&m->pre, ended_at, SHMTAB_RECENT_PRE);
+    model_reset(&m->pre, ended_at, SHM_TABLE_RECENT_PRE);
 }
 
 static uint64_t model_length_ns(const struct model *m, const struct cooldown_rules *rules)
@@ -649,7 +649,7 @@ static struct evwire_event random_event(uint64_t now, const struct model *m)
     return ev;
 }
 
-static const char *difference(const struct shmtab_state *row, const struct model *m)
+static const char *difference(const struct shm_table_state *row, const struct model *m)
 {
     if (row->hot.mid_failures != m->mid.n)
         return "mid-stream counter";
@@ -661,14 +661,14 @@ static const char *difference(const struct shmtab_state *row, const struct model
         return "number of cooldowns";
     if (row->escalation != m->cooldowns_in_a_row)
         return "escalation";
-    if (((row->hot.flags & SHMTAB_RECOVERING) != 0) != m->recovering)
+    if (((row->hot.flags & SHM_TABLE_RECOVERING) != 0) != m->recovering)
         return "recovering";
     if (row->mid_failures_total != m->total)
         return "statistics";
     return row->cause == m->cause ? NULL : "cause";
 }
 
-static void random_step(struct shmtab_state *row, struct model *m,
+static void random_step(struct shm_table_state *row, struct model *m,
                         const struct cooldown_rules *rules, uint64_t now)
 {
     struct cooldown_changes out = {0};
@@ -698,7 +698,7 @@ static void random_sequence(uint64_t seed)
         .pre_threshold = (uint32_t)roll(4),
     };
     rules.mid_cooldown_max_ms = rules.mid_cooldown_ms * (uint32_t)(1 + roll(8));
-    struct shmtab_state row = fresh_row(&rules);
+    struct shm_table_state row = fresh_row(&rules);
     struct model m = {0};
     uint64_t now = T0;
     for (int step = 0; step < MODEL_STEPS; step++) {

@@ -56,9 +56,9 @@ struct mini {
     enum segment_origin origin;
 };
 
-static void set_number(struct shmtab_state *state, uint64_t k)
+static void set_number(struct shm_table_state *state, uint64_t k)
 {
-    *state = (struct shmtab_state){
+    *state = (struct shm_table_state){
         .hot = {.key_hash = key,
                 .cooldown_until_at = k,
                 .cooldown_began_at = k,
@@ -74,20 +74,20 @@ static void set_number(struct shmtab_state *state, uint64_t k)
         .last_success_at = k,
         .oldest_pre = k,
     };
-    for (int i = 0; i < SHMTAB_RECENT_PRE; i++)
+    for (int i = 0; i < SHM_TABLE_RECENT_PRE; i++)
         state->recent_pre[i] = k;
 }
 
-static bool is_number(const struct shmtab_state *state, uint64_t k)
+static bool is_number(const struct shm_table_state *state, uint64_t k)
 {
-    struct shmtab_state want;
+    struct shm_table_state want;
     set_number(&want, k);
     return memcmp(state, &want, sizeof(want)) == 0;
 }
 
-static bool is_hot_number(const struct shmtab_hot *hot, uint64_t k)
+static bool is_hot_number(const struct shm_table_hot *hot, uint64_t k)
 {
-    struct shmtab_state want;
+    struct shm_table_state want;
     set_number(&want, k);
     return memcmp(hot, &want.hot, sizeof(*hot)) == 0;
 }
@@ -103,7 +103,7 @@ static int mini_open(struct mini *m)
         m->loaded = publish_load(&m->pub, m->table, &m->senders);
         return 0;
     }
-    struct shmtab_header *head = segment_prepare(&m->seg, CAPACITY);
+    struct shm_table_header *head = segment_prepare(&m->seg, CAPACITY);
     if (head == NULL)
         return -1;
     publish_fill(head, m->table, &m->senders);
@@ -175,13 +175,13 @@ static const char *const points[] = {
 };
 
 /* What a reader sees while nobody has repaired anything: one of the two images, whole. */
-static uint64_t look(const struct shmtab *tab, const char *point)
+static uint64_t look(const struct shm_table *tab, const char *point)
 {
-    struct shmtab_hot hot;
-    struct shmtab_state state;
-    ck_assert_msg(shmtab_read_hot(tab, ROW, key, &hot), "%s: hot part unreadable", point);
+    struct shm_table_hot hot;
+    struct shm_table_state state;
+    ck_assert_msg(shm_table_read_hot(tab, ROW, key, &hot), "%s: hot part unreadable", point);
     ck_assert_msg(is_hot_number(&hot, hot.incident), "%s: hot part torn", point);
-    ck_assert_msg(shmtab_read(tab, ROW, &state), "%s: row unreadable", point);
+    ck_assert_msg(shm_table_read(tab, ROW, &state), "%s: row unreadable", point);
     ck_assert_msg(is_number(&state, hot.incident), "%s: row torn", point);
     return hot.incident;
 }
@@ -191,11 +191,11 @@ START_TEST(killed_at_each_point)
     for (size_t i = 0; i < UNIT_ROWS(points); i++) {
         for (int pass = 1; pass <= 3; pass++) {
             char at[64];
-            struct shmtab *tab = NULL;
+            struct shm_table *tab = NULL;
             struct mini m;
             snprintf(at, sizeof(at), "%s:%d", points[i], pass);
             setup();
-            ck_assert_int_eq(shmtab_open_reader(name, &tab), SHMTAB_OK);
+            ck_assert_int_eq(shm_table_open_reader(name, &tab), SHM_TABLE_OK);
             int status = wait_for(start_writer("WEIR_KILL_AT", at, 5), 0);
             ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%s", at);
             uint64_t seen = look(tab, at);
@@ -212,7 +212,7 @@ START_TEST(killed_at_each_point)
             mini_commit(&m, k + 1);
             ck_assert_uint_eq(look(tab, at), k + 1);
             mini_close(&m);
-            shmtab_close(&tab);
+            shm_table_close(&tab);
         }
     }
     remove_objects();
@@ -224,22 +224,22 @@ END_TEST
 START_TEST(stopped_at_each_point)
 {
     for (size_t i = 0; i < UNIT_ROWS(points); i++) {
-        struct shmtab *tab = NULL;
-        struct shmtab_state all[CAPACITY];
+        struct shm_table *tab = NULL;
+        struct shm_table_state all[CAPACITY];
         setup();
-        ck_assert_int_eq(shmtab_open_reader(name, &tab), SHMTAB_OK);
+        ck_assert_int_eq(shm_table_open_reader(name, &tab), SHM_TABLE_OK);
         pid_t pid = start_writer("WEIR_STOP_AT", points[i], 3);
         ck_assert(WIFSTOPPED(wait_for(pid, WUNTRACED)));
         uint64_t start = clock_boot_ns();
         for (int n = 0; n < 1000; n++)
             look(tab, points[i]);
-        shmtab_read_all(tab, all, CAPACITY);
+        shm_table_read_all(tab, all, CAPACITY);
         ck_assert_msg(elapsed_ms(start) < 1000, "%s: readers were held up", points[i]);
         ck_assert(is_number(&all[ROW], all[ROW].cooldowns));
         kill(pid, SIGCONT);
         ck_assert(WIFEXITED(wait_for(pid, 0)));
         ck_assert_uint_eq(look(tab, points[i]), 4);
-        shmtab_close(&tab);
+        shm_table_close(&tab);
     }
     remove_objects();
 }
@@ -255,14 +255,14 @@ static pid_t start_reader(volatile int *stop)
     pid_t pid = fork();
     if (pid != 0)
         return pid;
-    struct shmtab *tab = NULL;
-    if (shmtab_open_reader(name, &tab) != SHMTAB_OK)
+    struct shm_table *tab = NULL;
+    if (shm_table_open_reader(name, &tab) != SHM_TABLE_OK)
         _exit(2);
     uint64_t last = 0;
     while (!*stop) {
-        struct shmtab_hot hot;
-        struct shmtab_state state;
-        if (!shmtab_read_hot(tab, ROW, key, &hot) || !shmtab_read(tab, ROW, &state))
+        struct shm_table_hot hot;
+        struct shm_table_state state;
+        if (!shm_table_read_hot(tab, ROW, key, &hot) || !shm_table_read(tab, ROW, &state))
             _exit(4); /* unreadable: only damage may do that */
         if (!is_hot_number(&hot, hot.incident) || !is_number(&state, state.cooldowns))
             _exit(5); /* torn */
@@ -318,19 +318,19 @@ START_TEST(dead_owner)
     struct mini m;
     wait_for(start_writer("WEIR_KILL_AT", "locked", 1), 0);
     ck_assert_int_eq(mini_open(&m), 0);
-    ck_assert_int_eq(shmlock_take(m.seg.lock), SHMLOCK_TAKEN);
-    shmlock_release(m.seg.lock);
+    ck_assert_int_eq(shm_lock_take(m.seg.lock), SHM_LOCK_TAKEN);
+    shm_lock_release(m.seg.lock);
     mini_close(&m);
     /* a reader that finds the owner dead leaves a lock that works */
     wait_for(start_writer("WEIR_KILL_AT", "locked", 1), 0);
-    struct shmtab *tab = NULL;
-    struct shmtab_state all[CAPACITY];
-    ck_assert_int_eq(shmtab_open_reader(name, &tab), SHMTAB_OK);
-    shmtab_read_all(tab, all, CAPACITY);
-    shmtab_close(&tab);
+    struct shm_table *tab = NULL;
+    struct shm_table_state all[CAPACITY];
+    ck_assert_int_eq(shm_table_open_reader(name, &tab), SHM_TABLE_OK);
+    shm_table_read_all(tab, all, CAPACITY);
+    shm_table_close(&tab);
     ck_assert_int_eq(mini_open(&m), 0);
-    ck_assert_int_eq(shmlock_take(m.seg.lock), SHMLOCK_TAKEN);
-    shmlock_release(m.seg.lock);
+    ck_assert_int_eq(shm_lock_take(m.seg.lock), SHM_LOCK_TAKEN);
+    shm_lock_release(m.seg.lock);
     mini_close(&m);
     remove_objects();
 }
@@ -344,9 +344,9 @@ START_TEST(held_by_a_stopped_reader)
     ck_assert_int_eq(mini_open(&m), 0);
     pid_t holder = fork();
     if (holder == 0) {
-        shmlock_take(m.seg.lock);
+        shm_lock_take(m.seg.lock);
         raise(SIGSTOP);
-        shmlock_release(m.seg.lock);
+        shm_lock_release(m.seg.lock);
         _exit(0);
     }
     wait_for(holder, WUNTRACED);
@@ -406,19 +406,19 @@ START_TEST(damaged_identity_is_rebuilt)
         72, /* checksum */
     };
     for (size_t i = 0; i < UNIT_ROWS(offsets); i++) {
-        struct shmtab *tab = NULL, *none = NULL;
+        struct shm_table *tab = NULL, *none = NULL;
         struct mini m;
         setup();
-        ck_assert_int_eq(shmtab_open_reader(name, &tab), SHMTAB_OK);
+        ck_assert_int_eq(shm_table_open_reader(name, &tab), SHM_TABLE_OK);
         scribble(offsets[i]);
-        ck_assert_msg(shmtab_open_reader(name, &none) == SHMTAB_DAMAGED, "offset %d",
+        ck_assert_msg(shm_table_open_reader(name, &none) == SHM_TABLE_DAMAGED, "offset %d",
                       (int)offsets[i]);
         ck_assert_int_eq(mini_open(&m), 0);
         ck_assert_int_eq(m.origin, SEGMENT_DAMAGED);
-        ck_assert(shmtab_is_retired(tab)); /* who has the old one open looks for the new one */
-        ck_assert_int_eq(shmtab_open_reader(name, &none), SHMTAB_OK);
-        shmtab_close(&none);
-        shmtab_close(&tab);
+        ck_assert(shm_table_is_retired(tab)); /* who has the old one open looks for the new one */
+        ck_assert_int_eq(shm_table_open_reader(name, &none), SHM_TABLE_OK);
+        shm_table_close(&none);
+        shm_table_close(&tab);
         mini_close(&m);
     }
     remove_objects();
@@ -429,18 +429,18 @@ START_TEST(wrong_size_is_rebuilt)
 {
     static const off_t sizes[] = {0, 100, 4096, 1 << 20};
     for (size_t i = 0; i < UNIT_ROWS(sizes); i++) {
-        struct shmtab *tab = NULL;
+        struct shm_table *tab = NULL;
         struct mini m;
         char path[80];
         setup();
         snprintf(path, sizeof(path), "/dev/shm%s", name);
         ck_assert_int_eq(truncate(path, sizes[i]), 0);
-        ck_assert_int_eq(shmtab_open_reader(name, &tab), SHMTAB_DAMAGED);
+        ck_assert_int_eq(shm_table_open_reader(name, &tab), SHM_TABLE_DAMAGED);
         ck_assert_int_eq(mini_open(&m), 0);
         ck_assert_int_eq(m.origin, SEGMENT_DAMAGED);
         mini_close(&m);
-        ck_assert_int_eq(shmtab_open_reader(name, &tab), SHMTAB_OK);
-        shmtab_close(&tab);
+        ck_assert_int_eq(shm_table_open_reader(name, &tab), SHM_TABLE_OK);
+        shm_table_close(&tab);
     }
     remove_objects();
 }
@@ -448,15 +448,15 @@ END_TEST
 
 START_TEST(damaged_row)
 {
-    struct shmtab *tab = NULL;
-    struct shmtab_hot hot;
+    struct shm_table *tab = NULL;
+    struct shm_table_hot hot;
     struct mini m;
     uint32_t next = 3;
-    off_t row = SHMTAB_HEADER_BYTES + ROW * (off_t)sizeof(struct shmtab_row);
+    off_t row = SHM_TABLE_HEADER_BYTES + ROW * (off_t)sizeof(struct shm_table_row);
     setup();
-    ck_assert_int_eq(shmtab_open_reader(name, &tab), SHMTAB_OK);
-    scribble(row + 16);                               /* the cooldown's end */
-    ck_assert(!shmtab_read_hot(tab, ROW, key, &hot)); /* counts as available */
+    ck_assert_int_eq(shm_table_open_reader(name, &tab), SHM_TABLE_OK);
+    scribble(row + 16);                                  /* the cooldown's end */
+    ck_assert(!shm_table_read_hot(tab, ROW, key, &hot)); /* counts as available */
     ck_assert_int_eq(mini_open(&m), 0);
     ck_assert_int_eq(m.origin, SEGMENT_ATTACHED);
     ck_assert_uint_eq(m.loaded.damaged_rows, 1);
@@ -471,7 +471,7 @@ START_TEST(damaged_row)
     ck_assert_uint_eq(publish_repair(&m.pub, m.table, &m.senders, &next), 1);
     ck_assert_uint_eq(look(tab, "repair"), 5);
     mini_close(&m);
-    shmtab_close(&tab);
+    shm_table_close(&tab);
     remove_objects();
 }
 END_TEST
@@ -480,19 +480,20 @@ END_TEST
 START_TEST(every_byte_damaged)
 {
     setup();
-    struct shmtab *tab = NULL;
-    ck_assert_int_eq(shmtab_open_reader(name, &tab), SHMTAB_OK);
-    for (off_t at = 0; at < SHMTAB_HEADER_BYTES + 2 * (off_t)sizeof(struct shmtab_row); at++) {
-        struct shmtab_hot hot;
-        struct shmtab_state state;
+    struct shm_table *tab = NULL;
+    ck_assert_int_eq(shm_table_open_reader(name, &tab), SHM_TABLE_OK);
+    for (off_t at = 0; at < SHM_TABLE_HEADER_BYTES + 2 * (off_t)sizeof(struct shm_table_row);
+         at++) {
+        struct shm_table_hot hot;
+        struct shm_table_state state;
         scribble(at);
-        if (shmtab_read_hot(tab, ROW, key, &hot) && !is_hot_number(&hot, 1))
+        if (shm_table_read_hot(tab, ROW, key, &hot) && !is_hot_number(&hot, 1))
             ck_abort_msg("byte %d: a damaged hot part was believed", (int)at);
-        if (shmtab_read(tab, ROW, &state) && !is_number(&state, 1))
+        if (shm_table_read(tab, ROW, &state) && !is_number(&state, 1))
             ck_abort_msg("byte %d: a damaged row was believed", (int)at);
         scribble(at);
     }
-    shmtab_close(&tab);
+    shm_table_close(&tab);
     remove_objects();
 }
 END_TEST
@@ -522,28 +523,28 @@ END_TEST
 /* Made anew while readers have the old one: it says so and keeps its last words. */
 START_TEST(retirement)
 {
-    struct shmtab *old = NULL, *new = NULL;
-    struct shmtab_hot hot;
+    struct shm_table *old = NULL, *new = NULL;
+    struct shm_table_hot hot;
     struct mini m;
     setup();
-    ck_assert_int_eq(shmtab_open_reader(name, &old), SHMTAB_OK);
+    ck_assert_int_eq(shm_table_open_reader(name, &old), SHM_TABLE_OK);
     ck_assert_int_eq(mini_open(&m), 0);
-    struct shmtab_header *head = segment_prepare(&m.seg, CAPACITY);
+    struct shm_table_header *head = segment_prepare(&m.seg, CAPACITY);
     set_number(&m.table->rows[ROW].state, 8);
     publish_fill(head, m.table, &m.senders);
-    ck_assert(!shmtab_is_retired(old));
+    ck_assert(!shm_table_is_retired(old));
     ck_assert_int_eq(segment_switch(&m.seg), 0);
-    ck_assert(shmtab_is_retired(old));
-    ck_assert(shmtab_read_hot(old, ROW, key, &hot));
+    ck_assert(shm_table_is_retired(old));
+    ck_assert(shm_table_read_hot(old, ROW, key, &hot));
     ck_assert_uint_eq(hot.incident, 1);
-    ck_assert_int_eq(shmtab_open_reader(name, &new), SHMTAB_OK);
-    ck_assert(shmtab_read_hot(new, ROW, key, &hot));
+    ck_assert_int_eq(shm_table_open_reader(name, &new), SHM_TABLE_OK);
+    ck_assert(shm_table_read_hot(new, ROW, key, &hot));
     ck_assert_uint_eq(hot.incident, 8);
     ck_assert(segment_is_sound(&m.seg));
     shm_unlink(name);
     ck_assert(!segment_is_sound(&m.seg));
-    shmtab_close(&old);
-    shmtab_close(&new);
+    shm_table_close(&old);
+    shm_table_close(&new);
     mini_close(&m);
     remove_objects();
 }
@@ -552,30 +553,31 @@ END_TEST
 /* Cut short while it is mapped: neither reader nor writer dies, and both notice. */
 START_TEST(cut_short_while_mapped)
 {
-    struct shmtab *tab = NULL;
-    struct shmtab_hot hot;
-    struct shmtab_state state;
+    struct shm_table *tab = NULL;
+    struct shm_table_hot hot;
+    struct shm_table_state state;
     struct mini m;
     char path[80];
     setup();
-    ck_assert_int_eq(shmtab_open_reader(name, &tab), SHMTAB_OK);
+    ck_assert_int_eq(shm_table_open_reader(name, &tab), SHM_TABLE_OK);
     ck_assert_int_eq(mini_open(&m), 0);
     pid_t pid = fork();
     if (pid == 0) {
         snprintf(path, sizeof(path), "/dev/shm%s", name);
-        bool was_readable = shmtab_read_hot(tab, ROW, key, &hot) && !shmtab_is_retired(tab);
+        bool was_readable = shm_table_read_hot(tab, ROW, key, &hot) && !shm_table_is_retired(tab);
         bool was_sound = segment_is_sound(&m.seg);
         if (truncate(path, 0) != 0)
             _exit(2);
-        bool is_readable = shmtab_read_hot(tab, ROW, key, &hot) || shmtab_read(tab, ROW, &state);
+        bool is_readable =
+            shm_table_read_hot(tab, ROW, key, &hot) || shm_table_read(tab, ROW, &state);
         mini_commit(&m, 7); /* goes nowhere */
-        _exit(was_readable && was_sound && !is_readable && shmtab_is_retired(tab) &&
+        _exit(was_readable && was_sound && !is_readable && shm_table_is_retired(tab) &&
                       !segment_is_sound(&m.seg)
                   ? 0
                   : 1);
     }
     ck_assert_int_eq(wait_for(pid, 0), 0);
-    shmtab_close(&tab);
+    shm_table_close(&tab);
     mini_close(&m);
     remove_objects();
 }
@@ -610,8 +612,8 @@ START_TEST(lock_renewed)
     memset(&m.seg.lock->mutex, 0xff, sizeof(m.seg.lock->mutex)); /* as a mad worker might */
     mini_commit(&m, 2);                                          /* neither hangs nor dies */
     ck_assert_int_eq(segment_renew_lock(&m.seg), 0);
-    ck_assert_int_eq(shmlock_take(m.seg.lock), SHMLOCK_TAKEN);
-    shmlock_release(m.seg.lock);
+    ck_assert_int_eq(shm_lock_take(m.seg.lock), SHM_LOCK_TAKEN);
+    shm_lock_release(m.seg.lock);
     mini_close(&m);
     remove_objects();
 }

@@ -24,7 +24,7 @@ static struct table *sample(void)
 {
     static const struct cooldown_rules rules = {.recovery_concurrency = 1};
     struct table *table = table_new(8);
-    struct shmtab_state row;
+    struct shm_table_state row;
     cooldown_init(&row, "prov", "org/model \"x\"", pair_key_hash("prov", "org/model \"x\""),
                   &rules);
     row.hot.cooldown_until_at = before.at + 50000 * MS;
@@ -32,7 +32,7 @@ static struct table *sample(void)
     row.hot.incident = 5;
     row.hot.mid_failures = 2;
     row.hot.pre_failures = 1;
-    row.hot.flags = SHMTAB_RECOVERING | SHMTAB_QUOTA;
+    row.hot.flags = SHM_TABLE_RECOVERING | SHM_TABLE_QUOTA;
     row.cause = CAUSE_RATE_LIMITED;
     strcpy(row.reason, "429 rate limited");
     row.escalation = 3;
@@ -74,13 +74,13 @@ START_TEST(survives_a_reboot)
     ck_assert_uint_eq(restored, 1);
     int index = table_find(table, pair_key_hash("prov", "org/model \"x\""), 0);
     ck_assert_int_ge(index, 0);
-    const struct shmtab_state *row = &table->rows[index].state;
+    const struct shm_table_state *row = &table->rows[index].state;
     ck_assert_uint_eq(row->hot.cooldown_until_at, after(0).at + 20000 * MS);
     ck_assert_uint_eq(row->hot.cooldown_began_at, after(0).at - 40000 * MS);
     ck_assert_uint_eq(row->hot.incident, 5);
     ck_assert_uint_eq(row->hot.mid_failures, 2);
     ck_assert_uint_eq(row->hot.pre_failures, 1);
-    ck_assert_uint_eq(row->hot.flags, SHMTAB_RECOVERING | SHMTAB_QUOTA);
+    ck_assert_uint_eq(row->hot.flags, SHM_TABLE_RECOVERING | SHM_TABLE_QUOTA);
     ck_assert_uint_eq(row->cause, CAUSE_RATE_LIMITED);
     ck_assert_str_eq(row->reason, "429 rate limited");
     ck_assert_uint_eq(row->escalation, 3);
@@ -102,10 +102,10 @@ START_TEST(ended_meanwhile_is_dropped)
     struct table *table = table_new(8);
     unsigned restored;
     ck_assert_int_eq(read_into(table, &text, 50000, &restored), STATEFILE_OK);
-    const struct shmtab_state *row = &table->rows[0].state;
+    const struct shm_table_state *row = &table->rows[0].state;
     ck_assert_uint_eq(row->hot.cooldown_until_at, 0);
     ck_assert_uint_eq(row->hot.mid_failures, 2); /* counters stay */
-    ck_assert(row->hot.flags & SHMTAB_RECOVERING);
+    ck_assert(row->hot.flags & SHM_TABLE_RECOVERING);
     table_free(&table);
     buf_free(&text);
 }
@@ -119,8 +119,8 @@ START_TEST(absurd_clock)
     struct cooldown_now now = {.at = 60000 * MS, .wall_ms = 1000000};
     unsigned restored;
     ck_assert_int_eq(statefile_read(text.data, text.len, table, now, &restored), STATEFILE_OK);
-    const struct shmtab_hot *hot = &table->rows[0].state.hot;
-    ck_assert_uint_le(shmtab_rest_ns(hot, now.at), SHMTAB_REST_MAX_NS);
+    const struct shm_table_hot *hot = &table->rows[0].state.hot;
+    ck_assert_uint_le(shm_table_rest_ns(hot, now.at), SHM_TABLE_REST_MAX_NS);
     ck_assert_uint_le(hot->cooldown_began_at, now.at);
     table_free(&table);
     buf_free(&text);
@@ -146,7 +146,7 @@ START_TEST(reason_that_grew)
     struct buf text = BUF_INIT;
     struct table *table = sample(), *copy = table_new(8);
     unsigned restored;
-    memset(table->rows[0].state.reason, 0xff, SHMTAB_REASON_BYTES - 1);
+    memset(table->rows[0].state.reason, 0xff, SHM_TABLE_REASON_BYTES - 1);
     statefile_write(table, before, &text);
     ck_assert_int_eq(read_into(copy, &text, 0, &restored), STATEFILE_OK);
     ck_assert_uint_eq(strlen(copy->rows[0].state.reason), 93); /* 31 times U+FFFD */

@@ -70,7 +70,7 @@ END_TEST
 START_TEST(adopting)
 {
     struct table *table = table_new(1);
-    struct shmtab_state state = {.hot = {.key_hash = 5, .mid_failures = 2}};
+    struct shm_table_state state = {.hot = {.key_hash = 5, .mid_failures = 2}};
     ck_assert_int_eq(table_adopt(table, &state), 0);
     state.hot.mid_failures = 9; /* what is there already stays */
     ck_assert_int_eq(table_adopt(table, &state), 0);
@@ -119,7 +119,7 @@ START_TEST(senders_make_room)
 {
     static struct senders senders;
     memset(&senders, 0, sizeof(senders));
-    for (uint32_t i = 0; i < SHMTAB_SENDERS; i++)
+    for (uint32_t i = 0; i < SHM_TABLE_SENDERS; i++)
         ck_assert_int_ge(senders_join(&senders, i, 7, 10 + i), 0);
     ck_assert_int_eq(senders_join(&senders, 5000, 7, 5000), -1); /* all are connected */
     senders_leave(&senders, 30);

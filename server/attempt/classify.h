@@ -11,7 +11,7 @@
 #include "common/terms/outcome.h"
 #include "server/dialect/chat_event.h"
 #include "server/provider/limit_headers.h"
-#include "server/upstream/transfer.h"
+#include "server/upstream/end.h"
 
 /* The outcome of a transfer that ended before the response's head was complete. */
 enum outcome classify_no_head(enum transfer_end end);

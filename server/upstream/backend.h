@@ -7,12 +7,15 @@
 
 #include "server/upstream/transfer.h"
 
+struct conn_kind;
+
 struct transfer {
     const struct transfer_client *client;
 };
 
 struct transfer_client {
-    void *(*pool_new)(struct event_base *base);
+    /* `kinds`: as of conn_pool_new, for a backend that makes its connections by conn.h. */
+    void *(*pool_new)(struct event_base *base, const struct conn_kind *const *kinds);
     void (*pool_free)(void *pool);                                     /* aborts what still runs */
     void (*prepare)(void *pool, const char *url, const char *ca_file); /* of transfers_prepare */
     struct transfer *(*start)(void *pool, struct transfer_request *request,

@@ -413,7 +413,7 @@ static void returned(void *arg)
 
 static const struct transfer_multis_events multis_events = {ended, returned};
 
-static void *pool_new(struct event_base *base)
+static void *pool_new(struct event_base *base, const struct conn_kind *const *kinds)
 {
     struct curl_pool *ts = xcalloc(1, sizeof(*ts));
     ts->base = base;

@@ -391,11 +391,11 @@ static void finish(struct transfer *base)
     pause_transfer(base, false);
 }
 
-static void *pool_new(struct event_base *base)
+static void *pool_new(struct event_base *base, const struct conn_kind *const *kinds)
 {
     struct http1_pool *ts = xcalloc(1, sizeof(*ts));
     ts->base = base;
-    ts->pool = conn_pool_new(base, &conn_events);
+    ts->pool = conn_pool_new(base, &conn_events, kinds);
     LIST_INIT(&ts->all);
     TAILQ_INIT(&ts->finishing);
     event_assign(&ts->finish_timer, base, -1, 0, on_finish_timer, ts);

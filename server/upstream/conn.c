@@ -3,6 +3,7 @@
  * reuse costs no system call, and a peer that hangs up is noticed at once. */
 #include "server/upstream/conn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
@@ -11,13 +12,13 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "server/upstream/conn_kind.h"
-#include "server/upstream/module.h"
 
-enum {
-    KIND_TCP,
-    KIND_CURL,
-    KINDS,
+/* A kind that a pool has. */
+struct pool_kind {
+    const struct conn_kind *kind; /* NULL: none */
+    void *maker;                  /* NULL until a host needs it */
 };
+
 struct conn_host {
     struct conn_pool *pool;
     const struct conn_kind *kind;
@@ -32,7 +33,7 @@ struct conn_host {
 struct conn_pool {
     struct event_base *base;
     const struct conn_events *events;
-    void *makers[KINDS]; /* NULL until it is needed */
+    struct pool_kind kinds[CONN_KINDS_MAX];
     LIST_HEAD(, conn_host) hosts;
     struct event sweep; /* set while something is idle */
 };
@@ -48,26 +49,27 @@ static bool is_same_trust(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-static const struct conn_kind *kind(size_t i)
+/* The first that can reach this URL's host; its maker is there afterwards. */
+static const struct pool_kind *pick_kind(struct conn_pool *pool, const struct http_url *parts)
 {
-    return i == KIND_TCP ? &conn_tcp : transfer_module_conn();
-}
-
-static void *maker_of(struct conn_pool *pool, size_t i)
-{
-    if (pool->makers[i] == NULL && kind(i)->maker_new != NULL)
-        pool->makers[i] = kind(i)->maker_new(pool->base);
-    return pool->makers[i];
+    struct pool_kind *k = pool->kinds;
+    while (k->kind->can != NULL && !k->kind->can(parts)) {
+        k++;
+        assert(k < pool->kinds + CONN_KINDS_MAX && k->kind != NULL);
+    }
+    if (k->maker == NULL && k->kind->maker_new != NULL)
+        k->maker = k->kind->maker_new(pool->base);
+    return k;
 }
 
 static struct conn_host *host_new(struct conn_pool *pool, const char *url,
                                   const struct http_url *parts, const char *ca_file)
 {
     struct conn_host *host = xcalloc(1, sizeof(*host));
-    size_t i = conn_tcp_can(parts) ? KIND_TCP : KIND_CURL;
+    const struct pool_kind *picked = pick_kind(pool, parts);
     host->pool = pool;
-    host->kind = kind(i);
-    host->maker = maker_of(pool, i);
+    host->kind = picked->kind;
+    host->maker = picked->maker;
     numeric_addresses_find(parts, &host->target.addresses);
     host->target.origin = xstrndup(url, parts->origin_len);
     host->target.ca_file = ca_file;
@@ -255,11 +257,16 @@ void conn_close(struct conn *c)
 
 /* ---- the pool ------------------------------------------------------------------------------ */
 
-struct conn_pool *conn_pool_new(struct event_base *base, const struct conn_events *events)
+struct conn_pool *conn_pool_new(struct event_base *base, const struct conn_events *events,
+                                const struct conn_kind *const *kinds)
 {
     struct conn_pool *pool = xcalloc(1, sizeof(*pool));
     pool->base = base;
     pool->events = events;
+    for (size_t i = 0; kinds[i] != NULL; i++) {
+        assert(i < CONN_KINDS_MAX);
+        pool->kinds[i].kind = kinds[i];
+    }
     LIST_INIT(&pool->hosts);
     event_assign(&pool->sweep, base, -1, 0, on_sweep, pool);
     return pool;
@@ -279,9 +286,9 @@ void conn_pool_free(struct conn_pool **pool)
     event_del(&(*pool)->sweep);
     while (!LIST_EMPTY(&(*pool)->hosts))
         host_free(LIST_FIRST(&(*pool)->hosts));
-    for (size_t i = 0; i < KINDS; i++)
-        if ((*pool)->makers[i] != NULL)
-            kind(i)->maker_free((*pool)->makers[i]);
+    for (size_t i = 0; i < CONN_KINDS_MAX; i++)
+        if ((*pool)->kinds[i].maker != NULL)
+            (*pool)->kinds[i].kind->maker_free((*pool)->kinds[i].maker);
     free(*pool);
     *pool = NULL;
 }

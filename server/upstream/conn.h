@@ -13,13 +13,15 @@
 #include <sys/uio.h>
 
 #include "common/http/url.h"
-#include "server/upstream/transfer.h"
+#include "server/upstream/end.h"
 
 #define CONN_IDLE_MAX    64    /* idle connections to a host; past it the oldest is closed */
 #define CONN_IDLE_MS     40000 /* shorter than what load balancers forget without a word */
 #define CONN_KEEPALIVE_S 60
+#define CONN_KINDS_MAX   2
 
 struct event_base;
+struct conn_kind; /* conn_kind.h */
 struct conn_pool; /* a worker's connections */
 struct conn_host; /* those that go to the same place, with the same trust */
 
@@ -45,10 +47,14 @@ struct conn {
     TAILQ_ENTRY(conn) idle_link;
 };
 
-struct conn_pool *conn_pool_new(struct event_base *base, const struct conn_events *events);
+/* `kinds` ends with NULL, has at most CONN_KINDS_MAX others, and is copied: each host is reached by
+ * the first of them that can. */
+struct conn_pool *conn_pool_new(struct event_base *base, const struct conn_events *events,
+                                const struct conn_kind *const *kinds);
 /* Closes what is idle; connections with a user must be closed before. */
 void conn_pool_free(struct conn_pool **pool);
-/* `url` as `parts` has it in parts. Hosts live as long as the pool; `ca_file` must, too. */
+/* The host of `url`, of which `parts` are the parts; one of the kinds must be able to reach it.
+ * Hosts live as long as the pool, and `ca_file` must, too. */
 struct conn_host *conn_pool_host(struct conn_pool *pool, const char *url,
                                  const struct http_url *parts, const char *ca_file);
 /* Loads what connections to it need, so that the first one need not wait for it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands behind conn.h: how a connection is made and what carries its bytes. conn.c picks a
- * kind for each host, conn_tcp.c or conn_curl.c, and does what is the same for all. A kind begins
- * its own struct with a struct conn. */
+/* What stands behind conn.h: how a connection is made and what carries its bytes. conn.c does what
+ * is the same for all kinds, and knows none by name; transfer.c hands them in. A kind begins its
+ * own struct with a struct conn. */
 #ifndef WEIR_SERVER_UPSTREAM_CONN_KIND_H
 #define WEIR_SERVER_UPSTREAM_CONN_KIND_H
 
@@ -17,6 +17,8 @@ struct conn_target {
 };
 
 struct conn_kind {
+    /* Can it reach the host of this URL? NULL = all of them. */
+    bool (*can)(const struct http_url *url);
     /* What all connections of the kind share; NULL = nothing. */
     void *(*maker_new)(struct event_base *base);
     void (*maker_free)(void *maker);
@@ -32,9 +34,6 @@ struct conn_kind {
 extern const struct conn_kind conn_tcp;  /* sockets of our own, to numeric addresses */
 extern const struct conn_kind conn_curl; /* libcurl's: TLS, and names to resolve; in the module of
                                             module.h only */
-
-/* Can conn_tcp connect to this URL's host? */
-bool conn_tcp_can(const struct http_url *url);
 
 /* It can be used from now on, and its socket watched. */
 void conn_made(struct conn *conn, int fd);

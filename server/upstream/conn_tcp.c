@@ -135,13 +135,14 @@ static void close_conn(struct conn *conn)
     free(c);
 }
 
-bool conn_tcp_can(const struct http_url *url)
+static bool can(const struct http_url *url)
 {
     struct numeric_addresses addresses;
     return !url->is_tls && numeric_addresses_find(url, &addresses);
 }
 
 const struct conn_kind conn_tcp = {
+    .can = can,
     .open = open_conn,
     .send = send_pieces,
     .recv = receive,

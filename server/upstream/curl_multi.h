@@ -12,7 +12,7 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-#include "server/upstream/transfer.h"
+#include "server/upstream/end.h"
 
 struct event_base;
 struct transfer_multi;  /* one handle */

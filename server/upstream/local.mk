@@ -7,6 +7,7 @@ libserver_upstream_a_SOURCES = \
 	server/upstream/conn.c server/upstream/conn.h \
 	server/upstream/conn_kind.h \
 	server/upstream/conn_tcp.c \
+	server/upstream/end.h \
 	server/upstream/headers.c server/upstream/headers.h \
 	server/upstream/module.c server/upstream/module.h \
 	server/upstream/transfer.c server/upstream/transfer.h

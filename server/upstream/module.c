@@ -68,7 +68,7 @@ static char *load(const char *path)
 static bool is_in_need(const struct conf_provider *provider)
 {
     struct http_url url;
-    return provider->http2 || !http_url_parse(provider->base_url, &url) || !conn_tcp_can(&url);
+    return provider->http2 || !http_url_parse(provider->base_url, &url) || !conn_tcp.can(&url);
 }
 
 static const struct conf_provider *find_in_need(const struct conf *conf)
@@ -95,10 +95,10 @@ bool transfer_module_load(const struct conf *conf, char **why)
 
 const struct transfer_client *transfer_module_client(void)
 {
-    return module->client;
+    return module != NULL ? module->client : NULL;
 }
 
 const struct conn_kind *transfer_module_conn(void)
 {
-    return module->conn;
+    return module != NULL ? module->conn : NULL;
 }

@@ -21,7 +21,8 @@ struct transfer_client;
  */
 bool transfer_module_load(const struct conf *conf, char **why);
 
-/* libcurl's client, and its connections: there for each configuration that was loaded for. */
+/* libcurl's client, and its connections; NULL when it is not loaded, and then no provider needs it.
+ */
 const struct transfer_client *transfer_module_client(void);
 const struct conn_kind *transfer_module_conn(void);
 

@@ -8,6 +8,7 @@
 
 #include "common/base/alloc.h"
 #include "server/upstream/backend.h"
+#include "server/upstream/conn_kind.h"
 #include "server/upstream/module.h"
 
 enum {
@@ -19,6 +20,8 @@ enum {
 struct transfers {
     struct event_base *base;
     void *pools[CLIENTS]; /* NULL until it is needed */
+    /* libcurl's, where it is loaded, for what ours cannot reach; ends with NULL */
+    const struct conn_kind *kinds[CONN_KINDS_MAX + 1];
 };
 
 static const struct transfer_client *client(size_t i)
@@ -30,6 +33,8 @@ struct transfers *transfers_new(struct event_base *base)
 {
     struct transfers *ts = xcalloc(1, sizeof(*ts));
     ts->base = base;
+    ts->kinds[0] = &conn_tcp;
+    ts->kinds[1] = transfer_module_conn();
     return ts;
 }
 
@@ -47,7 +52,7 @@ static size_t pick(struct transfers *ts, const char *url, bool http2)
 {
     size_t i = !http2 && transfer_http1_can(url) ? HTTP1 : CURL;
     if (ts->pools[i] == NULL)
-        ts->pools[i] = client(i)->pool_new(ts->base);
+        ts->pools[i] = client(i)->pool_new(ts->base, ts->kinds);
     return i;
 }
 

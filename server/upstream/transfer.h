@@ -15,22 +15,13 @@
 #include <stddef.h>
 #include <sys/uio.h>
 
+#include "server/upstream/end.h"
+
 #define TRANSFER_REPLAY_MS    200
 #define TRANSFER_HEAD_MAX     65536 /* bytes of a response's head */
 #define TRANSFER_HEADERS_MAX  256
 #define TRANSFER_FINISH_MS    1000 /* how long an answered transfer may take to end on its own */
 #define TRANSFER_FINISH_BYTES 65536
-
-enum transfer_end {
-    TRANSFER_COMPLETE, /* as far as HTTP's framing tells; a close-delimited body cannot be verified
-                        */
-    TRANSFER_DNS,
-    TRANSFER_CONNECT,
-    TRANSFER_TLS,
-    TRANSFER_LOST,     /* after connecting, before the head was complete */
-    TRANSFER_CUT,      /* in the body */
-    TRANSFER_BAD_HEAD, /* too large, or not HTTP */
-};
 
 struct transfers; /* a worker's connections */
 struct transfer;
@@ -47,7 +38,8 @@ void transfers_prepare(struct transfers *transfers, const char *url, bool http2,
 
 /* The response's headers; valid during the head event only. */
 struct transfer_headers;
-/* Value by lower-case name, NUL-terminated; NULL when absent. The signature fits provider/limit_headers.h. */
+/* Value by lower-case name, NUL-terminated; NULL when absent. The signature fits
+ * provider/limit_headers.h. */
 const char *transfer_header(const void *headers, const char *name);
 
 struct transfer_events {

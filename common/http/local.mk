@@ -6,6 +6,7 @@ libcommon_http_a_SOURCES = \
 	common/http/date.c common/http/date.h \
 	common/http/field.c common/http/field.h \
 	common/http/numeric_address.c common/http/numeric_address.h \
+	common/http/reason.c common/http/reason.h \
 	common/http/request.c common/http/request.h \
 	common/http/response.c common/http/response.h \
 	common/http/sse.c common/http/sse.h \

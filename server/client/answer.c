@@ -8,6 +8,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/decimal.h"
+#include "common/http/reason.h"
 #include "server/loop/defer.h"
 #include "server/record/access_log.h"
 
@@ -61,7 +62,7 @@ static void send_head(void *client, int status, const char *headers, size_t head
     put_text(c, "HTTP/1.1 ");
     put_number(c, (uint64_t)status);
     put_text(c, " ");
-    put_text(c, answer_reason_phrase(status));
+    put_text(c, http_reason_phrase(status));
     put_text(c, "\r\nDate: ");
     put_text(c, http_date(c->owner));
     put_text(c, "\r\n");

@@ -16,6 +16,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/http/reason.h"
 #include "server/client/state.h"
 #include "server/loop/defer.h"
 
@@ -240,7 +241,7 @@ void client_refuse_overload(struct clients *owner, int fd)
         snprintf(answer, sizeof(answer),
                  "HTTP/1.1 503 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
                  "Retry-After: 1\r\nConnection: close\r\n\r\n%s",
-                 answer_reason_phrase(503), sizeof(body) - 1, body);
+                 http_reason_phrase(503), sizeof(body) - 1, body);
     ssize_t sent = send(fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)sent; /* a client that takes not even this learns it from the close */
     shutdown(fd, SHUT_WR);

@@ -43,7 +43,4 @@ void own_error_put_with_trail(struct buf *out, const char *json, size_t len, con
  * "probe":{"outcome","status","message"}; status 0 = the provider answered none. */
 void own_error_add_probe(struct buf *out, const char *outcome, int status, const char *message);
 
-/* "OK" for 200, ...; "Unknown" where the list has none. */
-const char *answer_reason_phrase(int status);
-
 #endif

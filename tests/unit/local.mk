@@ -44,6 +44,7 @@ UNIT_TESTS = \
 	tests/unit/common/conf/test_yaml \
 	tests/unit/common/http/test_chunked \
 	tests/unit/common/http/test_date \
+	tests/unit/common/http/test_reason \
 	tests/unit/common/http/test_request \
 	tests/unit/common/http/test_response \
 	tests/unit/common/http/test_sse \

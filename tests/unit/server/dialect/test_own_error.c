@@ -36,7 +36,6 @@ START_TEST(errors_of_the_contract)
             "{\"error\":{\"message\":\"why\",\"type\":\"%s\",\"param\":null,\"code\":\"%s\"}}",
             rows[i].status < 500 ? "invalid_request_error" : "server_error", rows[i].code);
         ck_assert_str_eq(buf_cstr(&text), buf_cstr(&expected));
-        ck_assert_str_ne(answer_reason_phrase(rows[i].status), "Unknown");
         buf_free(&text);
         buf_free(&expected);
     }

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "server/api/health.h"
 #include "server/api/metrics.h"
+#include "server/api/start.h"
 #include "server/api/status.h"
 #include "server/api/status_page.h"
 #include "server/worker/worker.h"
@@ -27,17 +28,17 @@ static void answer_json(struct client *client, const char *headers, json_object 
 
 static void chat_completions(void *worker, struct client *client, struct client_request *request)
 {
-    client_exchange(client, worker_env(worker), CHAT_MESSAGES, "/chat/completions", request);
+    api_start(client, worker_env(worker), CHAT_MESSAGES, "/chat/completions", request);
 }
 
 static void completions(void *worker, struct client *client, struct client_request *request)
 {
-    client_exchange(client, worker_env(worker), CHAT_PROMPT, "/completions", request);
+    api_start(client, worker_env(worker), CHAT_PROMPT, "/completions", request);
 }
 
 static void embeddings(void *worker, struct client *client, struct client_request *request)
 {
-    client_exchange(client, worker_env(worker), CHAT_INPUT, "/embeddings", request);
+    api_start(client, worker_env(worker), CHAT_INPUT, "/embeddings", request);
 }
 
 static void add_model(json_object *list, const char *id, const char *owner)

@@ -50,10 +50,9 @@ static void put_framing(struct client *c, int64_t length)
         put_text(c, "Connection: keep-alive\r\n");
 }
 
-static void send_head(void *client, int status, const char *headers, size_t headers_len,
-                      int64_t length)
+void client_answer_head(struct client *c, int status, const char *headers, size_t headers_len,
+                        int64_t length)
 {
-    struct client *c = client;
     c->answer_started = true;
     c->keep_alive = c->keep_alive && !c->owner->is_draining;
     c->is_chunked_answer = length < 0 && !c->is_http10;
@@ -71,9 +70,8 @@ static void send_head(void *client, int status, const char *headers, size_t head
     put_text(c, "\r\n");
 }
 
-static void send_body(void *client, const struct iovec *pieces, int n)
+void client_answer_body(struct client *c, const struct iovec *pieces, int n)
 {
-    struct client *c = client;
     if (c->is_head_request)
         return;
     if (c->is_chunked_answer) {
@@ -84,20 +82,14 @@ static void send_body(void *client, const struct iovec *pieces, int n)
         client_put(c, pieces[i].iov_base, pieces[i].iov_len);
 }
 
-static void flush(void *client)
+void client_answer_end(struct client *c)
 {
-    client_flush(client);
-}
-
-static void end_answer(void *client)
-{
-    struct client *c = client;
-    c->exchange = NULL;
+    c->job = NULL;
     if (c->state == CLIENT_DEAD)
         return;
     if (c->is_chunked_answer)
         client_put(c, "0\r\n\r\n", 5);
-    client_flush(c);
+    client_answer_flush(c);
     if (!c->keep_alive || c->owner->is_draining) {
         client_linger(c);
         return;
@@ -107,20 +99,17 @@ static void end_answer(void *client)
         defer_call(client_go_on, c); /* a request sent ahead: not from inside this answer */
 }
 
-static size_t queued(void *client)
+void client_set_job(struct client *c, const struct client_job *ops, void *job)
 {
-    return client_queued(client);
+    c->job_ops = ops;
+    c->job = job;
 }
 
-static void exchange_timer(void *client, uint64_t due_at)
+void client_set_job_timer(struct client *c, uint64_t at)
 {
-    struct client *c = client;
     if (c->state == CLIENT_BUSY)
-        client_set_timer_at(c, due_at);
+        client_set_timer_at(c, at);
 }
-
-static const struct downstream exchange_ops = {send_head,  send_body, flush,
-                                               end_answer, queued,    exchange_timer};
 
 static void answer(struct client *c, int status, const char *content_type, const char *headers,
                    const struct iovec *body, const char *outcome)
@@ -130,8 +119,8 @@ static void answer(struct client *c, int status, const char *content_type, const
     if (headers != NULL)
         buf_puts(&extra, headers);
     buf_printf(&extra, "X-Request-Id: %s\r\n", c->request_id);
-    send_head(c, status, extra.data, extra.len, (int64_t)body->iov_len);
-    send_body(c, body, 1);
+    client_answer_head(c, status, extra.data, extra.len, (int64_t)body->iov_len);
+    client_answer_body(c, body, 1);
     buf_free(&extra);
     if (c->endpoint == NULL || c->endpoint->has_body)
         account_request_ended(c->owner->setup.account, &(struct account_request){.status = status});
@@ -145,7 +134,7 @@ static void answer(struct client *c, int status, const char *content_type, const
         .completion_tokens = -1,
         .outcome = outcome,
     });
-    end_answer(c);
+    client_answer_end(c);
 }
 
 void client_answer(struct client *c, int status, const char *content_type, const char *headers,
@@ -176,24 +165,4 @@ void client_refuse(struct client *c, enum own_error error, const char *message)
     c->state = CLIENT_BUSY;
     c->keep_alive = false;
     client_answer_error_with(c, error, NULL, message);
-}
-
-void client_exchange(struct client *c, const struct exchange_env *env, enum chat_kind kind,
-                     const char *endpoint, struct client_request *request)
-{
-    struct exchange_request xr = {
-        .kind = kind,
-        .path = c->endpoint->path,
-        .endpoint = endpoint,
-        .request_id = c->request_id,
-        .body = request->body,
-        .body_len = request->body_len,
-        .received_at = c->received_at,
-        .delivery = c->delivery,
-        .explain = c->explain,
-        .is_probe = c->is_probe,
-    };
-    request->body = NULL;
-    c->exchange = exchange_new(env, &xr, &exchange_ops, c);
-    exchange_begin(c->exchange);
 }

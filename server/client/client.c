@@ -63,10 +63,10 @@ void client_drop(struct client *c)
         return;
     c->state = CLIENT_DEAD;
     client_discard(c);
-    if (c->exchange != NULL) {
-        struct exchange *x = c->exchange;
-        c->exchange = NULL;
-        exchange_client_left(x);
+    if (c->job != NULL) {
+        void *job = c->job;
+        c->job = NULL;
+        c->job_ops->left(job);
     }
     event_del(&c->on_read);
     event_del(&c->on_write);
@@ -205,8 +205,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         body_is_late(c);
     else if (c->state == CLIENT_LINGER)
         client_drop(c);
-    else if (c->exchange != NULL)
-        exchange_on_timer(c->exchange);
+    else if (c->job != NULL)
+        c->job_ops->on_timer(c->job);
 }
 
 struct clients *clients_new(const struct clients_setup *setup)
@@ -264,8 +264,8 @@ void clients_send_queue_away(struct clients *owner)
     struct client *c, *next;
     for (c = LIST_FIRST(&owner->all); c != NULL; c = next) {
         next = LIST_NEXT(c, link);
-        if (c->exchange != NULL)
-            exchange_leave_line(c->exchange);
+        if (c->job != NULL)
+            c->job_ops->leave_queue(c->job);
     }
 }
 
@@ -274,7 +274,7 @@ void clients_shutdown(struct clients *owner)
     struct client *c, *next;
     for (c = LIST_FIRST(&owner->all); c != NULL; c = next) {
         next = LIST_NEXT(c, link);
-        if (c->exchange != NULL)
-            exchange_shutdown(c->exchange);
+        if (c->job != NULL)
+            c->job_ops->shutdown(c->job);
     }
 }

@@ -186,10 +186,14 @@ static bool check_key(struct client *c, const struct http1_request *req)
 void client_serve(struct client *c)
 {
     struct client_request request = {
+        .path = c->endpoint->path,
         .request_id = c->request_id,
         .received_at = c->received_at,
         .has_key = c->has_key,
         .is_loopback = c->is_loopback,
+        .delivery = c->delivery,
+        .explain = c->explain,
+        .is_probe = c->is_probe,
         .body = c->body.data != NULL ? buf_take(&c->body) : NULL,
     };
     request.body_len = request.body != NULL ? c->body_expected : 0;
@@ -218,7 +222,7 @@ static void begin_body(struct client *c, const struct http1_request *req)
     client_set_timer_ms(c, c->owner->setup.conf->client_body_timeout_ms);
     if (req->expect_continue) {
         client_put(c, go_ahead, sizeof(go_ahead) - 1);
-        client_flush(c);
+        client_answer_flush(c);
     }
 }
 

@@ -70,8 +70,8 @@ void client_on_writable(evutil_socket_t fd, short what, void *arg)
         if (c->state == CLIENT_LINGER)
             shutdown(c->fd, SHUT_WR);
     }
-    if (left < EXCHANGE_QUEUED_LOW && c->exchange != NULL)
-        exchange_client_drained(c->exchange);
+    if (left < c->owner->setup.queued_low && c->job != NULL)
+        c->job_ops->drained(c->job);
 }
 
 /* ---- the worker's buffer ------------------------------------------------------------------- */
@@ -81,7 +81,7 @@ static struct client_outbox *outbox_of(struct client *c)
 {
     struct client_outbox *box = &c->owner->outbox;
     if (box->client != c && box->client != NULL)
-        client_flush(box->client);
+        client_answer_flush(box->client);
     box->client = c;
     return box;
 }
@@ -127,7 +127,7 @@ static void flush_with(struct client_outbox *box, const struct iovec *more, int 
     send_pieces(c, pieces, n + 1);
 }
 
-void client_flush(struct client *c)
+void client_answer_flush(struct client *c)
 {
     if (c->owner->outbox.client == c)
         flush_with(&c->owner->outbox, NULL, 0);
@@ -169,7 +169,7 @@ void client_put_chunk(struct client *c, const struct iovec *pieces, int n)
         return;
     }
     if (total + CHUNK_HEAD_BYTES + CHUNK_TAIL_BYTES > CLIENT_OUT_BYTES - box->len) {
-        client_flush(c);
+        client_answer_flush(c);
         box = outbox_of(c);
     }
     if (!box->is_in_chunk)
@@ -188,7 +188,7 @@ void client_discard(struct client *c)
     box->is_in_chunk = false;
 }
 
-size_t client_queued(const struct client *c)
+size_t client_answer_queued(const struct client *c)
 {
     const struct client_outbox *box = &c->owner->outbox;
     return (c->out != NULL ? evbuffer_get_length(c->out) : 0) + (box->client == c ? box->len : 0);

@@ -48,7 +48,8 @@ struct client {
     size_t body_at_timer; /* body.len when its timer was set */
     size_t lingered;
 
-    struct exchange *exchange;
+    const struct client_job *job_ops;
+    void *job;         /* NULL: none */
     uint64_t timer_at; /* what on_time is set to, 0 = off */
     LIST_ENTRY(client) link;
 };
@@ -77,7 +78,7 @@ struct clients {
 /* client.c: the one timer of a connection (boot clock ns, 0 = off; ms from now). */
 void client_set_timer_at(struct client *c, uint64_t at);
 void client_set_timer_ms(struct client *c, uint32_t ms);
-/* Ends the connection at once, and its exchange with it. Freed at the end of the turn. */
+/* Ends the connection at once, and its job with it. Freed at the end of the turn. */
 void client_drop(struct client *c);
 /* Is the peer this machine: loopback, a Unix socket, or an address that is ours? */
 bool client_is_local(const struct client *c);
@@ -104,10 +105,7 @@ void client_take_request_id(struct client *c, const struct http1_request *req);
 void client_put(struct client *c, const void *data, size_t len);
 /* The same as a chunk of the body; chunks that go out together become one. At most eight pieces. */
 void client_put_chunk(struct client *c, const struct iovec *pieces, int n);
-void client_flush(struct client *c);
 void client_discard(struct client *c);
-/* Bytes put that the socket has not taken. */
-size_t client_queued(const struct client *c);
 void client_on_writable(evutil_socket_t fd, short what, void *client);
 
 /* answer.c: answers. */

@@ -233,6 +233,7 @@ static void init(struct worker *w)
                                                      .conf = w->in.conf,
                                                      .slot = w->env.slot,
                                                      .account = w->env.account,
+                                                     .queued_low = EXCHANGE_QUEUED_LOW,
                                                      .endpoints = endpoints,
                                                      .worker = w});
     w->listeners = listeners_new(w->base, w->in.listen_fds, w->in.n_listen_fds, w->clients,

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* See start.h. */
+#include "server/api/start.h"
+
+/* ---- what an exchange asks of its client ----------------------------------------------------- */
+
+static void head(void *client, int status, const char *headers, size_t headers_len, int64_t length)
+{
+    client_answer_head(client, status, headers, headers_len, length);
+}
+
+static void body(void *client, const struct iovec *pieces, int n)
+{
+    client_answer_body(client, pieces, n);
+}
+
+static void flush(void *client)
+{
+    client_answer_flush(client);
+}
+
+static void end(void *client)
+{
+    client_answer_end(client);
+}
+
+static size_t queued(void *client)
+{
+    return client_answer_queued(client);
+}
+
+static void set_timer(void *client, uint64_t due_at)
+{
+    client_set_job_timer(client, due_at);
+}
+
+static const struct downstream to_client = {head, body, flush, end, queued, set_timer};
+
+/* ---- what a client tells its exchange -------------------------------------------------------- */
+
+static void left(void *exchange)
+{
+    exchange_client_left(exchange);
+}
+
+static void drained(void *exchange)
+{
+    exchange_client_drained(exchange);
+}
+
+static void on_timer(void *exchange)
+{
+    exchange_on_timer(exchange);
+}
+
+static void leave_queue(void *exchange)
+{
+    exchange_leave_line(exchange);
+}
+
+static void shut_down(void *exchange)
+{
+    exchange_shutdown(exchange);
+}
+
+static const struct client_job to_exchange = {left, drained, on_timer, leave_queue, shut_down};
+
+void api_start(struct client *client, const struct exchange_env *env, enum chat_kind kind,
+               const char *endpoint, struct client_request *request)
+{
+    struct exchange_request order = {
+        .kind = kind,
+        .path = request->path,
+        .endpoint = endpoint,
+        .request_id = request->request_id,
+        .body = request->body,
+        .body_len = request->body_len,
+        .received_at = request->received_at,
+        .delivery = request->delivery,
+        .explain = request->explain,
+        .is_probe = request->is_probe,
+    };
+    request->body = NULL;
+    struct exchange *exchange = exchange_new(env, &order, &to_client, client);
+    client_set_job(client, &to_exchange, exchange);
+    exchange_begin(exchange);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a client and an exchange meet: neither knows the other. Called by the endpoints that pass a
+ * request on to a provider; holds nothing and decides nothing. */
+#ifndef WEIR_SERVER_API_START_H
+#define WEIR_SERVER_API_START_H
+
+#include "server/client/client.h"
+#include "server/exchange/exchange.h"
+
+/* Gives the request to a new exchange, which takes its body. `endpoint` is the path upstream. The
+ * answer may be complete before this returns. */
+void api_start(struct client *client, const struct exchange_env *env, enum chat_kind kind,
+               const char *endpoint, struct client_request *request);
+
+#endif

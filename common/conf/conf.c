@@ -120,11 +120,40 @@ int conf_load_with_client_keys(const char *path, struct conf **out, struct buf *
     return load(&source, out, messages);
 }
 
-int conf_chain_lookup(const struct conf *conf, const char *name, size_t len)
+int conf_find_chain(const struct conf *conf, const char *name, size_t len)
 {
     for (uint32_t i = 0; i < conf->n_chains; i++)
         if (strlen(conf->chains[i].name) == len && memcmp(conf->chains[i].name, name, len) == 0)
             return (int)i;
+    return -1;
+}
+
+int conf_find_chain_by_hash(const struct conf *conf, uint64_t name_hash)
+{
+    for (uint32_t i = 0; i < conf->n_chains; i++)
+        if (conf->chains[i].name_hash == name_hash)
+            return (int)i;
+    return -1;
+}
+
+int conf_find_pair(const struct conf *conf, uint64_t key_hash)
+{
+    for (uint32_t i = 0; i < conf->n_pairs; i++)
+        if (conf->pairs[i].key_hash == key_hash)
+            return (int)i;
+    return -1;
+}
+
+/* Not by the hash of its halves: ids and models may have slashes of their own. */
+int conf_find_pair_by_name(const struct conf *conf, const char *name)
+{
+    for (uint32_t i = 0; i < conf->n_pairs; i++) {
+        const char *id = conf->pairs[i].provider->id;
+        size_t len = strlen(id);
+        if (strncmp(name, id, len) == 0 && name[len] == '/' &&
+            strcmp(name + len + 1, conf->pairs[i].model) == 0)
+            return (int)i;
+    }
     return -1;
 }
 

@@ -121,8 +121,11 @@ size_t conf_print_fixed_changes(const struct conf *running, const struct conf *f
 /* The same, and then gives `fresh` the running values of those keys. */
 size_t conf_keep_fixed(const struct conf *running, struct conf *fresh, struct buf *out);
 
-/* Index of the chain of that name; -1 when there is no such chain. */
-int conf_chain_lookup(const struct conf *conf, const char *name, size_t len);
+/* Index of a chain or a pair; -1 when there is none. All search from the front. */
+int conf_find_chain(const struct conf *conf, const char *name, size_t len);
+int conf_find_chain_by_hash(const struct conf *conf, uint64_t name_hash); /* chain_name_hash */
+int conf_find_pair(const struct conf *conf, uint64_t key_hash);           /* pair_key_hash */
+int conf_find_pair_by_name(const struct conf *conf, const char *name);    /* PROVIDER/MODEL */
 
 const char *provider_type_name(enum provider_type type);
 

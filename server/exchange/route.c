@@ -30,23 +30,10 @@ enum step exchange_step_read(struct exchange *x)
     return GO_ON;
 }
 
-/* The pair that `name` ("PROVIDER/MODEL") names exactly, or -1. */
-static int find_pair(const struct conf *conf, const char *name)
-{
-    for (uint32_t i = 0; i < conf->n_pairs; i++) {
-        const char *id = conf->pairs[i].provider->id;
-        size_t len = strlen(id);
-        if (strncmp(name, id, len) == 0 && name[len] == '/' &&
-            strcmp(name + len + 1, conf->pairs[i].model) == 0)
-            return (int)i;
-    }
-    return -1;
-}
-
 static void find_probed_pair(struct exchange *x, const char *name)
 {
     const struct conf *conf = x->env.conf;
-    int pair = find_pair(conf, name);
+    int pair = conf_find_pair_by_name(conf, name);
     if (pair < 0)
         return;
     x->probed_pair = (uint32_t)pair;
@@ -65,7 +52,7 @@ static void find_chain(struct exchange *x)
         find_probed_pair(x, name);
         return;
     }
-    int chain = conf_chain_lookup(conf, name, len);
+    int chain = conf_find_chain(conf, name, len);
     x->chain = &conf->chains[chain >= 0 ? (uint32_t)chain : conf->default_chain];
 }
 

@@ -108,7 +108,7 @@ static void check_whole(const struct conf *conf)
     for (uint32_t i = 0; i < conf->n_chains; i++) {
         const struct conf_chain *chain = &conf->chains[i];
         FUZZ_CHECK(chain->n_pairs > 0);
-        FUZZ_CHECK(conf_chain_lookup(conf, chain->name, strlen(chain->name)) == (int)i);
+        FUZZ_CHECK(conf_find_chain(conf, chain->name, strlen(chain->name)) == (int)i);
         for (uint32_t j = 0; j < chain->n_pairs; j++)
             FUZZ_CHECK(chain->pairs[j] < conf->n_pairs);
     }

@@ -35,15 +35,13 @@ struct names {
 static bool find_pair(const struct names *names, uint64_t key_hash, const char **provider,
                       const char **model)
 {
-    for (uint32_t i = 0; i < names->conf->n_pairs; i++) {
-        const struct conf_pair *pair = &names->conf->pairs[i];
-        if (pair->key_hash == key_hash) {
-            *provider = pair->provider->id;
-            *model = pair->model;
-            return true;
-        }
+    int i = conf_find_pair(names->conf, key_hash);
+    if (i >= 0) {
+        *provider = names->conf->pairs[i].provider->id;
+        *model = names->conf->pairs[i].model;
+        return true;
     }
-    int i = names->pages != NULL ? pages_pair_find(names->pages, key_hash) : -1;
+    i = names->pages != NULL ? pages_pair_find(names->pages, key_hash) : -1;
     if (i >= 0)
         pages_pair_names(names->pages, i, provider, model);
     return i >= 0;
@@ -52,9 +50,9 @@ static bool find_pair(const struct names *names, uint64_t key_hash, const char *
 /* NULL: the request had no chain, or nobody knows its name any more. */
 static const char *find_chain(const struct names *names, uint64_t hash)
 {
-    for (uint32_t i = 0; i < names->conf->n_chains; i++)
-        if (names->conf->chains[i].name_hash == hash)
-            return names->conf->chains[i].name;
+    int chain = conf_find_chain_by_hash(names->conf, hash);
+    if (chain >= 0)
+        return names->conf->chains[chain].name;
     for (uint32_t i = 0; names->pages != NULL && i < PAGES_CHAINS_MAX; i++) {
         const char *name = pages_chain_name(names->pages, i);
         if (name != NULL && *name != '\0' && chain_name_hash(name) == hash)

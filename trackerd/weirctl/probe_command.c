@@ -16,6 +16,7 @@
 #include "common/conf/listen_address.h"
 #include "common/routing/pair_rows.h"
 #include "common/terms/outcome.h"
+#include "common/terms/pair_key.h"
 #include "trackerd/weirctl/print.h"
 #include "trackerd/weirctl/probe.h"
 
@@ -225,15 +226,6 @@ static void print_as_json(const struct report *report)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static int find_pair(const struct conf *conf, const char *provider, const char *model)
-{
-    for (uint32_t i = 0; i < conf->n_pairs; i++)
-        if (strcmp(conf->pairs[i].provider->id, provider) == 0 &&
-            strcmp(conf->pairs[i].model, model) == 0)
-            return (int)i;
-    return -1;
-}
-
 static void look_at_pair(struct report *report, const struct conf *conf, uint32_t pair)
 {
     struct shm_table *tab = NULL;
@@ -301,7 +293,7 @@ int probe_command_run(const struct weirctl *ctl)
     const char *provider = ctl->argv[0], *model = ctl->argv[1];
     struct buf messages = BUF_INIT;
     struct conf *with_keys = NULL;
-    int pair = find_pair(ctl->conf, provider, model), code = EX_CONFIG;
+    int pair = conf_find_pair(ctl->conf, pair_key_hash(provider, model)), code = EX_CONFIG;
     if (pair < 0)
         return weirctl_fail(WEIRCTL_REFUSED, "no pair is called %s/%s; did you mean %s?", provider,
                             model, weirctl_nearest_pair(ctl->conf, provider, model));

@@ -273,7 +273,7 @@ int route_run(const struct weirctl *ctl)
     struct sources s;
     int chain = (int)conf->default_chain, code = WEIRCTL_DONE;
     if (ctl->argc > 0)
-        chain = conf_chain_lookup(conf, ctl->argv[0], strlen(ctl->argv[0]));
+        chain = conf_find_chain(conf, ctl->argv[0], strlen(ctl->argv[0]));
     if (chain < 0)
         return fail_chain(conf, ctl->argv[0]);
     open_sources(&s, conf);

@@ -266,12 +266,32 @@ START_TEST(chains_are_found_by_name)
 {
     struct conf *conf = fixture_load(
         (struct addition){.rest = "  - {name: other, entries: [{provider: one, model: n}]}\n"});
-    ck_assert_int_eq(conf_chain_lookup(conf, "otherwise", 5), 1);
-    ck_assert_int_eq(conf_chain_lookup(conf, "othe", 4), -1);
-    ck_assert_int_eq(conf_chain_lookup(conf, "otherwise", 9), -1);
-    ck_assert_int_eq(conf_chain_lookup(conf, "", 0), -1);
-    ck_assert_int_eq(conf_chain_lookup(conf, "other", 5), 1);
-    ck_assert_int_eq(conf_chain_lookup(conf, "gpt-4o", 6), -1);
+    ck_assert_int_eq(conf_find_chain(conf, "otherwise", 5), 1);
+    ck_assert_int_eq(conf_find_chain(conf, "othe", 4), -1);
+    ck_assert_int_eq(conf_find_chain(conf, "otherwise", 9), -1);
+    ck_assert_int_eq(conf_find_chain(conf, "", 0), -1);
+    ck_assert_int_eq(conf_find_chain(conf, "other", 5), 1);
+    ck_assert_int_eq(conf_find_chain(conf, "gpt-4o", 6), -1);
+    ck_assert_int_eq(conf_find_chain_by_hash(conf, chain_name_hash("other")), 1);
+    ck_assert_int_eq(conf_find_chain_by_hash(conf, chain_name_hash("othe")), -1);
+    ck_assert_int_eq(conf_find_chain_by_hash(conf, 0), -1);
+    conf_free(&conf);
+}
+END_TEST
+
+START_TEST(pairs_are_found_by_key_and_by_name)
+{
+    struct conf *conf = fixture_load(
+        (struct addition){.provider = "  - {id: a/b, name: Two, type: groq, apiKey: x}\n",
+                          .rest = "      - {provider: a/b, model: c/d}\n"});
+    ck_assert_int_eq(conf_find_pair(conf, pair_key_hash("a/b", "c/d")), 1);
+    ck_assert_int_eq(conf_find_pair(conf, pair_key_hash("a", "b/c/d")), -1);
+    ck_assert_int_eq(conf_find_pair_by_name(conf, "a/b/c/d"), 1);
+    ck_assert_int_eq(conf_find_pair_by_name(conf, "a/b/c"), -1);
+    ck_assert_int_eq(conf_find_pair_by_name(conf, "a/b/c/d/"), -1);
+    ck_assert_int_eq(conf_find_pair_by_name(conf, "a/b"), -1);
+    ck_assert_int_eq(conf_find_pair_by_name(conf, "a"), -1);
+    ck_assert_int_eq(conf_find_pair_by_name(conf, ""), -1);
     conf_free(&conf);
 }
 END_TEST
@@ -503,8 +523,9 @@ UNIT_MAIN("conf", numbers_have_their_defaults, numbers_keep_to_their_bounds, hea
           the_rest_has_its_defaults, a_provider_has_its_defaults, a_provider_has_what_it_is_given,
           types_bring_their_addresses, settings_depend_on_each_other,
           the_order_of_sections_does_not_matter, pairs_are_the_distinct_ones_in_order,
-          chains_are_found_by_name, variables_are_substituted, client_keys_are_substituted,
-          without_an_environment_nothing_is_needed_of_it, paths_start_from_the_file,
-          names_may_be_as_long_as_the_table_holds, the_printed_form_loads_again,
-          fixed_changes_are_named, a_429chain_file_loads, aliases_stand_for_what_they_name,
-          a_byte_order_mark_and_windows_line_ends_are_fine, freeing_nothing_is_fine)
+          chains_are_found_by_name, pairs_are_found_by_key_and_by_name, variables_are_substituted,
+          client_keys_are_substituted, without_an_environment_nothing_is_needed_of_it,
+          paths_start_from_the_file, names_may_be_as_long_as_the_table_holds,
+          the_printed_form_loads_again, fixed_changes_are_named, a_429chain_file_loads,
+          aliases_stand_for_what_they_name, a_byte_order_mark_and_windows_line_ends_are_fine,
+          freeing_nothing_is_fine)

@@ -13,7 +13,7 @@ include server/client/local.mk
 include server/api/local.mk
 include server/worker/local.mk
 include server/master/local.mk
-SERVER_LIBS = libserver_master.a libserver_worker.a libserver_api.a libserver_worker.a libserver_client.a libserver_exchange.a \
+SERVER_LIBS = libserver_master.a libserver_worker.a libserver_api.a libserver_client.a libserver_exchange.a \
 	libserver_attempt.a libserver_record.a libserver_tracker.a libserver_dialect.a libserver_provider.a \
 	libserver_upstream.a libserver_loop.a
 

@@ -9,12 +9,12 @@
 #include "common/base/clock.h"
 #include "common/routing/pair_rows.h"
 #include "config.h"
+#include "server/api/api.h"
 #include "server/api/health.h"
 #include "server/api/metrics.h"
 #include "server/api/start.h"
 #include "server/api/status.h"
 #include "server/api/status_page.h"
-#include "server/worker/worker.h"
 
 #define STATUS_HEADERS "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 
@@ -26,19 +26,22 @@ static void answer_json(struct client *client, const char *headers, json_object 
     json_object_put(root);
 }
 
-static void chat_completions(void *worker, struct client *client, struct client_request *request)
+static void chat_completions(void *arg, struct client *client, struct client_call *call)
 {
-    api_start(client, worker_env(worker), CHAT_MESSAGES, "/chat/completions", request);
+    const struct api *api = arg;
+    api_start(client, api->env, CHAT_MESSAGES, "/chat/completions", call);
 }
 
-static void completions(void *worker, struct client *client, struct client_request *request)
+static void completions(void *arg, struct client *client, struct client_call *call)
 {
-    api_start(client, worker_env(worker), CHAT_PROMPT, "/completions", request);
+    const struct api *api = arg;
+    api_start(client, api->env, CHAT_PROMPT, "/completions", call);
 }
 
-static void embeddings(void *worker, struct client *client, struct client_request *request)
+static void embeddings(void *arg, struct client *client, struct client_call *call)
 {
-    api_start(client, worker_env(worker), CHAT_INPUT, "/embeddings", request);
+    const struct api *api = arg;
+    api_start(client, api->env, CHAT_INPUT, "/embeddings", call);
 }
 
 static void add_model(json_object *list, const char *id, const char *owner)
@@ -60,9 +63,9 @@ static bool is_listed_before(const struct conf *conf, uint32_t pair)
     return false;
 }
 
-static void models(void *worker, struct client *client, struct client_request *request)
+static void models(void *arg, struct client *client, struct client_call *call)
 {
-    const struct conf *conf = worker_env(worker)->conf;
+    const struct conf *conf = ((const struct api *)arg)->env->conf;
     json_object *root = json_object_new_object(), *list = json_object_new_array();
     for (uint32_t i = 0; i < conf->n_chains; i++)
         add_model(list, conf->chains[i].name, "weir");
@@ -88,14 +91,14 @@ static json_object *queue_json(const struct conf *conf, const struct pages *page
     return list;
 }
 
-static void ratelimits(void *worker, struct client *client, struct client_request *request)
+static void ratelimits(void *arg, struct client *client, struct client_call *call)
 {
-    const struct exchange_env *env = worker_env(worker);
+    const struct api *api = arg;
+    const struct exchange_env *env = api->env;
     json_object *root = json_object_new_object();
-    json_object_object_add(root, "queue", queue_json(env->conf, worker_inherit(worker)->pages));
-    json_object_object_add(
-        root, "ratelimits",
-        ratelimits_json(env->conf, tableview_table(env->view), worker_inherit(worker)->pages));
+    json_object_object_add(root, "queue", queue_json(env->conf, api->pages));
+    json_object_object_add(root, "ratelimits",
+                           ratelimits_json(env->conf, tableview_table(env->view), api->pages));
     answer_json(client, NULL, root);
 }
 
@@ -114,22 +117,23 @@ static void note_default_chain(const struct exchange_env *env, struct health_fac
     }
 }
 
-static void health(void *worker, struct client *client, struct client_request *request)
+static void health(void *arg, struct client *client, struct client_call *call)
 {
-    const struct exchange_env *env = worker_env(worker);
-    struct health_facts facts = {.has_tracker = worker_has_tracker(worker)};
-    uint64_t uptime_ms = (clock_boot_ns() - worker_inherit(worker)->started_at) / CLOCK_NS_PER_MS;
+    const struct api *api = arg;
+    const struct conf *conf = api->env->conf;
+    struct health_facts facts = {.has_tracker = api_has_tracker(api)};
+    uint64_t uptime_ms = (clock_boot_ns() - api->started_at) / CLOCK_NS_PER_MS;
     struct buf why = BUF_INIT;
     json_object *root = json_object_new_object();
-    note_default_chain(env, &facts);
+    note_default_chain(api->env, &facts);
     bool is_degraded = health_put_why(&facts, &why);
     json_object_object_add(root, "status", json_object_new_string(is_degraded ? "degraded" : "ok"));
     json_object_object_add(root, "why",
                            is_degraded ? json_object_new_string(buf_cstr(&why)) : NULL);
     json_object_object_add(root, "version", json_object_new_string(PACKAGE_VERSION));
     json_object_object_add(root, "uptimeMs", json_object_new_int64((int64_t)uptime_ms));
-    json_object_object_add(root, "providers", json_object_new_int64(env->conf->n_providers));
-    json_object_object_add(root, "chains", json_object_new_int64(env->conf->n_chains));
+    json_object_object_add(root, "providers", json_object_new_int64(conf->n_providers));
+    json_object_object_add(root, "chains", json_object_new_int64(conf->n_chains));
     json_object_object_add(root, "tracker",
                            json_object_new_string(facts.has_tracker ? "up" : "down"));
     buf_free(&why);
@@ -139,57 +143,49 @@ static void health(void *worker, struct client *client, struct client_request *r
 /* ---- for those who look after weir ----------------------------------------------------------- */
 
 /* The rule of /metrics, /status and /status.json: open to this machine, from elsewhere a key is
- * needed. */
-static bool may_look(const struct client_request *request)
+ * needed. False: a 401 was sent. */
+static bool may_look(struct client *client, const struct client_call *call)
 {
-    return request->has_key || request->is_loopback;
-}
-
-static void refuse_to_show(struct client *client)
-{
+    if (call->has_key || call->is_loopback)
+        return true;
     client_answer_error(client, OWN_ERROR_INVALID_API_KEY,
                         "From another machine, this needs an API key.");
+    return false;
 }
 
-static void metrics(void *worker, struct client *client, struct client_request *request)
+static void metrics(void *arg, struct client *client, struct client_call *call)
 {
-    if (!may_look(request)) {
-        refuse_to_show(client);
+    if (!may_look(client, call))
         return;
-    }
-    const struct exchange_env *env = worker_env(worker);
+    const struct api *api = arg;
     struct buf text = BUF_INIT;
-    metrics_print(env->conf, tableview_table(env->view), worker_inherit(worker)->pages,
-                  worker_has_tracker(worker), &text);
+    metrics_print(api->env->conf, tableview_table(api->env->view), api->pages, api_has_tracker(api),
+                  &text);
     client_answer(client, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, text.data,
                   text.len);
     buf_free(&text);
 }
 
-static void status_document(void *worker, struct client *client, struct client_request *request)
+static void status_document(void *arg, struct client *client, struct client_call *call)
 {
-    if (!may_look(request)) {
-        refuse_to_show(client);
+    if (!may_look(client, call))
         return;
-    }
-    const struct inherit *inherit = worker_inherit(worker);
+    const struct api *api = arg;
     answer_json(client, STATUS_HEADERS,
                 status_json(&(struct status_view){
-                    .conf = inherit->conf,
-                    .table = worker_env(worker)->view,
-                    .claims = worker_env(worker)->claims,
-                    .pages = inherit->pages,
-                    .has_tracker = worker_has_tracker(worker),
-                    .started_at = inherit->started_at,
+                    .conf = api->env->conf,
+                    .table = api->env->view,
+                    .claims = api->env->claims,
+                    .pages = api->pages,
+                    .has_tracker = api_has_tracker(api),
+                    .started_at = api->started_at,
                 }));
 }
 
-static void status_page(void *worker, struct client *client, struct client_request *request)
+static void status_page(void *arg, struct client *client, struct client_call *call)
 {
-    if (!may_look(request)) {
-        refuse_to_show(client);
+    if (!may_look(client, call))
         return;
-    }
     struct buf headers = BUF_INIT, page = BUF_INIT;
     buf_puts(&headers, STATUS_HEADERS);
     status_page_put(&headers, &page);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What weir serves, path by path (CONTRACT 4.1): the table a worker's connections look requests up
- * in. Each endpoint answers at once or starts an exchange. */
+ * in, with a struct api as its argument. Each endpoint answers at once or starts an exchange. */
 #ifndef WEIR_SERVER_API_ENDPOINTS_H
 #define WEIR_SERVER_API_ENDPOINTS_H
 

@@ -2,6 +2,7 @@
 # see server/local.mk
 noinst_LIBRARIES += libserver_api.a
 libserver_api_a_SOURCES = \
+	server/api/api.h \
 	server/api/endpoints.c server/api/endpoints.h \
 	server/api/health.c server/api/health.h \
 	server/api/metrics.c server/api/metrics.h \

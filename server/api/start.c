@@ -66,21 +66,21 @@ static void shut_down(void *exchange)
 static const struct client_job to_exchange = {left, drained, on_timer, leave_queue, shut_down};
 
 void api_start(struct client *client, const struct exchange_env *env, enum chat_kind kind,
-               const char *endpoint, struct client_request *request)
+               const char *endpoint, struct client_call *call)
 {
     struct exchange_request order = {
         .kind = kind,
-        .path = request->path,
+        .path = call->path,
         .endpoint = endpoint,
-        .request_id = request->request_id,
-        .body = request->body,
-        .body_len = request->body_len,
-        .received_at = request->received_at,
-        .delivery = request->delivery,
-        .explain = request->explain,
-        .is_probe = request->is_probe,
+        .request_id = call->request_id,
+        .body = call->body,
+        .body_len = call->body_len,
+        .received_at = call->received_at,
+        .delivery = call->delivery,
+        .explain = call->explain,
+        .is_probe = call->is_probe,
     };
-    request->body = NULL;
+    call->body = NULL;
     struct exchange *exchange = exchange_new(env, &order, &to_client, client);
     client_set_job(client, &to_exchange, exchange);
     exchange_begin(exchange);

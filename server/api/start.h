@@ -10,6 +10,6 @@
 /* Gives the request to a new exchange, which takes its body. `endpoint` is the path upstream. The
  * answer may be complete before this returns. */
 void api_start(struct client *client, const struct exchange_env *env, enum chat_kind kind,
-               const char *endpoint, struct client_request *request);
+               const char *endpoint, struct client_call *call);
 
 #endif

@@ -26,7 +26,7 @@ struct client;
 struct clients; /* all connections of a worker */
 
 /* What an endpoint needs to know of a request. Strings live until the answer ends. */
-struct client_request {
+struct client_call {
     const char *path;       /* of the endpoint; static */
     const char *request_id; /* the client's when it is sane, else a new one */
     uint64_t received_at;
@@ -40,8 +40,7 @@ struct client_request {
 
 /* An endpoint answers with client_answer, or gives the request to a job (client_set_job) that
  * answers with client_answer_head, _body, _flush and _end. */
-typedef void (*client_endpoint_fn)(void *worker, struct client *client,
-                                   struct client_request *request);
+typedef void (*client_endpoint_fn)(void *arg, struct client *client, struct client_call *call);
 
 struct client_endpoint {
     const char *method, *path;
@@ -57,7 +56,7 @@ struct clients_setup {
     struct account *account;
     size_t queued_low; /* a job hears `drained` when fewer bytes wait for its client */
     const struct client_endpoint *endpoints; /* ended by a NULL path */
-    void *worker;                            /* handed to endpoints */
+    void *endpoints_arg;
 };
 struct clients *clients_new(const struct clients_setup *setup);
 /* Drops every connection. */

@@ -185,7 +185,7 @@ static bool check_key(struct client *c, const struct http1_request *req)
 
 void client_serve(struct client *c)
 {
-    struct client_request request = {
+    struct client_call call = {
         .path = c->endpoint->path,
         .request_id = c->request_id,
         .received_at = c->received_at,
@@ -196,11 +196,11 @@ void client_serve(struct client *c)
         .is_probe = c->is_probe,
         .body = c->body.data != NULL ? buf_take(&c->body) : NULL,
     };
-    request.body_len = request.body != NULL ? c->body_expected : 0;
+    call.body_len = call.body != NULL ? c->body_expected : 0;
     c->state = CLIENT_BUSY;
     client_set_timer_at(c, 0);
-    c->endpoint->answer(c->owner->setup.worker, c, &request);
-    free(request.body);
+    c->endpoint->answer(c->owner->setup.endpoints_arg, c, &call);
+    free(call.body);
 }
 
 static void begin_body(struct client *c, const struct http1_request *req)

@@ -14,6 +14,7 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "server/api/api.h"
 #include "server/api/endpoints.h"
 #include "server/loop/defer.h"
 #include "server/record/access_log.h"
@@ -30,24 +31,15 @@ struct worker {
     struct listeners *listeners;
     struct clients *clients;
     struct exchange_env env;
+    struct api api;
     struct recent_writer recent;
     struct pages_slot own_slot; /* when there are no pages */
     bool is_draining, is_ending;
 };
 
-const struct exchange_env *worker_env(const struct worker *w)
+static bool has_tracker(const void *worker)
 {
-    return &w->env;
-}
-
-const struct inherit *worker_inherit(const struct worker *w)
-{
-    return &w->in;
-}
-
-bool worker_has_tracker(const struct worker *w)
-{
-    return report_is_connected(w->env.report);
+    return report_is_connected(((const struct worker *)worker)->env.report);
 }
 
 /* ---- the end ------------------------------------------------------------------------------- */
@@ -229,13 +221,18 @@ static void init(struct worker *w)
     defer_init(w->base);
     watch_signals(w);
     init_env(w);
+    w->api = (struct api){.env = &w->env,
+                          .pages = w->in.pages,
+                          .started_at = w->in.started_at,
+                          .has_tracker = has_tracker,
+                          .worker = w};
     w->clients = clients_new(&(struct clients_setup){.base = w->base,
                                                      .conf = w->in.conf,
                                                      .slot = w->env.slot,
                                                      .account = w->env.account,
                                                      .queued_low = EXCHANGE_QUEUED_LOW,
                                                      .endpoints = endpoints,
-                                                     .worker = w});
+                                                     .endpoints_arg = &w->api});
     w->listeners = listeners_new(w->base, w->in.listen_fds, w->in.n_listen_fds, w->clients,
                                  w->in.conf->max_connections);
     w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);

@@ -4,22 +4,11 @@
 #ifndef WEIR_SERVER_WORKER_WORKER_H
 #define WEIR_SERVER_WORKER_WORKER_H
 
-#include <stdbool.h>
-
-#include "server/client/client.h"
-#include "server/exchange/exchange.h"
 #include "server/worker/inherit.h"
-
-struct worker;
 
 /* Serves until it is told to stop and returns the exit code of the process. SIGTERM, or the
  * master's end: running requests have server.drainTimeoutMs. SIGQUIT: others have taken over the
  * listeners, running requests have all the time they need. SIGUSR1: open the logs anew. */
 int worker_run(const struct inherit *inherit);
-
-/* For endpoints. */
-const struct exchange_env *worker_env(const struct worker *worker);
-const struct inherit *worker_inherit(const struct worker *worker);
-bool worker_has_tracker(const struct worker *worker);
 
 #endif

@@ -24,13 +24,13 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
 
 static size_t looked_at(size_t len)
 {
-    return len < CONF_NEAREST_MAX ? len : CONF_NEAREST_MAX;
+    return len < NEAREST_MAX ? len : NEAREST_MAX;
 }
 
 /* Levenshtein, one row of the matrix at a time. */
-unsigned conf_nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len)
+unsigned nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-    unsigned row[CONF_NEAREST_MAX + 1];
+    unsigned row[NEAREST_MAX + 1];
     a_len = looked_at(a_len);
     b_len = looked_at(b_len);
     for (size_t j = 0; j <= b_len; j++)
@@ -48,15 +48,14 @@ unsigned conf_nearest_distance(const char *a, size_t a_len, const char *b, size_
     return row[b_len];
 }
 
-struct conf_nearest conf_nearest_start(const char *word, size_t len)
+struct nearest nearest_start(const char *word, size_t len)
 {
-    return (struct conf_nearest){.word = word, .len = len, .distance = UINT_MAX};
+    return (struct nearest){.word = word, .len = len, .distance = UINT_MAX};
 }
 
-void conf_nearest_offer(struct conf_nearest *search, const char *candidate)
+void nearest_offer(struct nearest *search, const char *candidate)
 {
-    unsigned distance =
-        conf_nearest_distance(search->word, search->len, candidate, strlen(candidate));
+    unsigned distance = nearest_distance(search->word, search->len, candidate, strlen(candidate));
     if (distance < search->distance) {
         search->distance = distance;
         search->best = candidate;

@@ -6,20 +6,20 @@
 #include <stddef.h>
 
 /* How far apart two words are: a letter inserted, dropped or replaced costs 2, the wrong case 1.
- * Only the first CONF_NEAREST_MAX bytes are looked at. */
-#define CONF_NEAREST_MAX 128
-unsigned conf_nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len);
+ * Only the first NEAREST_MAX bytes are looked at. */
+#define NEAREST_MAX 128
+unsigned nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len);
 
 /* A search over candidates given one after the other. `best` stays
  * NULL when there was no candidate. Borrows the candidates. */
-struct conf_nearest {
+struct nearest {
     const char *word;
     size_t len;
     const char *best;
     unsigned distance;
 };
 
-struct conf_nearest conf_nearest_start(const char *word, size_t len);
-void conf_nearest_offer(struct conf_nearest *search, const char *candidate);
+struct nearest nearest_start(const char *word, size_t len);
+void nearest_offer(struct nearest *search, const char *candidate);
 
 #endif

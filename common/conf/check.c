@@ -107,9 +107,9 @@ static void refuse_unknown_key(struct conf_reader *reader, const struct scope *s
                                const struct conf_node *name)
 {
     size_t len = key_shown_length(name);
-    struct conf_nearest nearest = conf_nearest_start(name->text, len);
+    struct nearest nearest = nearest_start(name->text, len);
     for (size_t i = 0; i < scope->section->n_keys; i++)
-        conf_nearest_offer(&nearest, scope->section->keys[i].name);
+        nearest_offer(&nearest, scope->section->keys[i].name);
     struct buf shown = BUF_INIT;
     conf_put_shown(&shown, name->text, len);
     if (len < name->len)

@@ -93,10 +93,10 @@ struct known_names {
 static const char *nearest_name(struct conf_reader *reader, const struct known_names *known,
                                 const char *name)
 {
-    struct conf_nearest nearest = conf_nearest_start(name, strlen(name));
+    struct nearest nearest = nearest_start(name, strlen(name));
     for (uint32_t i = 0; i < known->n && reader->n_comparisons++ < COMPARISONS_MAX; i++)
         if (known->name_at(reader->conf, i) != NULL)
-            conf_nearest_offer(&nearest, known->name_at(reader->conf, i));
+            nearest_offer(&nearest, known->name_at(reader->conf, i));
     return nearest.best;
 }
 

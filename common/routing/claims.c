@@ -51,23 +51,23 @@ void claims_free(struct claims **claims)
     *claims = NULL;
 }
 
-static uint32_t recovery_limit(const struct tableview_pick *pick)
+static uint32_t recovery_limit(const struct pair_seen *seen)
 {
-    return pick->is_recovering ? pick->recovery_concurrency : 0;
+    return seen->is_recovering ? seen->recovery_concurrency : 0;
 }
 
 /* Manual limits are for providers that tell nothing of theirs. */
-static bool has_manual_limits(const struct tableview_pick *pick)
+static bool has_manual_limits(const struct pair_seen *seen)
 {
-    return !pick->has_quota;
+    return !seen->has_quota;
 }
 
-static bool take_places(struct claims *c, uint32_t pair, const struct tableview_pick *pick,
+static bool take_places(struct claims *c, uint32_t pair, const struct pair_seen *seen,
                         struct claim *out, enum outcome *refusal)
 {
     const struct conf_provider *p = c->conf->pairs[pair].provider;
     out->recovery =
-        ledger_claim(c->ledger, c->pairs[pair], LEDGER_RECOVERY, recovery_limit(pick), c->owner);
+        ledger_claim(c->ledger, c->pairs[pair], LEDGER_RECOVERY, recovery_limit(seen), c->owner);
     *refusal = OUTCOME_IN_RECOVERY;
     if (out->recovery == LEDGER_REFUSED)
         return false;
@@ -126,7 +126,7 @@ static enum outcome refuse(struct claims *c, struct claim *claim, enum outcome o
     return outcome;
 }
 
-enum outcome claims_take(struct claims *c, uint32_t pair, const struct tableview_pick *pick,
+enum outcome claims_take(struct claims *c, uint32_t pair, const struct pair_seen *seen,
                          uint64_t now_at, struct claim *out, struct claims_used_up *used_up)
 {
     enum outcome refusal;
@@ -134,9 +134,9 @@ enum outcome claims_take(struct claims *c, uint32_t pair, const struct tableview
     *used_up = (struct claims_used_up){0};
     if (c->ledger == NULL)
         return OUTCOME_NONE;
-    if (!take_places(c, pair, pick, out, &refusal))
+    if (!take_places(c, pair, seen, out, &refusal))
         return refuse(c, out, refusal);
-    if (!has_manual_limits(pick))
+    if (!has_manual_limits(seen))
         return OUTCOME_NONE;
     look_at_budgets(c, pair, now_at, used_up);
     if (used_up->requests || used_up->tokens || !take_budgets(c, pair, now_at, out))
@@ -145,7 +145,7 @@ enum outcome claims_take(struct claims *c, uint32_t pair, const struct tableview
     return OUTCOME_NONE;
 }
 
-void claims_take_anyway(struct claims *c, uint32_t pair, const struct tableview_pick *pick,
+void claims_take_anyway(struct claims *c, uint32_t pair, const struct pair_seen *seen,
                         uint64_t now_at, struct claim *out, struct claims_used_up *used_up)
 {
     int index = c->pairs[pair];
@@ -154,10 +154,10 @@ void claims_take_anyway(struct claims *c, uint32_t pair, const struct tableview_
     *used_up = (struct claims_used_up){0};
     if (c->ledger == NULL)
         return;
-    out->recovery = ledger_claim(c->ledger, index, LEDGER_RECOVERY, recovery_limit(pick), c->owner);
+    out->recovery = ledger_claim(c->ledger, index, LEDGER_RECOVERY, recovery_limit(seen), c->owner);
     out->concurrent =
         ledger_claim(c->ledger, index, LEDGER_CONCURRENT, p->concurrent_requests, c->owner);
-    if (!has_manual_limits(pick))
+    if (!has_manual_limits(seen))
         return;
     out->holds_tokens = p->tokens_per_minute != 0;
     for (const struct limit *l = limits; l < limits + N_LIMITS; l++) {
@@ -199,16 +199,16 @@ uint64_t claims_rest_ms(const struct claims_used_up *u, uint64_t now_at)
 
 /* In claims_take's order. */
 static struct claims_look look_at_limits(const struct claims *c, uint32_t pair,
-                                         const struct tableview_pick *pick, uint64_t now_at)
+                                         const struct pair_seen *seen, uint64_t now_at)
 {
     int index = c->pairs[pair];
-    if (!ledger_has_place(c->ledger, index, LEDGER_RECOVERY, recovery_limit(pick)))
+    if (!ledger_has_place(c->ledger, index, LEDGER_RECOVERY, recovery_limit(seen)))
         return (struct claims_look){OUTCOME_IN_RECOVERY, 0, "recoveryConcurrency"};
     if (!ledger_has_place(c->ledger, index, LEDGER_CONCURRENT,
                           c->conf->pairs[pair].provider->concurrent_requests))
         return (struct claims_look){OUTCOME_NO_QUOTA, 0, "concurrentRequests"};
     struct claims_used_up used_up = {0};
-    if (has_manual_limits(pick))
+    if (has_manual_limits(seen))
         look_at_budgets(c, pair, now_at, &used_up);
     return (struct claims_look){used_up.setting != NULL ? OUTCOME_NO_QUOTA : OUTCOME_NONE,
                                 claims_rest_ms(&used_up, now_at), used_up.setting};
@@ -217,10 +217,10 @@ static struct claims_look look_at_limits(const struct claims *c, uint32_t pair,
 struct claims_look claims_look(const struct claims *c, struct tableview *view, uint32_t pair,
                                uint64_t now_at)
 {
-    struct tableview_pick pick;
+    struct pair_seen seen;
     struct claims_look look = {.outcome = OUTCOME_NONE};
-    look.outcome = tableview_verdict(view, pair, now_at, &pick, &look.rest_ms);
+    look.outcome = tableview_verdict(view, pair, now_at, &seen, &look.rest_ms);
     if (look.outcome != OUTCOME_NONE || c->ledger == NULL)
         return look;
-    return look_at_limits(c, pair, &pick, now_at);
+    return look_at_limits(c, pair, &seen, now_at);
 }

@@ -38,11 +38,11 @@ struct claims_used_up {
 
 /* OUTCOME_NONE: the claim is held. OUTCOME_IN_RECOVERY or OUTCOME_NO_QUOTA: nothing is. In both
  * cases *used_up tells which limits have nothing left now. */
-enum outcome claims_take(struct claims *claims, uint32_t pair, const struct tableview_pick *pick,
+enum outcome claims_take(struct claims *claims, uint32_t pair, const struct pair_seen *seen,
                          uint64_t now_at, struct claim *out, struct claims_used_up *used_up);
 /* The same for a request that no limit stops: holds the places that are free, books its share past
  * what is left. */
-void claims_take_anyway(struct claims *claims, uint32_t pair, const struct tableview_pick *pick,
+void claims_take_anyway(struct claims *claims, uint32_t pair, const struct pair_seen *seen,
                         uint64_t now_at, struct claim *out, struct claims_used_up *used_up);
 /* Gives the places back; a second call is harmless. */
 void claims_release(struct claims *claims, struct claim *claim);

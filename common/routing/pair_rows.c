@@ -9,7 +9,7 @@
 #include "common/base/clock.h"
 #include "common/terms/quota.h"
 
-static void put_last_cooldown(struct ratelimit_cooldown *out, const struct shm_table_state *state)
+static void put_last_cooldown(struct pair_cooldown *out, const struct shm_table_state *state)
 {
     const struct shm_table_hot *hot = &state->hot;
     if (hot->cooldown_began_at == 0)
@@ -22,7 +22,7 @@ static void put_last_cooldown(struct ratelimit_cooldown *out, const struct shm_t
     memcpy(out->reason, state->reason, sizeof(out->reason));
 }
 
-static void put_table(struct ratelimit_row *out, const struct shm_table_state *state)
+static void put_table(struct pair_row *out, const struct shm_table_state *state)
 {
     uint64_t now_at = clock_boot_ns();
     uint64_t rest_ns = shm_table_rest_ns(&state->hot, now_at);
@@ -43,7 +43,7 @@ static void put_table(struct ratelimit_row *out, const struct shm_table_state *s
     out->quota_updated_wall_ms = state->quota_updated_wall_ms;
 }
 
-static void put_pages(struct ratelimit_row *out, const struct pages *pages, uint64_t key_hash)
+static void put_pages(struct pair_row *out, const struct pages *pages, uint64_t key_hash)
 {
     struct pages_sum sum;
     pages_sum(pages, pages_pair_find(pages, key_hash), &sum);
@@ -53,17 +53,17 @@ static void put_pages(struct ratelimit_row *out, const struct pages *pages, uint
 }
 
 static void put_row(const struct conf_pair *pair, const struct shm_table_state *state,
-                    const struct pages *pages, struct ratelimit_row *out)
+                    const struct pages *pages, struct pair_row *out)
 {
-    *out = (struct ratelimit_row){.provider = pair->provider->id, .model = pair->model};
+    *out = (struct pair_row){.provider = pair->provider->id, .model = pair->model};
     if (state != NULL)
         put_table(out, state);
     if (pages != NULL)
         put_pages(out, pages, pair->key_hash);
 }
 
-void ratelimits_row(const struct conf *conf, uint32_t pair, const struct shm_table *tab,
-                    const struct pages *pages, struct ratelimit_row *out)
+void pair_row_read(const struct conf *conf, uint32_t pair, const struct shm_table *tab,
+                   const struct pages *pages, struct pair_row *out)
 {
     const struct conf_pair *p = &conf->pairs[pair];
     struct shm_table_state state;
@@ -84,8 +84,8 @@ static const struct shm_table_state *find_state(const struct shm_table_state *st
     return NULL;
 }
 
-void ratelimits_all(const struct conf *conf, const struct shm_table *tab, const struct pages *pages,
-                    struct ratelimit_row *out)
+void pair_rows_read(const struct conf *conf, const struct shm_table *tab, const struct pages *pages,
+                    struct pair_row *out)
 {
     uint32_t n = tab != NULL ? shm_table_capacity(tab) : 0;
     struct shm_table_state *states = xcalloc(n, sizeof(*states)); /* before the lock is taken */
@@ -115,7 +115,7 @@ static void add_reset(json_object *o, const char *key, uint64_t reset_wall_ms, u
     add_known(o, key, reset_wall_ms != 0, (int64_t)ms);
 }
 
-static json_object *quota_json(const struct ratelimit_row *row)
+static json_object *quota_json(const struct pair_row *row)
 {
     if (!row->has_quota)
         return NULL;
@@ -130,7 +130,7 @@ static json_object *quota_json(const struct ratelimit_row *row)
     return o;
 }
 
-json_object *ratelimits_row_json(const struct ratelimit_row *row)
+json_object *pair_row_json(const struct pair_row *row)
 {
     json_object *o = json_object_new_object();
     bool rests = row->cooldown_remaining_ms > 0;
@@ -149,14 +149,14 @@ json_object *ratelimits_row_json(const struct ratelimit_row *row)
     return o;
 }
 
-json_object *ratelimits_json(const struct conf *conf, const struct shm_table *tab,
-                             const struct pages *pages)
+json_object *pair_rows_json(const struct conf *conf, const struct shm_table *tab,
+                            const struct pages *pages)
 {
-    struct ratelimit_row *rows = xcalloc(conf->n_pairs, sizeof(*rows));
+    struct pair_row *rows = xcalloc(conf->n_pairs, sizeof(*rows));
     json_object *list = json_object_new_array();
-    ratelimits_all(conf, tab, pages, rows);
+    pair_rows_read(conf, tab, pages, rows);
     for (uint32_t i = 0; i < conf->n_pairs; i++)
-        json_object_array_add(list, ratelimits_row_json(&rows[i]));
+        json_object_array_add(list, pair_row_json(&rows[i]));
     free(rows);
     return list;
 }

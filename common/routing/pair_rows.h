@@ -11,20 +11,20 @@
 #include "common/shm/table.h"
 
 /* The latest cooldown, running or over. */
-struct ratelimit_cooldown {
+struct pair_cooldown {
     uint64_t incident; /* grows by one each time a cooldown begins; 0 = there was none yet */
     uint32_t cause;    /* enum cooldown_cause */
     uint64_t began_wall_ms, until_wall_ms; /* until 0: the operator cleared it */
     char reason[SHM_TABLE_REASON_BYTES];
 };
 
-struct ratelimit_row {
+struct pair_row {
     const char *provider, *model; /* borrowed from conf */
     enum pair_status status;
     uint64_t cooldown_until_wall_ms; /* 0 = not in cooldown */
     uint64_t cooldown_remaining_ms;
     char reason[SHM_TABLE_REASON_BYTES]; /* "" unless in cooldown */
-    struct ratelimit_cooldown last;
+    struct pair_cooldown last;
     uint32_t mid_failures;
     uint64_t cooldowns, requests, successes, failures;
     bool has_quota;
@@ -34,16 +34,16 @@ struct ratelimit_row {
 
 /* The row of pair `pair` of conf. tab and pages may be NULL: then the pair counts as available and
  * its numbers as 0. */
-void ratelimits_row(const struct conf *conf, uint32_t pair, const struct shm_table *tab,
-                    const struct pages *pages, struct ratelimit_row *out);
+void pair_row_read(const struct conf *conf, uint32_t pair, const struct shm_table *tab,
+                   const struct pages *pages, struct pair_row *out);
 /* The rows of all pairs in the configuration's order, as they stood at one moment
  * (shm_table_read_all); out has room for conf->n_pairs. */
-void ratelimits_all(const struct conf *conf, const struct shm_table *tab, const struct pages *pages,
-                    struct ratelimit_row *out);
+void pair_rows_read(const struct conf *conf, const struct shm_table *tab, const struct pages *pages,
+                    struct pair_row *out);
 /* The same as a JSON array; the caller puts it. */
-json_object *ratelimits_json(const struct conf *conf, const struct shm_table *tab,
-                             const struct pages *pages);
+json_object *pair_rows_json(const struct conf *conf, const struct shm_table *tab,
+                            const struct pages *pages);
 /* One row as JSON; the caller puts it. */
-json_object *ratelimits_row_json(const struct ratelimit_row *row);
+json_object *pair_row_json(const struct pair_row *row);
 
 #endif

@@ -24,6 +24,19 @@ struct trail_step *trail_add(struct trail *trail, uint32_t pair, enum outcome ou
     return step;
 }
 
+int trail_next_entry(struct trail *trail, const struct conf_chain *chain, uint32_t from,
+                     trail_verdict_fn verdict, void *arg)
+{
+    for (uint32_t i = from; i < chain->n_pairs; i++) {
+        uint64_t rest_ms = 0;
+        enum outcome outcome = verdict(arg, chain->pairs[i], &rest_ms);
+        if (outcome == OUTCOME_NONE)
+            return (int)i;
+        trail_add(trail, chain->pairs[i], outcome)->rest_ms = rest_ms;
+    }
+    return -1;
+}
+
 void trail_begin_pass(struct trail *trail)
 {
     uint32_t n = trail->pass;

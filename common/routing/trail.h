@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a request met on its way along the chain, entry by entry. Pure data. choose and exchange
- * fill it; the error message, the access log, X-Weir-Attempts, X-Weir-Trail and the record of the
- * request (recent.h) are made from it. */
+/* What a request met on its way along the chain, entry by entry. Pure. exchange fills it; the error
+ * message, the access log, X-Weir-Attempts, X-Weir-Trail and the record of the request (recent.h)
+ * are made from it. */
 #ifndef WEIR_COMMON_ROUTING_TRAIL_H
 #define WEIR_COMMON_ROUTING_TRAIL_H
 
@@ -34,6 +34,16 @@ struct trail {
 void trail_free(struct trail *trail);
 /* A new last step; valid until the next call. */
 struct trail_step *trail_add(struct trail *trail, uint32_t pair, enum outcome outcome);
+
+/* OUTCOME_NONE: the pair may be tried. Else the outcome that passes it by, and in *rest_ms how long
+ * that will last, where known. A worker's takes what the pair's limits want (claims.h), that of
+ * weirctl route only looks. */
+typedef enum outcome (*trail_verdict_fn)(void *arg, uint32_t pair, uint64_t *rest_ms);
+
+/* The first entry of the chain from position `from` on that may be tried, or -1 at its end. Entries
+ * that are passed by are added to the trail. */
+int trail_next_entry(struct trail *trail, const struct conf_chain *chain, uint32_t from,
+                     trail_verdict_fn verdict, void *arg);
 /* The chain is gone along anew, after a wait: what was tried so far stays for the log, what was
  * only passed by is forgotten. */
 void trail_begin_pass(struct trail *trail);

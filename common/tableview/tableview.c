@@ -88,13 +88,13 @@ static bool read_hot(struct tableview *view, uint32_t pair, struct shm_table_hot
 }
 
 enum outcome tableview_verdict(struct tableview *view, uint32_t pair, uint64_t now_at,
-                               struct tableview_pick *pick, uint64_t *rest_ms)
+                               struct pair_seen *seen, uint64_t *rest_ms)
 {
     struct shm_table_hot hot;
-    *pick = (struct tableview_pick){.row = UINT32_MAX};
+    *seen = (struct pair_seen){.row = UINT32_MAX};
     if (!read_hot(view, pair, &hot))
         return OUTCOME_NONE;
-    *pick = (struct tableview_pick){
+    *seen = (struct pair_seen){
         .row = (uint32_t)view->rows[pair],
         .incident = hot.incident,
         .is_recovering = (hot.flags & SHM_TABLE_RECOVERING) != 0,

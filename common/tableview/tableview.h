@@ -27,7 +27,7 @@ enum shm_table_error tableview_error(const struct tableview *view);
 const struct shm_table *tableview_table(const struct tableview *view);
 
 /* How a pair stood when a request looked: what its events must carry. */
-struct tableview_pick {
+struct pair_seen {
     uint32_t row;      /* UINT32_MAX: unknown */
     uint64_t incident; /* 0: unknown */
     bool is_recovering, has_quota;
@@ -36,7 +36,7 @@ struct tableview_pick {
 
 /* OUTCOME_NONE: use it. OUTCOME_IN_COOLDOWN: *rest_ms is what is left of it. */
 enum outcome tableview_verdict(struct tableview *view, uint32_t pair, uint64_t now_at,
-                               struct tableview_pick *pick, uint64_t *rest_ms);
+                               struct pair_seen *seen, uint64_t *rest_ms);
 /* How long the pair's latest cooldown lasts in all, in ms; 0 when it began before that instant. */
 uint64_t tableview_rest_since(struct tableview *view, uint32_t pair, uint64_t since_at);
 /* Has the row anything that a success would reset? False when nothing is known. */

@@ -98,7 +98,7 @@ static void ratelimits(void *arg, struct client *client, struct client_call *cal
     json_object *root = json_object_new_object();
     json_object_object_add(root, "queue", queue_json(env->conf, api->pages));
     json_object_object_add(root, "ratelimits",
-                           ratelimits_json(env->conf, tableview_table(env->view), api->pages));
+                           pair_rows_json(env->conf, tableview_table(env->view), api->pages));
     answer_json(client, NULL, root);
 }
 
@@ -109,9 +109,9 @@ static void note_default_chain(const struct exchange_env *env, struct health_fac
     const struct conf_chain *chain = &env->conf->chains[env->conf->default_chain];
     uint64_t now_at = clock_boot_ns();
     for (uint32_t i = 0; i < chain->n_pairs; i++) {
-        struct tableview_pick pick;
+        struct pair_seen seen;
         uint64_t rest_ms = 0;
-        bool rests = tableview_verdict(env->view, chain->pairs[i], now_at, &pick, &rest_ms) ==
+        bool rests = tableview_verdict(env->view, chain->pairs[i], now_at, &seen, &rest_ms) ==
                      OUTCOME_IN_COOLDOWN;
         health_note_pair(facts, rests ? clock_wall_ms() + rest_ms : 0);
     }

@@ -95,8 +95,8 @@ static void put_cooldowns(const struct conf *conf, const struct shm_table *tab, 
     put_family(out, "weir_cooldown_remaining_seconds", "gauge",
                "Until the pair's cooldown ends; 0 = not in cooldown.");
     for (uint32_t i = 0; i < conf->n_pairs; i++) {
-        struct ratelimit_row row;
-        ratelimits_row(conf, i, tab, NULL, &row);
+        struct pair_row row;
+        pair_row_read(conf, i, tab, NULL, &row);
         put_pair(out, "weir_cooldown_remaining_seconds", &conf->pairs[i]);
         buf_printf(out, "} %.3f\n", (double)row.cooldown_remaining_ms / 1000);
     }

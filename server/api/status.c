@@ -53,8 +53,7 @@ static uint64_t ms_since(uint64_t at)
 
 /* ---- weir as a whole ------------------------------------------------------------------------- */
 
-static void add_health(json_object *o, const struct status_view *view,
-                       const struct ratelimit_row *rows)
+static void add_health(json_object *o, const struct status_view *view, const struct pair_row *rows)
 {
     const struct conf_chain *chain = &view->conf->chains[view->conf->default_chain];
     struct health_facts facts = {.has_tracker = view->has_tracker};
@@ -158,7 +157,7 @@ static void add_chains(json_object *o, const struct status_view *view)
 
 /* ---- pairs ----------------------------------------------------------------------------------- */
 
-static json_object *last_cooldown_json(const struct ratelimit_cooldown *last)
+static json_object *last_cooldown_json(const struct pair_cooldown *last)
 {
     if (last->incident == 0)
         return NULL;
@@ -182,10 +181,10 @@ static json_object *passed_by_json(const struct status_view *view, uint32_t inde
 }
 
 static json_object *pair_json(const struct status_view *view, uint32_t index,
-                              const struct ratelimit_row *row)
+                              const struct pair_row *row)
 {
     struct pages_sum sum = {0};
-    json_object *o = ratelimits_row_json(row), *attempts = json_object_new_object();
+    json_object *o = pair_row_json(row), *attempts = json_object_new_object();
     if (view->pages != NULL)
         pages_sum(view->pages, pages_pair_find(view->pages, view->conf->pairs[index].key_hash),
                   &sum);
@@ -202,9 +201,9 @@ static json_object *pair_json(const struct status_view *view, uint32_t index,
 json_object *status_json(const struct status_view *view)
 {
     const struct conf *conf = view->conf;
-    struct ratelimit_row *rows = xcalloc(conf->n_pairs, sizeof(*rows));
+    struct pair_row *rows = xcalloc(conf->n_pairs, sizeof(*rows));
     json_object *o = json_object_new_object(), *pairs = json_object_new_array();
-    ratelimits_all(conf, table_of(view), view->pages, rows);
+    pair_rows_read(conf, table_of(view), view->pages, rows);
     add_health(o, view, rows);
     add_text(o, "version", PACKAGE_VERSION);
     add_number(o, "time", clock_wall_ms());

@@ -9,9 +9,9 @@ uint64_t exchange_soonest_ms(struct exchange *x)
     uint64_t soonest = 0, now_at = clock_boot_ns();
     for (uint32_t i = x->trail.pass; i < x->trail.n; i++) {
         const struct trail_step *step = &x->trail.steps[i];
-        struct tableview_pick pick;
+        struct pair_seen seen;
         uint64_t rest_ms = 0;
-        enum outcome now = tableview_verdict(x->env.view, step->pair, now_at, &pick, &rest_ms);
+        enum outcome now = tableview_verdict(x->env.view, step->pair, now_at, &seen, &rest_ms);
         /* What this request was told itself may not be in the table yet. */
         if (now != OUTCOME_IN_COOLDOWN)
             rest_ms = step->outcome != OUTCOME_IN_COOLDOWN ? step->rest_ms : 0;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "common/routing/choose.h"
+#include "common/routing/trail.h"
 
 /* One byte longer than any chain's or pair's name, so that a name that is cut matches none. */
 #define ROUTE_NAME_BYTES (CONF_PROVIDER_ID_MAX + 1 + CONF_MODEL_MAX + 2)
@@ -81,11 +81,11 @@ static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
     struct exchange *x = arg;
     struct claims_used_up used_up;
     uint64_t now_at = clock_boot_ns();
-    enum outcome outcome = tableview_verdict(x->env.view, pair, now_at, &x->pick, rest_ms);
+    enum outcome outcome = tableview_verdict(x->env.view, pair, now_at, &x->seen, rest_ms);
     if (outcome != OUTCOME_NONE)
         return outcome;
-    outcome = claims_take(x->env.claims, pair, &x->pick, now_at, &x->claim, &used_up);
-    *rest_ms = account_used_up(x->env.account, pair, &x->pick, &used_up, now_at);
+    outcome = claims_take(x->env.claims, pair, &x->seen, now_at, &x->claim, &used_up);
+    *rest_ms = account_used_up(x->env.account, pair, &x->seen, &used_up, now_at);
     return outcome;
 }
 
@@ -95,9 +95,9 @@ static enum outcome verdict_of_probe(void *arg, uint32_t pair, uint64_t *rest_ms
     struct exchange *x = arg;
     struct claims_used_up used_up;
     uint64_t now_at = clock_boot_ns();
-    tableview_verdict(x->env.view, pair, now_at, &x->pick, rest_ms);
-    claims_take_anyway(x->env.claims, pair, &x->pick, now_at, &x->claim, &used_up);
-    account_used_up(x->env.account, pair, &x->pick, &used_up, now_at);
+    tableview_verdict(x->env.view, pair, now_at, &x->seen, rest_ms);
+    claims_take_anyway(x->env.claims, pair, &x->seen, now_at, &x->claim, &used_up);
+    account_used_up(x->env.account, pair, &x->seen, &used_up, now_at);
     return OUTCOME_NONE;
 }
 
@@ -140,8 +140,8 @@ enum step exchange_step_choose(struct exchange *x)
         return exchange_end_by_deadline(x);
     if (exchange_is_behind_queue(x))
         return exchange_join_queue(x, false);
-    int entry = choose_next(x->chain, x->next_entry,
-                            x->request.is_probe ? verdict_of_probe : verdict, x, &x->trail);
+    int entry = trail_next_entry(&x->trail, x->chain, x->next_entry,
+                                 x->request.is_probe ? verdict_of_probe : verdict, x);
     if (entry < 0)
         return exchange_chain_ended(x);
     x->next_entry = (uint32_t)entry + 1;

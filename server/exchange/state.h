@@ -65,7 +65,7 @@ struct exchange {
     uint32_t next_entry; /* position in the chain: entries before it were tried or passed by */
     uint32_t retries;    /* of the current entry */
     enum delivery delivery;
-    struct tableview_pick pick;
+    struct pair_seen seen;
     struct claim claim; /* held while an attempt runs */
     struct attempt *attempt;
     bool is_recorded; /* the attempt's result is in the trail */

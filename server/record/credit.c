@@ -104,11 +104,11 @@ static struct evwire_event event_of(const struct account *a, const struct accoun
 {
     return (struct evwire_event){
         .key_hash = a->conf->pairs[r->pair].key_hash,
-        .row = r->pick.row,
+        .row = r->seen.row,
         .kind = (uint16_t)kind,
         .outcome = (uint16_t)r->outcome,
         .count = 1,
-        .incident = r->pick.incident,
+        .incident = r->seen.incident,
         .started_at = r->started_at,
         .ended_at = r->ended_at,
     };
@@ -245,12 +245,12 @@ uint64_t account_ended(struct account *a, const struct account_result *r)
     return quota != 0 ? quota : last;
 }
 
-static void post_used_up(struct account *a, uint32_t pair, const struct tableview_pick *pick,
+static void post_used_up(struct account *a, uint32_t pair, const struct pair_seen *seen,
                          enum cooldown_cause cause, uint64_t until_at, uint64_t now_at)
 {
     struct account_result r = {.pair = pair,
                                .outcome = OUTCOME_NO_QUOTA,
-                               .pick = *pick,
+                               .seen = *seen,
                                .started_at = now_at,
                                .ended_at = now_at};
     struct evwire_event event = event_of(a, &r, EV_COOLDOWN);
@@ -259,13 +259,13 @@ static void post_used_up(struct account *a, uint32_t pair, const struct tablevie
     post(a, &event);
 }
 
-uint64_t account_used_up(struct account *a, uint32_t pair, const struct tableview_pick *pick,
+uint64_t account_used_up(struct account *a, uint32_t pair, const struct pair_seen *seen,
                          const struct claims_used_up *u, uint64_t now_at)
 {
     if (u->requests)
-        post_used_up(a, pair, pick, CAUSE_QUOTA_REQUESTS, u->requests_reset_at, now_at);
+        post_used_up(a, pair, seen, CAUSE_QUOTA_REQUESTS, u->requests_reset_at, now_at);
     if (u->tokens)
-        post_used_up(a, pair, pick, CAUSE_QUOTA_TOKENS, u->tokens_reset_at, now_at);
+        post_used_up(a, pair, seen, CAUSE_QUOTA_TOKENS, u->tokens_reset_at, now_at);
     return claims_rest_ms(u, now_at);
 }
 

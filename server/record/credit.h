@@ -31,7 +31,7 @@ void account_free(struct account **account);
 struct account_result {
     uint32_t pair;
     enum outcome outcome;
-    struct tableview_pick pick;
+    struct pair_seen seen;
     uint64_t started_at, ended_at; /* boot clock ns */
     uint64_t rest_ms;              /* cooldown asked for; 0 = none */
     struct quota quota;
@@ -47,7 +47,7 @@ void account_tell_late(struct account *account, uint64_t now_at);
 
 /* Manual limits that are used up rest the pair until their windows end, for all workers. Returns
  * for how many ms, 0 = none is. */
-uint64_t account_used_up(struct account *account, uint32_t pair, const struct tableview_pick *pick,
+uint64_t account_used_up(struct account *account, uint32_t pair, const struct pair_seen *seen,
                          const struct claims_used_up *used_up, uint64_t now_at);
 
 /* A request is over. `chain` may be NULL: it was refused before it had one. overhead_us is the time

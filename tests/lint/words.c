@@ -91,8 +91,8 @@ static void print_members(const char *page, json_object *document)
 
 static void print_documents(const struct conf *conf)
 {
-    struct ratelimit_row row = {.provider = "", .model = "", .has_quota = true};
-    print_members("weirctl.8", ratelimits_row_json(&row));
+    struct pair_row row = {.provider = "", .model = "", .has_quota = true};
+    print_members("weirctl.8", pair_row_json(&row));
     print_members("weir.8", status_json(&(struct status_view){.conf = conf}));
 }
 

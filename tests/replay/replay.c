@@ -144,9 +144,9 @@ const char *transfer_header(const void *headers, const char *name)
 }
 
 enum outcome tableview_verdict(struct tableview *view, uint32_t pair, uint64_t now_at,
-                               struct tableview_pick *pick, uint64_t *rest_ms)
+                               struct pair_seen *seen, uint64_t *rest_ms)
 {
-    *pick = (struct tableview_pick){.row = pair, .incident = 7};
+    *seen = (struct pair_seen){.row = pair, .incident = 7};
     if (r.cooldown_until_at[pair] <= now_at)
         return OUTCOME_NONE;
     *rest_ms = (r.cooldown_until_at[pair] - now_at) / CLOCK_NS_PER_MS;

@@ -150,9 +150,9 @@ void scenario_unref(struct scenario *s)
 
 static const char *nearest_name(struct part name)
 {
-    struct conf_nearest search = conf_nearest_start(name.at, name.len);
+    struct nearest search = nearest_start(name.at, name.len);
     for (size_t i = 0; i < FAULT_COUNT; i++)
-        conf_nearest_offer(&search, faults[i].name);
+        nearest_offer(&search, faults[i].name);
     return search.distance <= NEAR_ENOUGH && search.distance < 2 * name.len ? search.best : NULL;
 }
 

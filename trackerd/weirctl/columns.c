@@ -35,22 +35,22 @@ const char *columns_color(const struct screen *screen, enum color color)
 
 /* ---- cells ----------------------------------------------------------------------------------- */
 
-static void put_provider(struct buf *out, const struct ratelimit_row *row)
+static void put_provider(struct buf *out, const struct pair_row *row)
 {
     text_put_clean(out, row->provider);
 }
 
-static void put_model(struct buf *out, const struct ratelimit_row *row)
+static void put_model(struct buf *out, const struct pair_row *row)
 {
     text_put_clean(out, row->model);
 }
 
-static void put_status(struct buf *out, const struct ratelimit_row *row)
+static void put_status(struct buf *out, const struct pair_row *row)
 {
     buf_puts(out, pair_status_word(row->status));
 }
 
-static void put_rest(struct buf *out, const struct ratelimit_row *row)
+static void put_rest(struct buf *out, const struct pair_row *row)
 {
     if (row->cooldown_remaining_ms > 0)
         text_put_duration(out, row->cooldown_remaining_ms);
@@ -58,37 +58,37 @@ static void put_rest(struct buf *out, const struct ratelimit_row *row)
         buf_putc(out, '-');
 }
 
-static void put_fails(struct buf *out, const struct ratelimit_row *row)
+static void put_fails(struct buf *out, const struct pair_row *row)
 {
     buf_put_u64(out, row->mid_failures);
 }
 
-static void put_cooldowns(struct buf *out, const struct ratelimit_row *row)
+static void put_cooldowns(struct buf *out, const struct pair_row *row)
 {
     buf_put_u64(out, row->cooldowns);
 }
 
-static void put_requests(struct buf *out, const struct ratelimit_row *row)
+static void put_requests(struct buf *out, const struct pair_row *row)
 {
     buf_put_u64(out, row->requests);
 }
 
-static void put_succeeded(struct buf *out, const struct ratelimit_row *row)
+static void put_succeeded(struct buf *out, const struct pair_row *row)
 {
     buf_put_u64(out, row->successes);
 }
 
-static void put_failed(struct buf *out, const struct ratelimit_row *row)
+static void put_failed(struct buf *out, const struct pair_row *row)
 {
     buf_put_u64(out, row->failures);
 }
 
-static void put_reason(struct buf *out, const struct ratelimit_row *row)
+static void put_reason(struct buf *out, const struct pair_row *row)
 {
     text_put_clean(out, row->reason);
 }
 
-static enum color color_of_status(const struct ratelimit_row *row)
+static enum color color_of_status(const struct pair_row *row)
 {
     static const enum color colors[] = {
         [PAIR_AVAILABLE] = COLOR_GOOD,
@@ -99,17 +99,17 @@ static enum color color_of_status(const struct ratelimit_row *row)
     return colors[row->status];
 }
 
-static enum color color_of_fails(const struct ratelimit_row *row)
+static enum color color_of_fails(const struct pair_row *row)
 {
     return row->mid_failures > 0 ? COLOR_WARNING : COLOR_PLAIN;
 }
 
 static const struct column {
     const char *heading;
-    void (*put)(struct buf *out, const struct ratelimit_row *row);
-    enum color (*color)(const struct ratelimit_row *row); /* NULL = plain */
-    int gap;                                              /* blanks before it */
-    int least;                                            /* width that its values may need */
+    void (*put)(struct buf *out, const struct pair_row *row);
+    enum color (*color)(const struct pair_row *row); /* NULL = plain */
+    int gap;                                         /* blanks before it */
+    int least;                                       /* width that its values may need */
     bool is_right;
 } columns[N_COLUMNS] = {
     [PROVIDER] = {"PROVIDER", put_provider, NULL, 0, 0, false},
@@ -139,7 +139,7 @@ static int larger(int a, int b)
     return a > b ? a : b;
 }
 
-static int natural_width(const struct column *column, const struct ratelimit_row *rows, size_t n)
+static int natural_width(const struct column *column, const struct pair_row *rows, size_t n)
 {
     struct buf cell = BUF_INIT;
     int width = larger(column->least, (int)strlen(column->heading));
@@ -178,7 +178,7 @@ static void fit(struct layout *layout, int width)
     layout->widths[REASON] = larger(width - total_width(layout) - columns[REASON].gap, 0);
 }
 
-static struct layout make_layout(const struct ratelimit_row *rows, size_t n, int width)
+static struct layout make_layout(const struct pair_row *rows, size_t n, int width)
 {
     struct layout layout;
     for (int i = 0; i < N_COLUMNS; i++)
@@ -212,7 +212,7 @@ static void put_cell(struct buf *out, const struct buf *cell, int column, int wi
 
 /* The headings, without a row. */
 static void put_line(struct buf *out, const struct layout *layout, const struct screen *screen,
-                     const struct ratelimit_row *row)
+                     const struct pair_row *row)
 {
     struct buf cell = BUF_INIT;
     for (int i = 0; i < N_COLUMNS; i++) {
@@ -233,7 +233,7 @@ static void put_line(struct buf *out, const struct layout *layout, const struct 
     buf_free(&cell);
 }
 
-static bool is_quiet(const struct ratelimit_row *row)
+static bool is_quiet(const struct pair_row *row)
 {
     return (row->status == PAIR_AVAILABLE || row->status == PAIR_TRACKING) &&
            row->mid_failures == 0;
@@ -241,7 +241,7 @@ static bool is_quiet(const struct ratelimit_row *row)
 
 /* Appends those that are quiet, or those that are not, while there is room. */
 static size_t put_some(struct buf *out, const struct layout *layout, const struct screen *screen,
-                       const struct ratelimit_row *rows, size_t n, bool quiet, size_t room)
+                       const struct pair_row *rows, size_t n, bool quiet, size_t room)
 {
     size_t done = 0;
     for (size_t i = 0; i < n && done < room; i++) {
@@ -253,7 +253,7 @@ static size_t put_some(struct buf *out, const struct layout *layout, const struc
     return done;
 }
 
-void columns_put(struct buf *out, const struct ratelimit_row *rows, size_t n,
+void columns_put(struct buf *out, const struct pair_row *rows, size_t n,
                  const struct screen *screen)
 {
     struct layout layout = make_layout(rows, n, screen->width);
@@ -272,7 +272,7 @@ void columns_put(struct buf *out, const struct ratelimit_row *rows, size_t n,
 
 /* ---- totals ---------------------------------------------------------------------------------- */
 
-void columns_put_totals(struct buf *out, const struct ratelimit_row *rows, size_t n)
+void columns_put_totals(struct buf *out, const struct pair_row *rows, size_t n)
 {
     size_t by_status[PAIR_RECOVERING + 1] = {0};
     uint64_t requests = 0, failures = 0;

@@ -30,10 +30,10 @@ const char *columns_color(const struct screen *screen, enum color color);
  * names are cut. With a height, at most that many lines are written, but no fewer than 2; if not
  * all rows fit, those that are not simply available come first, and the last line says how many are
  * missing. */
-void columns_put(struct buf *out, const struct ratelimit_row *rows, size_t n,
+void columns_put(struct buf *out, const struct pair_row *rows, size_t n,
                  const struct screen *screen);
 
 /* Appends `N pairs: N available, ...; N requests, N failed`. */
-void columns_put_totals(struct buf *out, const struct ratelimit_row *rows, size_t n);
+void columns_put_totals(struct buf *out, const struct pair_row *rows, size_t n);
 
 #endif

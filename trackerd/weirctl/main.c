@@ -55,11 +55,11 @@ static int fail_usage(const struct command *command)
 
 static const struct command *find_command(const char *name)
 {
-    struct conf_nearest nearest = conf_nearest_start(name, strlen(name));
+    struct nearest nearest = nearest_start(name, strlen(name));
     for (const struct command *c = commands; c->name != NULL; c++) {
         if (strcmp(c->name, name) == 0)
             return c;
-        conf_nearest_offer(&nearest, c->name);
+        nearest_offer(&nearest, c->name);
     }
     weirctl_fail(EX_USAGE, "there is no command %s; did you mean %s?", name, nearest.best);
     return NULL;

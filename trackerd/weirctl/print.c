@@ -103,7 +103,7 @@ void print_tracker_text(const struct tracker *tracker)
     print_text(&out);
 }
 
-void print_status_text(const struct tracker *tracker, const struct ratelimit_row *rows, size_t n)
+void print_status_text(const struct tracker *tracker, const struct pair_row *rows, size_t n)
 {
     struct buf out = BUF_INIT;
     struct screen screen = look_at_screen();
@@ -124,8 +124,8 @@ void print_status_text(const struct tracker *tracker, const struct ratelimit_row
 #define FRAME_END   "\033[J\033[?7h\033[?25h"
 #define LINE_END    "\033[K\n" /* clears what an older frame had there */
 
-static void put_head(struct buf *out, const struct tracker *tracker,
-                     const struct ratelimit_row *rows, size_t n, const struct screen *screen)
+static void put_head(struct buf *out, const struct tracker *tracker, const struct pair_row *rows,
+                     size_t n, const struct screen *screen)
 {
     struct buf totals = BUF_INIT;
     put_tracker(out, tracker, screen);
@@ -135,7 +135,7 @@ static void put_head(struct buf *out, const struct tracker *tracker,
     buf_free(&totals);
 }
 
-void print_top_text(const struct tracker *tracker, const struct ratelimit_row *rows, size_t n)
+void print_top_text(const struct tracker *tracker, const struct pair_row *rows, size_t n)
 {
     struct buf lines = BUF_INIT, frame = BUF_INIT;
     struct screen screen = look_at_screen();
@@ -203,11 +203,11 @@ void print_add_known(json_object *o, const char *key, uint64_t number)
     json_object_object_add(o, key, number != 0 ? json_object_new_int64((int64_t)number) : NULL);
 }
 
-void print_status_json(const struct tracker *t, const struct ratelimit_row *rows, size_t n)
+void print_status_json(const struct tracker *t, const struct pair_row *rows, size_t n)
 {
     json_object *list = json_object_new_array();
     for (size_t i = 0; i < n; i++)
-        json_object_array_add(list, ratelimits_row_json(&rows[i]));
+        json_object_array_add(list, pair_row_json(&rows[i]));
     json_object *o = json_object_new_object();
     json_object_object_add(o, "tracker", print_tracker_json(t));
     json_object_object_add(o, "ratelimits", list);

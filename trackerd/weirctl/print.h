@@ -36,12 +36,12 @@ void print_add_known(json_object *o, const char *key, uint64_t number);
 void print_tracker_text(const struct tracker *tracker);
 json_object *print_tracker_json(const struct tracker *tracker);
 
-void print_status_text(const struct tracker *tracker, const struct ratelimit_row *rows, size_t n);
+void print_status_text(const struct tracker *tracker, const struct pair_row *rows, size_t n);
 /* The same as a picture that stays in place, with totals, as large as the terminal; without a
  * terminal, as print_status_text. */
-void print_top_text(const struct tracker *tracker, const struct ratelimit_row *rows, size_t n);
+void print_top_text(const struct tracker *tracker, const struct pair_row *rows, size_t n);
 /* {"tracker":{...},"ratelimits":[...]} on one line */
-void print_status_json(const struct tracker *tracker, const struct ratelimit_row *rows, size_t n);
+void print_status_json(const struct tracker *tracker, const struct pair_row *rows, size_t n);
 
 void print_change_text(const struct evwire_change *change);
 void print_change_json(const struct evwire_change *change);

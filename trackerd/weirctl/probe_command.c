@@ -27,7 +27,7 @@ struct report { /* on one probe */
     const struct probe_result *result;
     uint64_t began_at, ended_at;
     bool has_table;
-    struct ratelimit_row row; /* how the pair stands afterwards */
+    struct pair_row row; /* how the pair stands afterwards */
 };
 
 /* ---- the line to weir ------------------------------------------------------------------------ */
@@ -136,7 +136,7 @@ static void print_length(const char *name, uint64_t from_at, uint64_t to_at)
     print_field(name, print_duration(text, ms_between(from_at, to_at)));
 }
 
-static void print_rest(const struct ratelimit_row *row)
+static void print_rest(const struct pair_row *row)
 {
     char text[PRINT_DURATION_BYTES];
     if (row->cooldown_remaining_ms == 0) {
@@ -219,8 +219,7 @@ static void print_as_json(const struct report *report)
     add_told(o, "answer", r->answer);
     add_told(o, "reportedModel", r->model);
     json_object_object_add(o, "usage", usage_json(r));
-    json_object_object_add(o, "ratelimit",
-                           report->has_table ? ratelimits_row_json(&report->row) : NULL);
+    json_object_object_add(o, "ratelimit", report->has_table ? pair_row_json(&report->row) : NULL);
     print_json(o);
 }
 
@@ -231,7 +230,7 @@ static void look_at_pair(struct report *report, const struct conf *conf, uint32_
     struct shm_table *tab = NULL;
     report->has_table = shm_table_open_reader(conf->tracker_shm, &tab) == SHM_TABLE_OK;
     struct pages *pages = pages_open_reader(conf->tracker_shm);
-    ratelimits_row(conf, pair, tab, pages, &report->row);
+    pair_row_read(conf, pair, tab, pages, &report->row);
     pages_close(&pages);
     shm_table_close(&tab);
 }

@@ -12,9 +12,9 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/nearest.h"
-#include "common/routing/choose.h"
 #include "common/routing/claims.h"
 #include "common/routing/pair_rows.h"
+#include "common/routing/trail.h"
 #include "common/shm/ledger.h"
 #include "common/shm/pages.h"
 #include "common/tableview/tableview.h"
@@ -34,7 +34,7 @@ struct sources {
 
 struct entry {
     struct claims_look look;
-    struct ratelimit_row row;
+    struct pair_row row;
 };
 
 struct route {
@@ -74,7 +74,7 @@ static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
     const struct sources *s = route->from;
     struct entry *entry = &route->entries[route->n++];
     entry->look = claims_look(s->claims, s->view, pair, clock_boot_ns());
-    ratelimits_row(s->conf, pair, tableview_table(s->view), s->pages, &entry->row);
+    pair_row_read(s->conf, pair, tableview_table(s->view), s->pages, &entry->row);
     *rest_ms = entry->look.rest_ms;
     return entry->look.outcome;
 }
@@ -86,7 +86,7 @@ static void find_route(struct route *route)
     int entry = -1;
     route->taken = -1;
     do {
-        entry = choose_next(route->chain, (uint32_t)(entry + 1), verdict, route, &trail);
+        entry = trail_next_entry(&trail, route->chain, (uint32_t)(entry + 1), verdict, route);
         route->taken = route->taken < 0 ? entry : route->taken;
     } while (entry >= 0);
     for (uint32_t i = 0; i < trail.n; i++) {
@@ -107,7 +107,7 @@ static const char *verdict_word(const struct route *route, uint32_t i)
 }
 
 /* Of the cooldown that runs, or that the pair recovers from; NULL = of none. */
-static const struct ratelimit_cooldown *cooldown_of(const struct entry *entry)
+static const struct pair_cooldown *cooldown_of(const struct entry *entry)
 {
     bool is_its = entry->look.outcome == OUTCOME_IN_COOLDOWN ||
                   entry->look.outcome == OUTCOME_IN_RECOVERY ||
@@ -119,7 +119,7 @@ static const struct ratelimit_cooldown *cooldown_of(const struct entry *entry)
 
 static void print_reason(const struct entry *entry)
 {
-    const struct ratelimit_cooldown *cooldown = cooldown_of(entry);
+    const struct pair_cooldown *cooldown = cooldown_of(entry);
     if (entry->look.setting != NULL)
         printf("%s is reached", entry->look.setting);
     if (entry->look.setting != NULL && cooldown != NULL)
@@ -183,7 +183,7 @@ static void print_text(const struct route *route, const struct sources *s)
                route->n_queued == 1 ? "s" : "");
     print_headline(route, s->conf);
     for (uint32_t i = 0; i < route->n; i++) {
-        const struct ratelimit_row *row = &route->entries[i].row;
+        const struct pair_row *row = &route->entries[i].row;
         int len = (int)(strlen(row->provider) + 1 + strlen(row->model));
         width = len > width ? len : width;
     }
@@ -199,7 +199,7 @@ static void print_text(const struct route *route, const struct sources *s)
 static json_object *entry_json(const struct route *route, uint32_t i)
 {
     const struct entry *entry = &route->entries[i];
-    const struct ratelimit_cooldown *cooldown = cooldown_of(entry);
+    const struct pair_cooldown *cooldown = cooldown_of(entry);
     json_object *o = json_object_new_object();
     print_add_number(o, "position", i + 1);
     print_add_text(o, "provider", entry->row.provider);
@@ -260,9 +260,9 @@ static void print_as_json(const struct route *route, const struct sources *s)
 
 static int fail_chain(const struct conf *conf, const char *name)
 {
-    struct conf_nearest nearest = conf_nearest_start(name, strlen(name));
+    struct nearest nearest = nearest_start(name, strlen(name));
     for (uint32_t i = 0; i < conf->n_chains; i++)
-        conf_nearest_offer(&nearest, conf->chains[i].name);
+        nearest_offer(&nearest, conf->chains[i].name);
     return weirctl_fail(WEIRCTL_REFUSED, "no chain is called %s; did you mean %s?", name,
                         nearest.best);
 }

@@ -30,7 +30,7 @@ static bool pair_matches(const struct conf_pair *pair, const char *pattern)
 struct view { /* what status looks at */
     struct shm_table *tab;
     struct pages *pages;
-    struct ratelimit_row *rows;
+    struct pair_row *rows;
     size_t n;
 };
 
@@ -55,7 +55,7 @@ static void view_close(struct view *view)
 static void view_read(struct view *view, const struct conf *conf, const char *pattern)
 {
     view->n = 0;
-    ratelimits_all(conf, view->tab, view->pages, view->rows);
+    pair_rows_read(conf, view->tab, view->pages, view->rows);
     for (uint32_t i = 0; i < conf->n_pairs; i++)
         if (pattern == NULL || pair_matches(&conf->pairs[i], pattern))
             view->rows[view->n++] = view->rows[i];
@@ -63,7 +63,7 @@ static void view_read(struct view *view, const struct conf *conf, const char *pa
 
 static void print_view(const struct weirctl *ctl, const struct view *view,
                        void (*print_text)(const struct tracker *tracker,
-                                          const struct ratelimit_row *rows, size_t n))
+                                          const struct pair_row *rows, size_t n))
 {
     struct tracker tracker = tracker_look(view->tab, ctl->conf);
     if (ctl->as_json)

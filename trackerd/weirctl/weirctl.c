@@ -63,11 +63,11 @@ const char *weirctl_nearest_pair(const struct conf *conf, const char *provider, 
 {
     static char best[CONF_PROVIDER_ID_MAX + CONF_MODEL_MAX + 2];
     char *word = xasprintf("%s/%s", provider, model);
-    struct conf_nearest nearest = conf_nearest_start(word, strlen(word));
+    struct nearest nearest = nearest_start(word, strlen(word));
     char **names = xcalloc(conf->n_pairs + 1, sizeof(*names));
     for (uint32_t i = 0; i < conf->n_pairs; i++) {
         names[i] = xasprintf("%s/%s", conf->pairs[i].provider->id, conf->pairs[i].model);
-        conf_nearest_offer(&nearest, names[i]);
+        nearest_offer(&nearest, names[i]);
     }
     snprintf(best, sizeof(best), "%s", nearest.best != NULL ? nearest.best : "");
     for (uint32_t i = 0; i < conf->n_pairs; i++)

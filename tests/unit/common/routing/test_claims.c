@@ -15,13 +15,13 @@
 #define PAIR 0
 
 /* How the table has the pair. */
-static struct tableview_pick table;
+static struct pair_seen table;
 static uint64_t table_rest_ms;
 
 enum outcome tableview_verdict(struct tableview *view, uint32_t pair, uint64_t now_at,
-                               struct tableview_pick *pick, uint64_t *rest_ms)
+                               struct pair_seen *seen, uint64_t *rest_ms)
 {
-    *pick = table;
+    *seen = table;
     *rest_ms = table_rest_ms;
     return table_rest_ms != 0 ? OUTCOME_IN_COOLDOWN : OUTCOME_NONE;
 }
@@ -39,7 +39,7 @@ static struct claims_used_up used_up;
 
 static void set_up(void)
 {
-    table = (struct tableview_pick){0};
+    table = (struct pair_seen){0};
     table_rest_ms = 0;
     provider = (struct conf_provider){.id = (char *)"p"};
     pairs[0].key_hash = pair_key_hash("p", "m");
@@ -93,7 +93,7 @@ END_TEST
 START_TEST(places)
 {
     static const struct {
-        struct tableview_pick pick;
+        struct pair_seen seen;
         uint32_t concurrent_requests;
         enum outcome outcome;
         const char *setting;
@@ -115,7 +115,7 @@ START_TEST(places)
     };
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
         set_up();
-        table = rows[i].pick;
+        table = rows[i].seen;
         provider.concurrent_requests = rows[i].concurrent_requests;
         look(NOW, OUTCOME_NONE, 0, NULL);
         ck_assert_int_eq(take(NOW), OUTCOME_NONE);
@@ -168,7 +168,7 @@ END_TEST
 START_TEST(taking_anyway)
 {
     set_up();
-    table = (struct tableview_pick){.is_recovering = true, .recovery_concurrency = 1};
+    table = (struct pair_seen){.is_recovering = true, .recovery_concurrency = 1};
     provider.concurrent_requests = 2;
     provider.requests_per_minute = 1;
     struct claim probes[3];

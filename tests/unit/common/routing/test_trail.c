@@ -2,7 +2,7 @@
 /* Which entry is next, what the trail says of the ones before, and how it reads. */
 #include <string.h>
 
-#include "common/routing/choose.h"
+#include "common/routing/trail.h"
 #include "tests/unit/unit.h"
 
 static enum outcome verdicts[4];
@@ -37,7 +37,8 @@ START_TEST(the_first_usable_entry_from_a_position_on)
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
         struct trail trail = TRAIL_INIT;
         memcpy(verdicts, rows[i].verdicts, sizeof(verdicts));
-        ck_assert_int_eq(choose_next(&chain, rows[i].from, verdict, NULL, &trail), rows[i].entry);
+        ck_assert_int_eq(trail_next_entry(&trail, &chain, rows[i].from, verdict, NULL),
+                         rows[i].entry);
         ck_assert_uint_eq(trail.n, rows[i].passed_by);
         for (uint32_t s = 0; s < trail.n; s++) {
             ck_assert_uint_eq(trail.steps[s].pair, order[rows[i].from + s]);

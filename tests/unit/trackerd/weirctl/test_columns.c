@@ -10,14 +10,14 @@
 #define N_ROWS 40
 
 /* Forty pairs; number 30 rests, number 35 has failures, all others are quiet. */
-static struct ratelimit_row rows[N_ROWS];
+static struct pair_row rows[N_ROWS];
 static char names[N_ROWS][32];
 
 static void fill_rows(void)
 {
     for (int i = 0; i < N_ROWS; i++) {
         snprintf(names[i], sizeof(names[i]), "some-long-model-name-%02d", i);
-        rows[i] = (struct ratelimit_row){
+        rows[i] = (struct pair_row){
             .provider = "provider", .model = names[i], .requests = 1000, .failures = 1};
     }
     rows[30].status = PAIR_EXHAUSTED;

@@ -10,7 +10,7 @@
 #include "common/base/decimal.h"
 #include "common/http/reason.h"
 #include "server/loop/defer.h"
-#include "server/record/access_log.h"
+#include "server/record/request_record.h"
 
 static const char *http_date(struct clients *owner)
 {
@@ -122,18 +122,18 @@ static void answer(struct client *c, int status, const char *content_type, const
     client_answer_head(c, status, extra.data, extra.len, (int64_t)body->iov_len);
     client_answer_body(c, body, 1);
     buf_free(&extra);
-    if (c->endpoint == NULL || c->endpoint->has_body)
-        account_request_ended(c->owner->setup.account, &(struct account_request){.status = status});
-    access_log_write(&(struct access_record){
-        .request_id = c->request_id,
-        .path = c->endpoint != NULL ? c->endpoint->path : NULL,
-        .method = c->endpoint != NULL ? c->endpoint->method : NULL,
-        .status = status,
-        .bytes = body->iov_len,
-        .prompt_tokens = -1,
-        .completion_tokens = -1,
-        .outcome = outcome,
-    });
+    record_request(c->owner->setup.recorder,
+                   &(struct request_record){
+                       .request_id = c->request_id,
+                       .path = c->endpoint != NULL ? c->endpoint->path : NULL,
+                       .method = c->endpoint != NULL ? c->endpoint->method : NULL,
+                       .status = status,
+                       .outcome = outcome,
+                       .bytes = body->iov_len,
+                       .prompt_tokens = -1,
+                       .completion_tokens = -1,
+                       .is_counted = c->endpoint == NULL || c->endpoint->has_body,
+                   });
     client_answer_end(c);
 }
 

@@ -53,7 +53,7 @@ struct clients_setup {
     struct event_base *base;
     const struct conf *conf;
     struct pages_slot *slot;
-    struct account *account;
+    struct recorder *recorder;
     size_t queued_low; /* a job hears `drained` when fewer bytes wait for its client */
     const struct client_endpoint *endpoints; /* ended by a NULL path */
     void *endpoints_arg;

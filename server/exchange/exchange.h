@@ -22,12 +22,12 @@
 #include "common/conf/conf.h"
 #include "common/routing/claims.h"
 #include "common/shm/pages.h"
-#include "common/shm/recent_ring.h"
 #include "common/tableview/tableview.h"
 #include "server/dialect/chat_request.h"
 #include "server/exchange/downstream.h"
 #include "server/exchange/queue.h"
 #include "server/record/credit.h"
+#include "server/record/request_record.h"
 #include "server/tracker/link.h"
 #include "server/upstream/transfer.h"
 
@@ -46,11 +46,11 @@ struct exchange_env {
     struct transfers *transfers;
     struct tableview *view;
     struct account *account;
+    struct recorder *recorder;
     struct report *report;
     struct queue *queue;
     struct claims *claims;
-    struct pages_slot *slot;      /* gauges and histograms; never NULL */
-    struct recent_writer *recent; /* NULL: requests are not remembered */
+    struct pages_slot *slot; /* gauges; never NULL */
 };
 
 struct exchange_request {

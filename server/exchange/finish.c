@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How an exchange ends: the answer, the provider's or weir's own error, the end of a stream; then
- * the access log, and the one exit. See state.h. */
+ * its record, and the one exit. See state.h. */
 #include "server/exchange/state.h"
 
 #include <inttypes.h>
@@ -8,7 +8,6 @@
 
 #include "common/base/clock.h"
 #include "server/loop/defer.h"
-#include "server/record/access_log.h"
 
 #define RETRY_UNKNOWN_MS 1000 /* Retry-After where nobody can know */
 
@@ -219,19 +218,6 @@ uint64_t exchange_first_token_us(const struct exchange *x)
     return x->first_token_at != 0 ? (x->first_token_at - x->request.received_at) / 1000 : 0;
 }
 
-static void count_request(const struct exchange *x, uint64_t now_at)
-{
-    uint64_t own_ns = x->own_ns;
-    if (x->attempt != NULL && x->is_recorded)
-        own_ns += now_at - attempt_result(x->attempt)->ended_at;
-    account_request_ended(x->env.account, &(struct account_request){
-                                              .chain = x->chain,
-                                              .status = x->status,
-                                              .overhead_us = own_ns / 1000,
-                                              .first_token_us = exchange_first_token_us(x),
-                                          });
-}
-
 const char *exchange_word(const struct exchange *x)
 {
     if (x->ending == ENDING_REFUSED)
@@ -241,34 +227,42 @@ const char *exchange_word(const struct exchange *x)
     return outcome_info(x->outcome)->word;
 }
 
-static void write_access(const struct exchange *x, uint64_t now_at)
+/* The pair whose answer the client got, if only in part; NULL = none. */
+static const struct conf_pair *served_by(const struct exchange *x)
 {
-    if (!access_log_is_on())
-        return;
-    const struct conf_pair *pair = NULL;
-    if (x->trail.n > 0 && (x->ending == ENDING_ANSWER || x->ending == ENDING_STREAMED ||
-                           x->ending == ENDING_BROKEN || x->outcome == OUTCOME_CLIENT_LEFT))
-        pair = &x->env.conf->pairs[x->trail.steps[x->trail.n - 1].pair];
-    struct buf trail = BUF_INIT;
-    exchange_put_trail(x, &trail);
-    access_log_write(&(struct access_record){
-        .request_id = x->request_id,
-        .method = "POST",
-        .path = x->request.path,
-        .chain = x->chain != NULL ? x->chain->name : NULL,
-        .provider = pair != NULL ? pair->provider->id : NULL,
-        .model = pair != NULL ? pair->model : NULL,
-        .attempts = x->next_entry,
-        .status = x->status,
-        .bytes = x->answer_bytes + x->relay.sent_bytes,
-        .duration_us = (now_at - x->request.received_at) / 1000,
-        .first_token_us = exchange_first_token_us(x),
-        .prompt_tokens = x->prompt_tokens,
-        .completion_tokens = x->completion_tokens,
-        .outcome = exchange_word(x),
-        .trail = trail.len > 0 ? buf_cstr(&trail) : NULL,
-    });
-    buf_free(&trail);
+    bool was_served = x->ending == ENDING_ANSWER || x->ending == ENDING_STREAMED ||
+                      x->ending == ENDING_BROKEN || x->outcome == OUTCOME_CLIENT_LEFT;
+    return was_served && x->trail.n > 0 ? &x->env.conf->pairs[x->trail.steps[x->trail.n - 1].pair]
+                                        : NULL;
+}
+
+static void record(const struct exchange *x)
+{
+    uint64_t now_at = clock_boot_ns(), own_ns = x->own_ns;
+    if (x->attempt != NULL && x->is_recorded)
+        own_ns += now_at - attempt_result(x->attempt)->ended_at;
+    record_request(x->env.recorder, &(struct request_record){
+                                        .request_id = x->request_id,
+                                        .method = "POST",
+                                        .path = x->request.path,
+                                        .chain = x->chain,
+                                        .pair = served_by(x),
+                                        .trail = &x->trail,
+                                        .n_entries = x->next_entry,
+                                        .is_stream = x->chat.is_stream,
+                                        .delivery = x->delivery,
+                                        .status = x->status,
+                                        .outcome = exchange_word(x),
+                                        .received_at = x->request.received_at,
+                                        .ended_at = now_at,
+                                        .first_token_us = exchange_first_token_us(x),
+                                        .overhead_us = own_ns / 1000,
+                                        .bytes = x->answer_bytes + x->relay.sent_bytes,
+                                        .prompt_tokens = x->prompt_tokens,
+                                        .completion_tokens = x->completion_tokens,
+                                        .is_counted = true,
+                                        .is_kept = true,
+                                    });
 }
 
 static void destroy(void *ptr)
@@ -287,10 +281,7 @@ static void destroy(void *ptr)
 /* The one exit. */
 void exchange_leave(struct exchange *x)
 {
-    uint64_t now_at = clock_boot_ns();
-    count_request(x, now_at);
-    write_access(x, now_at);
-    exchange_remember(x, now_at);
+    record(x);
     exchange_set_state(x, EX_OVER);
     report_unwait(x->env.report, &x->waiter);
     exchange_leave_queue(x);

@@ -9,6 +9,5 @@ libserver_exchange_a_SOURCES = \
 	server/exchange/queue.c server/exchange/queue.h \
 	server/exchange/queueing.c \
 	server/exchange/relay.c server/exchange/relay.h \
-	server/exchange/remember.c \
 	server/exchange/route.c \
 	server/exchange/state.h

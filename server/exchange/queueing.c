@@ -34,7 +34,7 @@ bool exchange_is_behind_queue(const struct exchange *x)
 
 static void note_depth(const struct exchange *x)
 {
-    pages_counter *gauge = account_queue_gauge(x->env.account, x->chain);
+    pages_counter *gauge = recorder_queue_gauge(x->env.recorder, x->chain);
     pages_counter_set(gauge, queue_depth(x->env.queue, x->waiter_in_queue.chain));
 }
 
@@ -51,7 +51,7 @@ static void on_turn(void *arg)
 /* Each worker has its own line; the bound is for all of them together. */
 static bool is_full_elsewhere(const struct exchange *x)
 {
-    return account_queued(x->env.account, x->chain) >= x->env.conf->queue_max_size;
+    return recorder_queued(x->env.recorder, x->chain) >= x->env.conf->queue_max_size;
 }
 
 enum step exchange_join_queue(struct exchange *x, bool at_head)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The inside of an exchange, for the files that make it up and for nobody else: exchange.c (states,
  * clock, what comes from outside), route.c (from the body to an attempt),
- * hear.c (what an attempt tells), finish.c (how it ends), remember.c
- * (what is kept of it). */
+ * hear.c (what an attempt tells), finish.c (how it ends). */
 #ifndef WEIR_SERVER_EXCHANGE_STATE_H
 #define WEIR_SERVER_EXCHANGE_STATE_H
 
@@ -148,9 +147,5 @@ void exchange_put_request_id(const struct exchange *x, struct buf *out);
 void exchange_put_common_headers(const struct exchange *x, struct buf *out);
 void exchange_put_provider_header(const struct exchange *x, uint32_t pair, struct buf *out);
 void exchange_put_stream_headers(struct buf *out);
-
-/* remember.c */
-/* Leaves a record of the request, which is over, in the worker's ring. */
-void exchange_remember(struct exchange *x, uint64_t now_at);
 
 #endif

@@ -13,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/logfile.h"
 #include "server/loop/defer.h"
+#include "server/record/request_record.h"
 
 /* More than that is not held until the end of the turn. */
 #define HELD_MAX 65536
@@ -97,7 +98,7 @@ static void put_number(const char *key, uint64_t number)
     buf_put_u64(&lines, number);
 }
 
-static void put_ms(const char *key, uint64_t us)
+static void put_us_as_ms(const char *key, uint64_t us)
 {
     unsigned rest = (unsigned)(us % 1000);
     const char digits[] = {'.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10),
@@ -112,7 +113,17 @@ static void put_tokens(const char *key, int64_t tokens)
         put_number(key, (uint64_t)tokens);
 }
 
-static void put_line(const struct access_record *r)
+static void put_trail(const char *key, const struct trail *trail, const struct conf *conf)
+{
+    struct buf text = BUF_INIT;
+    if (trail == NULL || trail->n == 0)
+        return;
+    trail_put(trail, conf, &text);
+    put_text(key, buf_cstr(&text));
+    buf_free(&text);
+}
+
+static void put_line(const struct conf *conf, const struct request_record *r)
 {
     buf_puts(&lines, "{\"time\":\"");
     clock_put_iso8601(&lines, clock_wall_ms());
@@ -120,34 +131,29 @@ static void put_line(const struct access_record *r)
     put_text(",\"requestId\":", r->request_id);
     put_text(",\"method\":", r->method);
     put_text(",\"path\":", r->path);
-    put_text(",\"chain\":", r->chain);
-    put_text(",\"provider\":", r->provider);
-    put_text(",\"model\":", r->model);
-    put_number(",\"attempts\":", r->attempts);
+    put_text(",\"chain\":", r->chain != NULL ? r->chain->name : NULL);
+    put_text(",\"provider\":", r->pair != NULL ? r->pair->provider->id : NULL);
+    put_text(",\"model\":", r->pair != NULL ? r->pair->model : NULL);
+    put_number(",\"attempts\":", r->n_entries);
     put_number(",\"status\":", (uint64_t)r->status);
     put_number(",\"bytes\":", r->bytes);
-    put_ms(",\"durationMs\":", r->duration_us);
+    put_us_as_ms(",\"durationMs\":", (r->ended_at - r->received_at) / 1000);
     if (r->first_token_us != 0)
-        put_ms(",\"firstTokenMs\":", r->first_token_us);
+        put_us_as_ms(",\"firstTokenMs\":", r->first_token_us);
     put_tokens(",\"promptTokens\":", r->prompt_tokens);
     put_tokens(",\"completionTokens\":", r->completion_tokens);
     put_text(",\"outcome\":", r->outcome);
-    put_text(",\"trail\":", r->trail);
+    put_trail(",\"trail\":", r->trail, conf);
     buf_puts(&lines, "}\n");
 }
 
-bool access_log_is_on(void)
-{
-    return fd >= 0;
-}
-
-void access_log_write(const struct access_record *record)
+void access_log_write(const struct conf *conf, const struct request_record *record)
 {
     if (fd < 0)
         return;
     if (lines.len == 0 && is_file)
         defer_call(flush, NULL);
-    put_line(record);
+    put_line(conf, record);
     if (!is_file || lines.len > HELD_MAX)
         flush(NULL);
 }

@@ -6,9 +6,8 @@
 #ifndef WEIR_SERVER_RECORD_ACCESS_LOG_H
 #define WEIR_SERVER_RECORD_ACCESS_LOG_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+struct conf;
+struct request_record;
 
 /* NULL: off. A file that root opens goes to uid and gid (-1 = stay). 0, or -1 with errno. */
 int access_log_open(const char *path, int uid, int gid);
@@ -16,20 +15,7 @@ int access_log_open(const char *path, int uid, int gid);
 int access_log_reopen(void);
 void access_log_close(void);
 
-struct access_record {
-    const char *request_id, *method, *path;
-    const char *chain;            /* NULL where none was routed to */
-    const char *provider, *model; /* that served; NULL = none */
-    uint32_t attempts;
-    int status;
-    uint64_t bytes;                           /* of the answer's body */
-    uint64_t duration_us, first_token_us;     /* first_token_us 0 = never */
-    int64_t prompt_tokens, completion_tokens; /* -1 = unknown */
-    const char *outcome;                      /* outcome word, or an error code of weir's own */
-    const char *trail;                        /* each attempt with outcome and ms; NULL = none */
-};
-bool access_log_is_on(void);
 /* Only between defer_init and defer_deinit. */
-void access_log_write(const struct access_record *record);
+void access_log_write(const struct conf *conf, const struct request_record *record);
 
 #endif

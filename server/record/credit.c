@@ -19,34 +19,19 @@ struct told_quota {
 
 struct account {
     const struct conf *conf;
-    const struct pages *pages; /* may be NULL */
     struct tableview *view;
     struct report *report;
-    struct pages_slot *page;
-    uint32_t *chains; /* place in the pages of each configured chain */
-    uint32_t no_chain;
     struct pages_pair **pairs; /* of each configured pair in our slot; NULL = none */
     struct pages_pair nobody;  /* takes the counts of a pair without a place */
     struct told_quota *quotas; /* of each configured pair */
     uint32_t n_late;           /* of them with a change that waits */
 };
 
-static void find_chains(struct account *a, const struct pages *pages)
-{
-    a->chains = xcalloc(a->conf->n_chains, sizeof(*a->chains));
-    for (uint32_t i = 0; pages != NULL && i < a->conf->n_chains; i++)
-        a->chains[i] = pages_chain_find(pages, a->conf->chains[i].name);
-    a->no_chain = pages != NULL ? pages_chain_find(pages, "") : 0;
-}
-
 struct account *account_new(const struct conf *conf, struct pages *pages, uint32_t slot,
-                            struct pages_slot *page, struct tableview *view, struct report *report)
+                            struct tableview *view, struct report *report)
 {
     struct account *a = xcalloc(1, sizeof(*a));
     a->conf = conf;
-    a->pages = pages;
-    a->page = page;
-    find_chains(a, pages);
     a->view = view;
     a->report = report;
     a->pairs = xcalloc(conf->n_pairs, sizeof(*a->pairs));
@@ -64,7 +49,6 @@ void account_free(struct account **account)
 {
     free((*account)->pairs);
     free((*account)->quotas);
-    free((*account)->chains);
     free(*account);
     *account = NULL;
 }
@@ -267,29 +251,4 @@ uint64_t account_used_up(struct account *a, uint32_t pair, const struct pair_see
     if (u->tokens)
         post_used_up(a, pair, seen, CAUSE_QUOTA_TOKENS, u->tokens_reset_at, now_at);
     return claims_rest_ms(u, now_at);
-}
-
-void account_request_ended(struct account *a, const struct account_request *r)
-{
-    const struct conf *conf = a->conf;
-    uint32_t place = a->no_chain;
-    if (r->chain >= conf->chains && r->chain < conf->chains + conf->n_chains)
-        place = a->chains[r->chain - conf->chains];
-    pages_counter_add(&a->page->requests[place][pages_code_index(r->status)], 1);
-    if (r->chain == NULL)
-        return;
-    pages_observe_us(&a->page->overhead, r->overhead_us);
-    if (r->first_token_us != 0)
-        pages_observe_us(&a->page->ttft, r->first_token_us);
-}
-
-pages_counter *account_queue_gauge(struct account *a, const struct conf_chain *chain)
-{
-    return &a->page->queued[a->chains[chain - a->conf->chains]];
-}
-
-uint64_t account_queued(const struct account *a, const struct conf_chain *chain)
-{
-    bool has_place = a->chains[chain - a->conf->chains] != PAGES_CHAINS_MAX - 1;
-    return a->pages != NULL && has_place ? pages_queued(a->pages, chain->name) : 0;
 }

@@ -22,10 +22,9 @@
 
 struct account;
 
-/* pages may be NULL (no statistics then); `page` is our slot in them, or a stand-in. Nothing is
- * owned. */
+/* pages may be NULL: no statistics then. Nothing is owned. */
 struct account *account_new(const struct conf *conf, struct pages *pages, uint32_t slot,
-                            struct pages_slot *page, struct tableview *view, struct report *report);
+                            struct tableview *view, struct report *report);
 void account_free(struct account **account);
 
 struct account_result {
@@ -49,19 +48,5 @@ void account_tell_late(struct account *account, uint64_t now_at);
  * for how many ms, 0 = none is. */
 uint64_t account_used_up(struct account *account, uint32_t pair, const struct pair_seen *seen,
                          const struct claims_used_up *used_up, uint64_t now_at);
-
-/* A request is over. `chain` may be NULL: it was refused before it had one. overhead_us is the time
- * that weir itself took; first_token_us 0 = never. */
-struct account_request {
-    const struct conf_chain *chain;
-    int status;
-    uint64_t overhead_us, first_token_us;
-};
-/* Where this worker shows how many requests wait for a chain (one of the configuration's). */
-pages_counter *account_queue_gauge(struct account *account, const struct conf_chain *chain);
-/* How many wait for it at all workers. Two workers that ask in the same instant may count the same.
- * 0 without pages, and for a chain that shares its place in them. */
-uint64_t account_queued(const struct account *account, const struct conf_chain *chain);
-void account_request_ended(struct account *account, const struct account_request *request);
 
 #endif

@@ -189,10 +189,8 @@ static void init_env(struct worker *w)
     const struct inherit *in = &w->in;
     w->env.conf = in->conf;
     w->env.slot = in->pages != NULL ? pages_slot(in->pages, in->slot) : &w->own_slot;
-    if (in->recent != NULL) {
+    if (in->recent != NULL)
         w->recent = recent_writer(in->recent, in->slot);
-        w->env.recent = &w->recent;
-    }
     w->env.transfers = transfers_new(w->base);
     prepare_transfers(w);
     w->env.view = tableview_new(in->conf);
@@ -207,8 +205,13 @@ static void init_env(struct worker *w)
                                                       .is_quiet = in->index != 0,
                                                       .on_connected = on_tracker,
                                                       .arg = w});
-    w->env.account =
-        account_new(in->conf, in->pages, in->slot, w->env.slot, w->env.view, w->env.report);
+    w->env.account = account_new(in->conf, in->pages, in->slot, w->env.view, w->env.report);
+    w->env.recorder =
+        recorder_new(&(struct recorder_setup){.conf = in->conf,
+                                              .view = w->env.view,
+                                              .pages = in->pages,
+                                              .page = w->env.slot,
+                                              .recent = in->recent != NULL ? &w->recent : NULL});
     pages_counter_set(&w->env.slot->active_streams, 0);
     pages_counter_set(&w->env.slot->connections, 0);
     for (uint32_t c = 0; c < PAGES_CHAINS_MAX; c++)
@@ -229,7 +232,7 @@ static void init(struct worker *w)
     w->clients = clients_new(&(struct clients_setup){.base = w->base,
                                                      .conf = w->in.conf,
                                                      .slot = w->env.slot,
-                                                     .account = w->env.account,
+                                                     .recorder = w->env.recorder,
                                                      .queued_low = EXCHANGE_QUEUED_LOW,
                                                      .endpoints = endpoints,
                                                      .endpoints_arg = &w->api});
@@ -268,6 +271,7 @@ static void deinit(struct worker *w)
         listeners_free(&w->listeners);
     clients_free(&w->clients);
     defer_deinit();
+    recorder_free(&w->env.recorder);
     account_free(&w->env.account);
     queue_free(&w->env.queue);
     claims_free(&w->env.claims);

@@ -21,6 +21,7 @@
 #include "server/dialect/own_error.h"
 #include "server/loop/defer.h"
 #include "server/record/access_log.h"
+#include "server/record/request_record.h"
 #include "trackerd/weirctl/weirctl.h"
 
 static void print(const char *page, const char *word)
@@ -109,23 +110,25 @@ static void print_metrics(const struct conf *conf)
 }
 
 /* A line goes through a file, as any does. */
-static void print_access_log(void)
+static void print_access_log(const struct conf *conf)
 {
     char path[] = "words-XXXXXX", line[1024] = "";
     struct event_base *base = event_base_new();
     int fd = mkstemp(path);
+    struct trail trail = TRAIL_INIT;
+    trail_add(&trail, 0, OUTCOME_NONE);
     defer_init(base);
     if (fd < 0 || access_log_open(path, -1, -1) != 0)
         exit(EX_CANTCREAT);
-    access_log_write(&(struct access_record){.request_id = "",
-                                             .method = "",
-                                             .path = "",
-                                             .chain = "",
-                                             .provider = "",
-                                             .model = "",
-                                             .first_token_us = 1,
-                                             .outcome = "",
-                                             .trail = ""});
+    access_log_write(conf, &(struct request_record){.request_id = "",
+                                                    .method = "",
+                                                    .path = "",
+                                                    .chain = &conf->chains[0],
+                                                    .pair = &conf->pairs[0],
+                                                    .trail = &trail,
+                                                    .first_token_us = 1,
+                                                    .outcome = ""});
+    trail_free(&trail);
     defer_deinit();
     if (read(fd, line, sizeof(line) - 1) > 0)
         print_members("weir.8", json_tokener_parse(line));
@@ -147,7 +150,7 @@ int main(int argc, char **argv)
     print_endpoints();
     print_documents(conf);
     print_metrics(conf);
-    print_access_log();
+    print_access_log(conf);
     conf_free(&conf);
     buf_free(&messages);
     return ferror(stdout) != 0;

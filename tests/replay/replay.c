@@ -33,6 +33,7 @@ struct transfer {
 static struct {
     struct conf *conf;
     struct account *account;
+    struct recorder *recorder;
     struct pages_slot slot;
     struct queue *queue;
     struct claims *claims;
@@ -298,16 +299,18 @@ void replay_begin(void)
     log_set_level(LOGLV_ERROR + 1);
     clock_fake_set(BEGIN_AT, BEGIN_WALL_MS);
     r.conf = make_conf();
-    r.account = account_new(r.conf, NULL, 0, &r.slot, NULL, NULL);
+    r.account = account_new(r.conf, NULL, 0, NULL, NULL);
     r.claims = claims_new(r.conf, NULL, NULL, 0);
     r.queue = queue_new(1, REPLAY_QUEUE_MAX);
     r.recent = recent_writer_on(
         xcalloc(1, sizeof(struct recent_ring) + RECENT_MAX * sizeof(struct recent_record)),
         RECENT_MAX);
+    r.recorder = recorder_new(
+        &(struct recorder_setup){.conf = r.conf, .page = &r.slot, .recent = &r.recent});
     r.env = (struct exchange_env){.conf = r.conf,
                                   .account = r.account,
                                   .slot = &r.slot,
-                                  .recent = &r.recent,
+                                  .recorder = r.recorder,
                                   .queue = r.queue,
                                   .claims = r.claims};
 }
@@ -320,6 +323,7 @@ void replay_end(void)
     ck_assert_uint_eq(pages_counter_get(&r.slot.active_streams), 0);
     queue_free(&r.queue);
     claims_free(&r.claims);
+    recorder_free(&r.recorder);
     account_free(&r.account);
     free(r.recent.ring);
     free_conf(r.conf);

@@ -3,8 +3,8 @@
 noinst_LIBRARIES += libcommon_base.a
 libcommon_base_a_SOURCES = \
 	common/base/alloc.c common/base/alloc.h \
-	common/base/buf.c common/base/buf.h \
 	common/base/attributes.h \
+	common/base/buf.c common/base/buf.h \
 	common/base/bytescan.h \
 	common/base/clock.c common/base/clock.h \
 	common/base/decimal.h \

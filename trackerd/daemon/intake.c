@@ -16,8 +16,10 @@
 #include "common/base/killpoint.h"
 #include "common/base/log.h"
 #include "common/base/unixsock.h"
+#include "common/conf/conf.h"
 #include "trackerd/daemon/control.h"
 #include "trackerd/table/apply.h"
+#include "trackerd/table/changes.h"
 
 #define SOCKET_MODE      0660
 #define ACCEPTS_A_TURN   16
@@ -39,7 +41,10 @@ struct peer {
 };
 
 struct intake {
-    struct trackerd *td;
+    struct event_base *base;
+    struct keeper *keeper;
+    struct change_listener listener;
+    int uid, gid; /* of the settings; -1 = not configured */
     int fd;
     dev_t file_dev; /* of the socket's file */
     ino_t file_ino;
@@ -55,7 +60,7 @@ static void drop_peer(struct peer *peer)
     LIST_REMOVE(peer, link);
     in->n_peers--;
     in->n_guests -= !peer->may_change;
-    senders_leave(&in->td->senders, peer->sender);
+    apply_leave(in->keeper, peer->sender);
     event_free(peer->readable);
     event_free(peer->writable);
     close(peer->fd);
@@ -77,7 +82,7 @@ static bool send_packet(const struct peer *peer, enum evwire_kind kind, const vo
  * room and is then sent with the number of that moment. */
 static void send_ack(struct peer *peer)
 {
-    struct evwire_ack ack = {.seq = peer->intake->td->senders.items[peer->sender].seq};
+    struct evwire_ack ack = {.seq = apply_last_seq(peer->intake->keeper, peer->sender)};
     peer->owes_ack = !send_packet(peer, EVWIRE_ACK, &ack, sizeof(ack));
     if (peer->owes_ack)
         event_add(peer->writable, NULL);
@@ -118,7 +123,7 @@ static void log_refusal(struct intake *in, const struct peer *peer, enum ev_stat
 static void refuse(struct peer *peer, enum ev_status status)
 {
     struct intake *in = peer->intake;
-    atomic_fetch_add_explicit(&in->td->segment.head->packets_refused, 1, memory_order_relaxed);
+    apply_count_refused(in->keeper);
     log_refusal(in, peer, status);
     send_status(peer, status);
 }
@@ -127,20 +132,17 @@ static void refuse(struct peer *peer, enum ev_status status)
 
 static enum ev_status on_hello(struct peer *peer, const struct evwire_head *head)
 {
-    struct trackerd *td = peer->intake->td;
+    struct keeper *keeper = peer->intake->keeper;
     struct evwire_hello hello;
     memcpy(&hello, evwire_payload(head), sizeof(hello));
     if (!peer->may_change)
         return EVST_NOT_ALLOWED;
     if (peer->sender >= 0)
         return EVST_BAD_REQUEST; /* one hello a connection */
-    peer->sender = senders_join(&td->senders, hello.slot, hello.incarnation, clock_boot_ns());
+    peer->sender = apply_join(keeper, hello.slot, hello.incarnation);
     if (peer->sender < 0)
         return EVST_REFUSED;
-    publish_begin(&td->publish);
-    publish_commit(&td->publish, td->table, -1, &td->senders, peer->sender);
-    publish_end(&td->publish);
-    trackerd_find_pages(td);
+    keeper_find_pages(keeper);
     log_fields(LOGLV_DEBUG, LOG_LIST(LOG_INT("slot", hello.slot), LOG_INT("peerPid", peer->pid)),
                "a worker connected");
     send_ack(peer);
@@ -155,7 +157,7 @@ static enum ev_status on_events(struct peer *peer, const struct evwire_head *hea
     if (peer->sender < 0)
         return EVST_BAD_REQUEST; /* no hello yet */
     memcpy(events, evwire_payload(head), head->count * sizeof(events[0]));
-    apply_events(peer->intake->td, peer->sender, events, head->count);
+    apply_events(peer->intake->keeper, peer->sender, events, head->count);
     KILL_POINT("before-ack");
     send_ack(peer);
     return EVST_DONE;
@@ -166,7 +168,7 @@ static enum ev_status on_command(struct peer *peer, const struct evwire_head *he
     struct evwire_command command;
     struct evwire_reply reply = {0};
     memcpy(&command, evwire_payload(head), sizeof(command));
-    control_run(peer->intake->td, &command, peer->may_change, peer->uid, &reply);
+    control_run(peer->intake->keeper, &command, peer->may_change, peer->uid, &reply);
     if (reply.status == EVST_DONE && command.command == EVCMD_EVENTS)
         peer->is_follower = true;
     send_packet(peer, EVWIRE_REPLY, &reply, sizeof(reply));
@@ -231,9 +233,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- accepting ------------------------------------------------------------------------------- */
 
-static bool is_trusted(const struct trackerd *td, uid_t uid)
+static bool is_trusted(const struct intake *in, uid_t uid)
 {
-    return uid == 0 || uid == geteuid() || (td->uid >= 0 && uid == (uid_t)td->uid);
+    return uid == 0 || uid == geteuid() || (in->uid >= 0 && uid == (uid_t)in->uid);
 }
 
 static void add_peer(struct intake *in, int fd)
@@ -244,9 +246,9 @@ static void add_peer(struct intake *in, int fd)
     peer->fd = fd;
     peer->sender = -1;
     peer->may_change =
-        unixsock_peer(fd, &peer->uid, &gid, &peer->pid) == 0 && is_trusted(in->td, peer->uid);
-    peer->readable = event_new(in->td->base, fd, EV_READ | EV_PERSIST, on_readable, peer);
-    peer->writable = event_new(in->td->base, fd, EV_WRITE, on_writable, peer);
+        unixsock_peer(fd, &peer->uid, &gid, &peer->pid) == 0 && is_trusted(in, peer->uid);
+    peer->readable = event_new(in->base, fd, EV_READ | EV_PERSIST, on_readable, peer);
+    peer->writable = event_new(in->base, fd, EV_WRITE, on_writable, peer);
     LIST_INSERT_HEAD(&in->peers, peer, link);
     in->n_peers++;
     in->n_guests += !peer->may_change;
@@ -289,8 +291,8 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 static int listen_at_path(struct intake *in)
 {
     struct stat st;
-    const char *path = in->td->conf->tracker_socket;
-    int fd = unixsock_listen(path, SOCKET_MODE, in->td->gid);
+    const char *path = keeper_conf(in->keeper)->tracker_socket;
+    int fd = unixsock_listen(path, SOCKET_MODE, in->gid);
     if (fd < 0)
         return -1;
     if (in->acceptable != NULL) {
@@ -298,7 +300,7 @@ static int listen_at_path(struct intake *in)
         close(in->fd);
     }
     in->fd = fd;
-    in->acceptable = event_new(in->td->base, fd, EV_READ | EV_PERSIST, on_acceptable, in);
+    in->acceptable = event_new(in->base, fd, EV_READ | EV_PERSIST, on_acceptable, in);
     event_add(in->acceptable, NULL);
     if (lstat(path, &st) == 0) {
         in->file_dev = st.st_dev;
@@ -311,28 +313,50 @@ static int listen_at_path(struct intake *in)
 static bool is_our_file(const struct intake *in)
 {
     struct stat st;
-    return lstat(in->td->conf->tracker_socket, &st) == 0 && st.st_dev == in->file_dev &&
+    return lstat(keeper_conf(in->keeper)->tracker_socket, &st) == 0 && st.st_dev == in->file_dev &&
            st.st_ino == in->file_ino;
 }
 
 void intake_keep_socket(struct intake *in)
 {
-    if (is_our_file(in) || access(in->td->conf->tracker_socket, F_OK) == 0)
+    if (is_our_file(in) || access(keeper_conf(in->keeper)->tracker_socket, F_OK) == 0)
         return;
     if (listen_at_path(in) == 0)
-        log_warn("the socket %s was removed: listening there again", in->td->conf->tracker_socket);
+        log_warn("the socket %s was removed: listening there again",
+                 keeper_conf(in->keeper)->tracker_socket);
 }
 
-struct intake *intake_new(struct trackerd *td)
+/* Sends a change to all peers that follow. One that cannot keep up is disconnected. */
+static void on_change(void *arg, const struct evwire_change *change)
+{
+    struct intake *in = arg;
+    struct peer *peer, *next;
+    for (peer = LIST_FIRST(&in->peers); peer != NULL; peer = next) {
+        next = LIST_NEXT(peer, link);
+        if (!peer->is_follower || send_packet(peer, EVWIRE_CHANGE, change, sizeof(*change)))
+            continue;
+        /* Not here: it may be the peer whose packet is being handled. Its reading end reports the
+         * shutdown at once. */
+        shutdown(peer->fd, SHUT_RDWR);
+        peer->is_follower = false;
+    }
+}
+
+struct intake *intake_new(struct event_base *base, struct keeper *keeper, int uid, int gid)
 {
     struct intake *in = xcalloc(1, sizeof(*in));
-    in->td = td;
+    in->base = base;
+    in->keeper = keeper;
+    in->listener = (struct change_listener){.on_change = on_change, .arg = in};
+    in->uid = uid;
+    in->gid = gid;
     LIST_INIT(&in->peers);
     if (listen_at_path(in) != 0) {
         free(in);
         return NULL;
     }
-    in->accept_again = evtimer_new(td->base, on_accept_again, in);
+    in->accept_again = evtimer_new(base, on_accept_again, in);
+    keeper_listen(keeper, &in->listener);
     return in;
 }
 
@@ -342,26 +366,13 @@ void intake_free(struct intake **intake)
     if (in == NULL)
         return;
     *intake = NULL;
+    changes_unlisten(&in->listener);
     while (!LIST_EMPTY(&in->peers))
         drop_peer(LIST_FIRST(&in->peers));
     event_free(in->acceptable);
     event_free(in->accept_again);
     close(in->fd);
     if (is_our_file(in))
-        unlink(in->td->conf->tracker_socket);
+        unlink(keeper_conf(in->keeper)->tracker_socket);
     free(in);
-}
-
-void intake_tell_followers(struct intake *in, const struct evwire_change *change)
-{
-    struct peer *peer, *next;
-    for (peer = in != NULL ? LIST_FIRST(&in->peers) : NULL; peer != NULL; peer = next) {
-        next = LIST_NEXT(peer, link);
-        if (!peer->is_follower || send_packet(peer, EVWIRE_CHANGE, change, sizeof(*change)))
-            continue;
-        /* Not here: it may be the peer whose packet is being handled. Its reading end reports the
-         * shutdown at once. */
-        shutdown(peer->fd, SHUT_RDWR);
-        peer->is_follower = false;
-    }
 }

@@ -5,10 +5,7 @@
 #ifndef WEIR_TRACKERD_DAEMON_INTAKE_H
 #define WEIR_TRACKERD_DAEMON_INTAKE_H
 
-#include <stdbool.h>
-
-#include "common/wire/evwire.h"
-#include "trackerd/daemon/trackerd.h"
+#include "trackerd/table/keeper.h"
 
 /* Peers at once; further ones are turned away. */
 #define INTAKE_PEERS_MAX 2048
@@ -21,14 +18,12 @@
 
 struct intake;
 
-/* Listens on the socket of the settings. NULL with errno. */
-struct intake *intake_new(struct trackerd *td);
+/* Listens on the socket of the settings. uid: the user of the workers, gid: the socket's group; -1
+ * = none. base and keeper are borrowed until intake_free. NULL with errno. */
+struct intake *intake_new(struct event_base *base, struct keeper *keeper, int uid, int gid);
 void intake_free(struct intake **intake);
 
 /* Listens anew when somebody removed the socket's file. */
 void intake_keep_socket(struct intake *intake);
-
-/* Sends a change to everyone who asked for them. One who cannot keep up is disconnected. */
-void intake_tell_followers(struct intake *intake, const struct evwire_change *change);
 
 #endif

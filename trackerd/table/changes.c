@@ -8,7 +8,6 @@
 #include "common/base/log.h"
 #include "common/terms/cause.h"
 #include "common/terms/outcome.h"
-#include "trackerd/daemon/intake.h"
 
 #define UNKNOWN_EVERY_NS (UINT64_C(60) * 1000000000)
 
@@ -74,8 +73,18 @@ static void log_quota(const struct shm_table_state *row, const struct cooldown_c
                row->model);
 }
 
-static void send_to_followers(struct trackerd *td, const struct shm_table_state *row,
-                              const struct cooldown_change *change)
+void changes_listen(struct change_listeners *listeners, struct change_listener *listener)
+{
+    LIST_INSERT_HEAD(listeners, listener, link);
+}
+
+void changes_unlisten(struct change_listener *listener)
+{
+    LIST_REMOVE(listener, link);
+}
+
+static void call_listeners(const struct change_listeners *listeners,
+                           const struct shm_table_state *row, const struct cooldown_change *change)
 {
     struct evwire_change message = {
         .at_wall_ms = clock_wall_ms(),
@@ -86,11 +95,15 @@ static void send_to_followers(struct trackerd *td, const struct shm_table_state 
         .threshold = change->threshold,
         .state = *row,
     };
-    intake_tell_followers(td->intake, &message);
+    struct change_listener *listener;
+    LIST_FOREACH(listener, listeners, link)
+    {
+        listener->on_change(listener->arg, &message);
+    }
 }
 
-void changes_tell(struct trackerd *td, const struct shm_table_state *row,
-                  const struct cooldown_changes *changes)
+void changes_report(const struct change_listeners *listeners, const struct shm_table_state *row,
+                    const struct cooldown_changes *changes)
 {
     static void (*const log_kind[])(const struct shm_table_state *,
                                     const struct cooldown_change *) = {
@@ -99,12 +112,12 @@ void changes_tell(struct trackerd *td, const struct shm_table_state *row,
     };
     for (unsigned i = 0; i < changes->n; i++) {
         log_kind[changes->items[i].kind](row, &changes->items[i]);
-        send_to_followers(td, row, &changes->items[i]);
+        call_listeners(listeners, row, &changes->items[i]);
     }
 }
 
-void changes_note_late(const struct shm_table_state *row, const struct evwire_event *event,
-                       const struct cooldown_changes *changes)
+void changes_log_late(const struct shm_table_state *row, const struct evwire_event *event,
+                      const struct cooldown_changes *changes)
 {
     if (!changes->was_history && !changes->was_overtaken)
         return;
@@ -116,7 +129,7 @@ void changes_note_late(const struct shm_table_state *row, const struct evwire_ev
                                     : "a stream that ended later completed");
 }
 
-void changes_note_unknown(const struct evwire_event *event)
+void changes_log_unknown(const struct evwire_event *event)
 {
     static uint64_t last_at;
     uint64_t now_at = clock_boot_ns();

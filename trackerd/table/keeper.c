@@ -10,82 +10,55 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "trackerd/table/snapshot.h"
+#include "trackerd/table/keeper_inside.h"
+#include "trackerd/table/now.h"
 
-static void put(shm_table_word *word, uint64_t value)
+static void show_life(const struct keeper *keeper, struct shm_table_header *head)
 {
-    atomic_store_explicit(word, value, memory_order_release);
-}
-
-static void show_life(struct trackerd *td, struct shm_table_header *head)
-{
-    put(&head->tracker_pid, (uint64_t)getpid());
-    put(&head->started_at, td->started_at);
-    put(&head->heartbeat_at, clock_boot_ns());
+    publish_life(head, getpid(), keeper->started_at, clock_boot_ns());
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static void carry_counts(struct shm_table_header *to, const struct shm_table_header *from)
+/* A new segment with all we know takes the name. On failure errno, and the old one in place. */
+static bool make_segment(struct keeper *keeper)
 {
-    if (from == NULL)
-        return;
-    put(&to->events_applied, from->events_applied);
-    put(&to->events_repeated, from->events_repeated);
-    put(&to->events_unknown, from->events_unknown);
-    put(&to->packets_refused, from->packets_refused);
-    put(&to->lock_timeouts, from->lock_timeouts);
-}
-
-/* A new segment with all we know takes the name. 0, or -1 with errno and the old one in place. */
-static int make_segment(struct trackerd *td)
-{
-    struct shm_table_header *head = segment_prepare(&td->segment, td->table->capacity);
+    struct table *table = keeper->table;
+    struct shm_table_header *head = segment_prepare(&keeper->segment, table->capacity);
     if (head == NULL)
-        return -1;
-    publish_fill(head, td->table, &td->senders);
-    carry_counts(head, td->segment.head);
-    put(&head->rows_generation, head->identity.generation);
-    show_life(td, head);
-    if (segment_switch(&td->segment) != 0)
-        return -1;
-    for (uint32_t i = 0; i < td->table->capacity; i++)
-        if (td->table->rows[i].is_dirty) /* no page is written to for a free row */
-            td->table->rows[i].is_dirty = false;
-    td->published_moves = td->table->moves;
-    return 0;
+        return false;
+    publish_fill(head, table, &keeper->senders);
+    if (keeper->segment.head != NULL)
+        publish_carry_counts(head, keeper->segment.head);
+    show_life(keeper, head);
+    if (segment_switch(&keeper->segment) != 0)
+        return false;
+    for (uint32_t i = 0; i < table->capacity; i++)
+        if (table->rows[i].is_dirty) /* no page is written to for a free row */
+            table->rows[i].is_dirty = false;
+    keeper->published_moves = table->moves;
+    return true;
 }
 
 /* ---- fitting to the configuration ------------------------------------------------------------ */
 
-static void set_rules(struct trackerd *td)
+static void fit_rows(struct keeper *keeper)
 {
-    const struct conf *conf = td->conf;
-    td->rules = (struct cooldown_rules){
-        .mid_threshold = conf->mid_stream_failure_threshold,
-        .mid_cooldown_ms = conf->mid_stream_cooldown_ms,
-        .mid_cooldown_max_ms = conf->mid_stream_cooldown_max_ms,
-        .pre_threshold = conf->pre_stream_failure_threshold,
-        .recovery_concurrency = conf->recovery_concurrency,
-    };
-}
-
-static void fit_rows(struct trackerd *td)
-{
-    uint32_t n = td->conf->n_pairs;
+    const struct conf *conf = keeper->conf;
+    uint32_t n = conf->n_pairs;
     struct table_pair *pairs = xcalloc(n, sizeof(*pairs));
     for (uint32_t i = 0; i < n; i++)
         pairs[i] = (struct table_pair){
-            .provider = td->conf->pairs[i].provider->id,
-            .model = td->conf->pairs[i].model,
-            .key_hash = td->conf->pairs[i].key_hash,
+            .provider = conf->pairs[i].provider->id,
+            .model = conf->pairs[i].model,
+            .key_hash = conf->pairs[i].key_hash,
         };
-    td->homeless = table_configure(td->table, pairs, n, &td->rules, clock_boot_ns());
+    keeper->homeless = table_configure(keeper->table, pairs, n, &keeper->rules, clock_boot_ns());
     free(pairs);
-    if (td->homeless > 0)
+    if (keeper->homeless > 0)
         log_error("no room for %u of %u pairs in a table of %u (tracker.capacity): they are not "
                   "tracked and always count as available",
-                  td->homeless, n, td->table->capacity);
+                  keeper->homeless, n, keeper->table->capacity);
 }
 
 static struct table *copy_rows(const struct table *from, uint32_t capacity)
@@ -101,132 +74,213 @@ static struct table *copy_rows(const struct table *from, uint32_t capacity)
 }
 
 /* A segment of the configured capacity. When it cannot be had, the one there is goes on. */
-static void resize(struct trackerd *td)
+static void resize(struct keeper *keeper)
 {
-    struct table *old = td->table;
-    td->table = copy_rows(old, td->conf->tracker_capacity);
-    fit_rows(td);
-    if (make_segment(td) == 0) {
-        table_free(&old);
-        return;
+    struct table *other = copy_rows(keeper->table, keeper->conf->tracker_capacity);
+    table_swap(keeper->table, other);
+    fit_rows(keeper);
+    if (!make_segment(keeper)) {
+        log_error("table %s keeps its room for %u pairs: %s", keeper->segment.name, other->capacity,
+                  strerror(errno));
+        table_swap(keeper->table, other);
     }
-    log_error("table %s keeps its room for %u pairs: %s", td->segment.name, old->capacity,
-              strerror(errno));
-    table_free(&td->table);
-    td->table = old;
+    table_free(&other);
 }
 
-void tablekeeper_configure(struct trackerd *td)
+static void set_rules(struct keeper *keeper)
 {
-    set_rules(td);
-    if (td->table->capacity != td->conf->tracker_capacity)
-        resize(td);
-    fit_rows(td);
-    publish_dirty(&td->publish, td->table, &td->published_moves);
+    const struct conf *conf = keeper->conf;
+    keeper->rules = (struct cooldown_rules){
+        .mid_threshold = conf->mid_stream_failure_threshold,
+        .mid_cooldown_ms = conf->mid_stream_cooldown_ms,
+        .mid_cooldown_max_ms = conf->mid_stream_cooldown_max_ms,
+        .pre_threshold = conf->pre_stream_failure_threshold,
+        .recovery_concurrency = conf->recovery_concurrency,
+    };
+}
+
+static void fit_to_conf(struct keeper *keeper)
+{
+    set_rules(keeper);
+    if (keeper->table->capacity != keeper->conf->tracker_capacity)
+        resize(keeper);
+    fit_rows(keeper);
+    publish_dirty(&keeper->publish, keeper->table, &keeper->published_moves);
+}
+
+const struct conf *keeper_conf(const struct keeper *keeper)
+{
+    return keeper->conf;
+}
+
+void keeper_configure(struct keeper *keeper, struct conf *conf)
+{
+    struct conf *old = keeper->conf;
+    keeper->conf = conf;
+    fit_to_conf(keeper);
+    snapshot_want(keeper->snapshot);
+    conf_free(&old);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static void log_restored(const struct trackerd *td, unsigned restored)
+static void restore(struct keeper *keeper)
 {
+    const char *path = keeper->conf->tracker_state_file;
+    unsigned restored = snapshot_restore(path, keeper->table, now_read());
     if (restored > 0)
-        log_info("%u pairs restored from the state file %s", restored,
-                 td->conf->tracker_state_file);
+        log_info("%u pairs restored from the state file %s", restored, path);
 }
 
-static void take_over(struct trackerd *td)
+/* Goes on with the living table of an earlier trackerd. */
+static void go_on_with_table(struct keeper *keeper)
 {
-    td->table = table_new(td->segment.capacity);
-    struct publish_loaded loaded = publish_load(&td->publish, td->table, &td->senders);
+    const char *name = keeper->segment.name;
+    keeper->table = table_new(keeper->segment.capacity);
+    struct publish_loaded loaded = publish_load(&keeper->publish, keeper->table, &keeper->senders);
     if (loaded.had_journal)
         log_info("a change that the last trackerd did not finish was %s",
                  loaded.had_damaged_journal ? "not whole and is dropped" : "finished");
     if (loaded.damaged_rows > 0) {
-        log_warn("%u rows of table %s are damaged and were made anew", loaded.damaged_rows,
-                 td->segment.name);
-        log_restored(td, snapshot_restore(td));
+        log_warn("%u rows of table %s are damaged and were made anew", loaded.damaged_rows, name);
+        restore(keeper);
     }
-    show_life(td, td->segment.head);
-    td->published_moves = td->table->moves - 1; /* readers look again, whatever we have changed */
-    log_info("attached to table %s with %u rows in use", td->segment.name, loaded.rows);
+    show_life(keeper, keeper->segment.head);
+    keeper->published_moves = keeper->table->moves - 1; /* readers look again in any case */
+    log_info("attached to table %s with %u rows in use", name, loaded.rows);
+    fit_to_conf(keeper);
 }
 
-static int make_first(struct trackerd *td, enum segment_origin origin)
+static bool make_table(struct keeper *keeper, enum segment_origin origin)
 {
-    td->table = table_new(td->conf->tracker_capacity);
+    const char *name = keeper->segment.name;
+    keeper->table = table_new(keeper->conf->tracker_capacity);
     if (origin == SEGMENT_DAMAGED)
-        log_warn("table %s is damaged, of another version or of another boot: it is rebuilt",
-                 td->segment.name);
-    log_restored(td, snapshot_restore(td));
-    fit_rows(td);
-    if (make_segment(td) != 0)
-        return -1;
-    log_info("made table %s for %u pairs", td->segment.name, td->table->capacity);
-    return 0;
+        log_warn("table %s is damaged, of another version or of another boot: it is rebuilt", name);
+    restore(keeper);
+    set_rules(keeper);
+    fit_rows(keeper);
+    if (!make_segment(keeper))
+        return false;
+    log_info("made table %s for %u pairs", name, keeper->table->capacity);
+    return true;
 }
 
-int tablekeeper_open(struct trackerd *td)
+static bool open_table(struct keeper *keeper, int gid)
 {
     enum segment_origin origin;
-    if (segment_open(&td->segment, td->conf->tracker_shm, td->gid, &origin) != 0)
-        return -1;
-    td->publish = (struct publish){.seg = &td->segment};
-    set_rules(td);
+    if (segment_open(&keeper->segment, keeper->conf->tracker_shm, gid, &origin) != 0)
+        return false;
+    keeper->publish = (struct publish){.seg = &keeper->segment};
     if (origin != SEGMENT_ATTACHED)
-        return make_first(td, origin);
-    take_over(td);
-    tablekeeper_configure(td);
-    return 0;
+        return make_table(keeper, origin);
+    go_on_with_table(keeper);
+    return true;
 }
 
-void tablekeeper_close(struct trackerd *td)
+struct keeper *keeper_open(struct event_base *base, struct conf *conf, int gid)
 {
-    if (td->segment.head != NULL)
-        put(&td->segment.head->tracker_pid, 0);
-    segment_close(&td->segment);
-    table_free(&td->table);
+    struct keeper *keeper = xcalloc(1, sizeof(*keeper));
+    keeper->conf = conf;
+    keeper->started_at = clock_boot_ns();
+    LIST_INIT(&keeper->listeners);
+    if (!open_table(keeper, gid)) {
+        log_error("table %s: %s", conf->tracker_shm,
+                  errno == EBUSY ? "another weir-trackerd owns it" : strerror(errno));
+        keeper_close(&keeper);
+        return NULL;
+    }
+    keeper->snapshot = snapshot_new(base, conf->tracker_state_file, keeper->table);
+    keeper_find_pages(keeper);
+    return keeper;
+}
+
+void keeper_close(struct keeper **keeper_p)
+{
+    struct keeper *keeper = *keeper_p;
+    if (keeper == NULL)
+        return;
+    *keeper_p = NULL;
+    snapshot_free(&keeper->snapshot);
+    if (keeper->segment.head != NULL)
+        publish_end_of_life(keeper->segment.head);
+    segment_close(&keeper->segment);
+    table_free(&keeper->table);
+    pages_close(&keeper->pages);
+    conf_free(&keeper->conf);
+    free(keeper);
 }
 
 /* ---- keeping --------------------------------------------------------------------------------- */
 
-static void remake(struct trackerd *td, const char *why)
+static void remake(struct keeper *keeper, const char *why)
 {
-    if (make_segment(td) == 0)
-        log_warn("table %s %s: it is rebuilt", td->segment.name, why);
+    const char *name = keeper->segment.name;
+    if (make_segment(keeper))
+        log_warn("table %s %s: it is rebuilt", name, why);
     else
-        log_error("table %s %s, and cannot be rebuilt: %s", td->segment.name, why, strerror(errno));
+        log_error("table %s %s, and cannot be rebuilt: %s", name, why, strerror(errno));
 }
 
-static void renew_lock(struct trackerd *td)
+static void renew_lock(struct keeper *keeper)
 {
-    if (segment_renew_lock(&td->segment) != 0) {
-        log_error("the lock of table %s is broken and cannot be made anew: %s", td->segment.name,
-                  strerror(errno));
+    if (segment_renew_lock(&keeper->segment) != 0) {
+        log_error("the lock of table %s is broken and cannot be made anew: %s",
+                  keeper->segment.name, strerror(errno));
         return;
     }
-    td->publish.is_lock_broken = false;
-    remake(td, "had a broken lock"); /* so that all its readers open both again */
+    keeper->publish.is_lock_broken = false;
+    remake(keeper, "had a broken lock"); /* so that all its readers open both again */
 }
 
-static void sweep(struct trackerd *td)
+static void sweep(struct keeper *keeper)
 {
-    if (table_sweep(td->table, clock_boot_ns()) == 0)
+    if (table_sweep(keeper->table, clock_boot_ns()) == 0)
         return;
-    if (td->homeless > 0)
-        fit_rows(td); /* those who wait for room */
-    publish_dirty(&td->publish, td->table, &td->published_moves);
+    if (keeper->homeless > 0)
+        fit_rows(keeper); /* the homeless may have room now */
+    publish_dirty(&keeper->publish, keeper->table, &keeper->published_moves);
 }
 
-void tablekeeper_tick(struct trackerd *td)
+void keeper_tick(struct keeper *keeper)
 {
-    segment_keep_guard(&td->segment);
-    if (td->publish.is_lock_broken || !segment_lock_is_sound(&td->segment))
-        renew_lock(td);
-    if (!segment_is_sound(&td->segment))
-        remake(td, "is gone or damaged");
-    show_life(td, td->segment.head);
-    sweep(td);
-    uint32_t repaired = publish_repair(&td->publish, td->table, &td->senders, &td->next_repair);
+    struct segment *segment = &keeper->segment;
+    segment_keep_guard(segment);
+    if (keeper->publish.is_lock_broken || !segment_lock_is_sound(segment))
+        renew_lock(keeper);
+    if (!segment_is_sound(segment))
+        remake(keeper, "is gone or damaged");
+    show_life(keeper, segment->head);
+    sweep(keeper);
+    uint32_t repaired =
+        publish_repair(&keeper->publish, keeper->table, &keeper->senders, &keeper->next_repair);
     if (repaired > 0)
-        log_warn("%u damaged rows of table %s were written anew", repaired, td->segment.name);
+        log_warn("%u damaged rows of table %s were written anew", repaired, segment->name);
+    keeper_find_pages(keeper);
+}
+
+void keeper_find_pages(struct keeper *keeper)
+{
+    if (keeper->pages != NULL && pages_is_current(keeper->pages))
+        return;
+    struct pages *pages = pages_open_reader(keeper->conf->tracker_shm);
+    if (pages == NULL)
+        return; /* the old ones, if any, still say what was */
+    pages_close(&keeper->pages);
+    keeper->pages = pages;
+}
+
+void keeper_flush(struct keeper *keeper)
+{
+    snapshot_flush(keeper->snapshot);
+}
+
+void keeper_reap(struct keeper *keeper)
+{
+    snapshot_reap(keeper->snapshot);
+}
+
+void keeper_listen(struct keeper *keeper, struct change_listener *listener)
+{
+    changes_listen(&keeper->listeners, listener);
 }

@@ -5,7 +5,8 @@ libtrackerd_table_a_SOURCES = \
 	trackerd/table/apply.c trackerd/table/apply.h \
 	trackerd/table/changes.c trackerd/table/changes.h \
 	trackerd/table/cooldown.c trackerd/table/cooldown.h \
-	trackerd/table/keeper.c trackerd/table/keeper.h \
+	trackerd/table/keeper.c trackerd/table/keeper.h trackerd/table/keeper_inside.h \
+	trackerd/table/now.h \
 	trackerd/table/publish.c trackerd/table/publish.h \
 	trackerd/table/segment.c trackerd/table/segment.h \
 	trackerd/table/senders.c trackerd/table/senders.h \

@@ -181,6 +181,28 @@ void publish_fill(struct shm_table_header *head, const struct table *table,
         memcpy(words, &senders->items[i], sizeof(words));
         write_sender(&to[i], words);
     }
+    put(&head->rows_generation, head->identity.generation);
+}
+
+void publish_carry_counts(struct shm_table_header *head, const struct shm_table_header *from)
+{
+    put(&head->events_applied, get(&from->events_applied));
+    put(&head->events_repeated, get(&from->events_repeated));
+    put(&head->events_unknown, get(&from->events_unknown));
+    put(&head->packets_refused, get(&from->packets_refused));
+    put(&head->lock_timeouts, get(&from->lock_timeouts));
+}
+
+void publish_life(struct shm_table_header *head, pid_t pid, uint64_t started_at, uint64_t now_at)
+{
+    put(&head->tracker_pid, (uint64_t)pid);
+    put(&head->started_at, started_at);
+    put(&head->heartbeat_at, now_at);
+}
+
+void publish_end_of_life(struct shm_table_header *head)
+{
+    put(&head->tracker_pid, 0);
 }
 
 static uint32_t repair_rows(struct publish *pub, struct table *table, uint32_t *next)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "trackerd/table/segment.h"
 #include "trackerd/table/senders.h"
@@ -45,6 +46,12 @@ void publish_dirty(struct publish *pub, struct table *table, uint64_t *published
 /* Fills a new, prepared table from the copies, before it is switched to. */
 void publish_fill(struct shm_table_header *head, const struct table *table,
                   const struct senders *senders);
+/* ... and lets the tracker's counters go on from those of the table it replaces. */
+void publish_carry_counts(struct shm_table_header *head, const struct shm_table_header *from);
+
+/* Who keeps this table, and that it is alive; and that it has stopped in order. */
+void publish_life(struct shm_table_header *head, pid_t pid, uint64_t started_at, uint64_t now_at);
+void publish_end_of_life(struct shm_table_header *head);
 
 /* Rewrites what differs from the copies: all senders and PUBLISH_REPAIR_ROWS rows from *next on,
  * which then tells where to go on. Returns how many rows and senders differed. */

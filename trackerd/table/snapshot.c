@@ -19,13 +19,15 @@
 #include "common/base/clock.h"
 #include "common/base/killpoint.h"
 #include "common/base/log.h"
+#include "trackerd/table/now.h"
 #include "trackerd/table/statefile.h"
 
 #define TEMPORARY_MARK ".tmp."
 #define FILE_MODE      0600
 
 struct snapshot {
-    struct trackerd *td;
+    char *path; /* NULL: nothing is kept */
+    const struct table *table;
     struct event *timer;
     bool is_wanted;
     bool has_failed; /* the log says so once, until it works again */
@@ -112,24 +114,19 @@ static void remove_leftovers(const char *path)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static const char *path_of(const struct snapshot *snapshot)
-{
-    return snapshot->td->conf->tracker_state_file;
-}
-
 static void note_result(struct snapshot *snapshot, int error)
 {
     if (error != 0 && !snapshot->has_failed)
         log_warn("cannot write the state file %s: %s; cooldowns will not survive a reboot",
-                 path_of(snapshot), strerror(error));
+                 snapshot->path, strerror(error));
     else if (error == 0 && snapshot->has_failed)
-        log_info("the state file %s can be written again", path_of(snapshot));
+        log_info("the state file %s can be written again", snapshot->path);
     snapshot->has_failed = error != 0;
 }
 
 static void render(const struct snapshot *snapshot, struct buf *text)
 {
-    statefile_write(snapshot->td->table, trackerd_now(), text);
+    statefile_write(snapshot->table, now_read(), text);
 }
 
 /* The child's whole life. It must not keep what dies with its parent: guard, socket, peers. */
@@ -145,7 +142,7 @@ static void start_child(struct snapshot *snapshot)
     render(snapshot, &text);
     pid_t pid = fork();
     if (pid == 0)
-        write_as_child(path_of(snapshot), &text);
+        write_as_child(snapshot->path, &text);
     buf_free(&text);
     if (pid < 0) {
         note_result(snapshot, errno);
@@ -165,7 +162,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 void snapshot_want(struct snapshot *snapshot)
 {
-    if (snapshot == NULL || path_of(snapshot) == NULL || snapshot->is_wanted)
+    if (snapshot->path == NULL || snapshot->is_wanted)
         return;
     snapshot->is_wanted = true;
     if (snapshot->child != 0)
@@ -190,13 +187,14 @@ void snapshot_reap(struct snapshot *snapshot)
     }
 }
 
-struct snapshot *snapshot_new(struct trackerd *td)
+struct snapshot *snapshot_new(struct event_base *base, const char *path, const struct table *table)
 {
     struct snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
-    snapshot->td = td;
-    snapshot->timer = evtimer_new(td->base, on_timer, snapshot);
-    if (path_of(snapshot) != NULL)
-        remove_leftovers(path_of(snapshot));
+    snapshot->path = path != NULL ? xstrdup(path) : NULL;
+    snapshot->table = table;
+    snapshot->timer = evtimer_new(base, on_timer, snapshot);
+    if (snapshot->path != NULL)
+        remove_leftovers(snapshot->path);
     return snapshot;
 }
 
@@ -213,11 +211,11 @@ void snapshot_flush(struct snapshot *snapshot)
 {
     struct buf text = BUF_INIT;
     stop_child(snapshot);
-    if (path_of(snapshot) == NULL)
+    if (snapshot->path == NULL)
         return;
     render(snapshot, &text);
-    note_result(snapshot, write_file(path_of(snapshot), &text) == 0 ? 0 : errno);
-    remove_leftovers(path_of(snapshot));
+    note_result(snapshot, write_file(snapshot->path, &text) == 0 ? 0 : errno);
+    remove_leftovers(snapshot->path);
     buf_free(&text);
 }
 
@@ -227,6 +225,7 @@ void snapshot_free(struct snapshot **snapshot)
         return;
     stop_child(*snapshot);
     event_free((*snapshot)->timer);
+    free((*snapshot)->path);
     free(*snapshot);
     *snapshot = NULL;
 }
@@ -271,9 +270,8 @@ static void set_aside(const char *path, const char *why)
     free(aside);
 }
 
-unsigned snapshot_restore(struct trackerd *td)
+unsigned snapshot_restore(const char *path, struct table *table, struct cooldown_now now)
 {
-    const char *path = td->conf->tracker_state_file;
     struct buf text = BUF_INIT;
     unsigned restored = 0;
     if (path == NULL)
@@ -283,7 +281,7 @@ unsigned snapshot_restore(struct trackerd *td)
             set_aside(path, strerror(errno));
     } else {
         enum statefile_error error =
-            statefile_read(buf_cstr(&text), text.len, td->table, trackerd_now(), &restored);
+            statefile_read(buf_cstr(&text), text.len, table, now, &restored);
         if (error != STATEFILE_OK)
             set_aside(path, statefile_error_text(error));
     }

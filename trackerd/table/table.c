@@ -23,6 +23,13 @@ void table_free(struct table **table)
     *table = NULL;
 }
 
+void table_swap(struct table *a, struct table *b)
+{
+    struct table held = *a;
+    *a = *b;
+    *b = held;
+}
+
 int table_find(const struct table *table, uint64_t key_hash, uint32_t hint)
 {
     if (hint < table->capacity && table->rows[hint].state.hot.key_hash == key_hash)

@@ -33,6 +33,8 @@ struct table_pair { /* what the configuration says of a pair; texts borrowed for
 
 struct table *table_new(uint32_t capacity);
 void table_free(struct table **table);
+/* Exchanges what two tables hold. */
+void table_swap(struct table *a, struct table *b);
 
 /* The row of a key, or -1. hint is tried first; it may be any number. */
 int table_find(const struct table *table, uint64_t key_hash, uint32_t hint);

@@ -24,8 +24,8 @@ static void on_applied(void *arg)
 
 static enum step step_settle(struct exchange *x)
 {
-    x->waiter = (struct report_waiter){.seq = x->last_event_seq, .fn = on_applied, .arg = x};
-    if (x->last_event_seq != 0 && report_wait(x->env.report, &x->waiter)) {
+    x->waiter = (struct tracker_link_waiter){.seq = x->last_event_seq, .fn = on_applied, .arg = x};
+    if (x->last_event_seq != 0 && tracker_link_wait(x->env.tracker_link, &x->waiter)) {
         relay_flush(&x->relay);
         x->settle_at = clock_boot_ns() + EXCHANGE_SETTLE_MS * CLOCK_NS_PER_MS;
         return WAIT;
@@ -133,7 +133,7 @@ static void deadline_passed(struct exchange *x)
 static bool is_over_time(struct exchange *x, uint64_t now_at)
 {
     if (x->state == EX_SETTLE && now_at >= x->settle_at) {
-        report_unwait(x->env.report, &x->waiter);
+        tracker_link_unwait(x->env.tracker_link, &x->waiter);
         on_applied(x);
     } else if (x->state == EX_SETTLE) {
         return false;

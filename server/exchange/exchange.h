@@ -45,9 +45,9 @@ struct exchange_env {
     const struct conf *conf;
     struct transfers *transfers;
     struct tableview *view;
-    struct account *account;
+    struct credit *credit;
     struct recorder *recorder;
-    struct report *report;
+    struct tracker_link *tracker_link;
     struct queue *queue;
     struct claims *claims;
     struct pages_slot *slot; /* gauges; never NULL */

@@ -283,7 +283,7 @@ void exchange_leave(struct exchange *x)
 {
     record(x);
     exchange_set_state(x, EX_OVER);
-    report_unwait(x->env.report, &x->waiter);
+    tracker_link_unwait(x->env.tracker_link, &x->waiter);
     exchange_leave_queue(x);
     if (x->attempt != NULL)
         attempt_free(&x->attempt);

@@ -82,7 +82,7 @@ static void give_back(struct exchange *x, const struct attempt_result *r)
     uint32_t pair = attempt_pair(x->attempt);
     uint64_t tokens = r->total_tokens > 0 ? (uint64_t)r->total_tokens : 0;
     claims_spend_tokens(x->env.claims, pair, &x->claim, tokens, r->ended_at, &used_up);
-    account_used_up(x->env.account, pair, &x->seen, &used_up, r->ended_at);
+    credit_used_up(x->env.credit, pair, &x->seen, &used_up, r->ended_at);
     claims_release(x->env.claims, &x->claim);
 }
 
@@ -100,16 +100,16 @@ void exchange_record_attempt(struct exchange *x)
     x->outcome = r->outcome;
     x->prompt_tokens = r->prompt_tokens;
     x->completion_tokens = r->completion_tokens;
-    uint64_t seq = account_ended(x->env.account, &(struct account_result){
-                                                     .pair = pair,
-                                                     .outcome = r->outcome,
-                                                     .seen = x->seen,
-                                                     .started_at = r->started_at,
-                                                     .ended_at = r->ended_at,
-                                                     .rest_ms = r->rest_ms,
-                                                     .quota = r->quota,
-                                                     .tokens = r->total_tokens,
-                                                 });
+    uint64_t seq = credit_ended(x->env.credit, &(struct credit_result){
+                                                   .pair = pair,
+                                                   .outcome = r->outcome,
+                                                   .seen = x->seen,
+                                                   .started_at = r->started_at,
+                                                   .ended_at = r->ended_at,
+                                                   .rest_ms = r->rest_ms,
+                                                   .quota = r->quota,
+                                                   .tokens = r->total_tokens,
+                                               });
     if (seq != 0)
         x->last_event_seq = seq;
 }

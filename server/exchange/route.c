@@ -85,7 +85,7 @@ static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
     if (outcome != OUTCOME_NONE)
         return outcome;
     outcome = claims_take(x->env.claims, pair, &x->seen, now_at, &x->claim, &used_up);
-    *rest_ms = account_used_up(x->env.account, pair, &x->seen, &used_up, now_at);
+    *rest_ms = credit_used_up(x->env.credit, pair, &x->seen, &used_up, now_at);
     return outcome;
 }
 
@@ -97,7 +97,7 @@ static enum outcome verdict_of_probe(void *arg, uint32_t pair, uint64_t *rest_ms
     uint64_t now_at = clock_boot_ns();
     tableview_verdict(x->env.view, pair, now_at, &x->seen, rest_ms);
     claims_take_anyway(x->env.claims, pair, &x->seen, now_at, &x->claim, &used_up);
-    account_used_up(x->env.account, pair, &x->seen, &used_up, now_at);
+    credit_used_up(x->env.credit, pair, &x->seen, &used_up, now_at);
     return OUTCOME_NONE;
 }
 
@@ -113,7 +113,7 @@ static void start_attempt(struct exchange *x, uint32_t pair)
         .body = x->request.body,
         .body_len = x->request.body_len,
     };
-    account_started(x->env.account, pair);
+    credit_started(x->env.credit, pair);
     x->is_recorded = false;
     if (x->trail.n == 0)
         x->own_ns = clock_boot_ns() - x->begun_at;

@@ -81,7 +81,7 @@ struct exchange {
     uint64_t queued_until_at; /* 0 = was never queued */
 
     uint64_t deadline_at, heartbeat_at, retry_at, settle_at; /* 0 = none */
-    struct report_waiter waiter;
+    struct tracker_link_waiter waiter;
     uint64_t last_event_seq; /* of the last event that was reported; 0 = none */
 
     uint64_t begun_at, own_ns; /* own_ns: the time that weir itself took */

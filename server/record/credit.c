@@ -17,48 +17,48 @@ struct told_quota {
     uint64_t last_at;
 };
 
-struct account {
+struct credit {
     const struct conf *conf;
     struct tableview *view;
-    struct report *report;
+    struct tracker_link *tracker_link;
     struct pages_pair **pairs; /* of each configured pair in our slot; NULL = none */
     struct pages_pair nobody;  /* takes the counts of a pair without a place */
     struct told_quota *quotas; /* of each configured pair */
     uint32_t n_late;           /* of them with a change that waits */
 };
 
-struct account *account_new(const struct conf *conf, struct pages *pages, uint32_t slot,
-                            struct tableview *view, struct report *report)
+struct credit *credit_new(const struct conf *conf, struct pages *pages, uint32_t slot,
+                          struct tableview *view, struct tracker_link *tracker_link)
 {
-    struct account *a = xcalloc(1, sizeof(*a));
-    a->conf = conf;
-    a->view = view;
-    a->report = report;
-    a->pairs = xcalloc(conf->n_pairs, sizeof(*a->pairs));
-    a->quotas = xcalloc(conf->n_pairs, sizeof(*a->quotas));
+    struct credit *c = xcalloc(1, sizeof(*c));
+    c->conf = conf;
+    c->view = view;
+    c->tracker_link = tracker_link;
+    c->pairs = xcalloc(conf->n_pairs, sizeof(*c->pairs));
+    c->quotas = xcalloc(conf->n_pairs, sizeof(*c->quotas));
     for (uint32_t i = 0; i < conf->n_pairs; i++) {
         if (pages != NULL)
-            a->pairs[i] = pages_pair(pages, slot, pages_pair_find(pages, conf->pairs[i].key_hash));
-        if (a->pairs[i] == NULL)
-            a->pairs[i] = &a->nobody;
+            c->pairs[i] = pages_pair(pages, slot, pages_pair_find(pages, conf->pairs[i].key_hash));
+        if (c->pairs[i] == NULL)
+            c->pairs[i] = &c->nobody;
     }
-    return a;
+    return c;
 }
 
-void account_free(struct account **account)
+void credit_free(struct credit **credit)
 {
-    free((*account)->pairs);
-    free((*account)->quotas);
-    free(*account);
-    *account = NULL;
+    free((*credit)->pairs);
+    free((*credit)->quotas);
+    free(*credit);
+    *credit = NULL;
 }
 
-void account_started(struct account *a, uint32_t pair)
+void credit_started(struct credit *c, uint32_t pair)
 {
-    pages_counter_add(&a->pairs[pair]->requests, 1);
+    pages_counter_add(&c->pairs[pair]->requests, 1);
 }
 
-static void count(struct pages_pair *page, const struct account_result *r)
+static void count(struct pages_pair *page, const struct credit_result *r)
 {
     enum outcome_credit credit = outcome_info(r->outcome)->credit;
     pages_counter_add(&page->outcomes[r->outcome], 1);
@@ -72,7 +72,7 @@ static void count(struct pages_pair *page, const struct account_result *r)
         pages_counter_add(&page->mid_failures, 1);
 }
 
-static void stamp(struct pages_pair *page, const struct account_result *r)
+static void stamp(struct pages_pair *page, const struct credit_result *r)
 {
     enum outcome_credit credit = outcome_info(r->outcome)->credit;
     if (credit == CREDIT_STREAM_SUCCESS)
@@ -83,11 +83,11 @@ static void stamp(struct pages_pair *page, const struct account_result *r)
     atomic_thread_fence(memory_order_seq_cst);
 }
 
-static struct evwire_event event_of(const struct account *a, const struct account_result *r,
+static struct evwire_event event_of(const struct credit *c, const struct credit_result *r,
                                     enum ev_kind kind)
 {
     return (struct evwire_event){
-        .key_hash = a->conf->pairs[r->pair].key_hash,
+        .key_hash = c->conf->pairs[r->pair].key_hash,
         .row = r->seen.row,
         .kind = (uint16_t)kind,
         .outcome = (uint16_t)r->outcome,
@@ -98,19 +98,19 @@ static struct evwire_event event_of(const struct account *a, const struct accoun
     };
 }
 
-static uint64_t post(struct account *a, const struct evwire_event *event)
+static uint64_t post(struct credit *c, const struct evwire_event *event)
 {
-    return report_post(a->report, event);
+    return tracker_link_post(c->tracker_link, event);
 }
 
 /* In the table, or on its way there. */
-static bool has_something_to_reset(const struct account *a, uint32_t pair)
+static bool has_something_to_reset(const struct credit *c, uint32_t pair)
 {
-    return tableview_wants_reset(a->view, pair) ||
-           report_has_failure(a->report, a->conf->pairs[pair].key_hash);
+    return tableview_wants_reset(c->view, pair) ||
+           tracker_link_has_failure(c->tracker_link, c->conf->pairs[pair].key_hash);
 }
 
-static uint64_t post_credit(struct account *a, const struct account_result *r)
+static uint64_t post_credit(struct credit *c, const struct credit_result *r)
 {
     static const enum ev_kind kinds[] = {
         [CREDIT_STREAM_SUCCESS] = EV_STREAM_SUCCESS,
@@ -120,20 +120,20 @@ static uint64_t post_credit(struct account *a, const struct account_result *r)
     };
     enum outcome_credit credit = outcome_info(r->outcome)->credit;
     bool is_success = credit == CREDIT_STREAM_SUCCESS || credit == CREDIT_ANSWER_SUCCESS;
-    if (credit == CREDIT_NOTHING || (is_success && !has_something_to_reset(a, r->pair)))
+    if (credit == CREDIT_NOTHING || (is_success && !has_something_to_reset(c, r->pair)))
         return 0;
-    struct evwire_event event = event_of(a, r, kinds[credit]);
-    return post(a, &event);
+    struct evwire_event event = event_of(c, r, kinds[credit]);
+    return post(c, &event);
 }
 
-static uint64_t post_rest(struct account *a, const struct account_result *r)
+static uint64_t post_rest(struct credit *c, const struct credit_result *r)
 {
     if (r->rest_ms == 0)
         return 0;
-    struct evwire_event event = event_of(a, r, EV_COOLDOWN);
+    struct evwire_event event = event_of(c, r, EV_COOLDOWN);
     event.cause = cooldown_cause_of(r->outcome);
     event.until_at = r->ended_at + r->rest_ms * CLOCK_NS_PER_MS;
-    return post(a, &event);
+    return post(c, &event);
 }
 
 static uint64_t reset_at(uint64_t ended_at, uint64_t reset_ms)
@@ -158,7 +158,7 @@ static bool see_quota(struct told_quota *told, const struct quota *quota)
 
 static bool is_due(const struct told_quota *told, uint64_t now_at)
 {
-    return now_at >= told->last_at + ACCOUNT_QUOTA_EVERY_MS * CLOCK_NS_PER_MS;
+    return now_at >= told->last_at + CREDIT_QUOTA_EVERY_MS * CLOCK_NS_PER_MS;
 }
 
 static bool differs(const struct evwire_event *a, const struct evwire_event *b)
@@ -167,88 +167,88 @@ static bool differs(const struct evwire_event *a, const struct evwire_event *b)
            a->remaining_tokens != b->remaining_tokens;
 }
 
-static void set_late(struct account *a, struct told_quota *told, const struct evwire_event *event)
+static void set_late(struct credit *c, struct told_quota *told, const struct evwire_event *event)
 {
-    a->n_late -= told->has_late;
+    c->n_late -= told->has_late;
     told->has_late = event != NULL;
-    a->n_late += told->has_late;
+    c->n_late += told->has_late;
     if (event != NULL)
         told->late = *event;
 }
 
-static uint64_t tell_quota(struct account *a, struct told_quota *told,
+static uint64_t tell_quota(struct credit *c, struct told_quota *told,
                            const struct evwire_event *event, uint64_t now_at)
 {
-    uint64_t seq = post(a, event);
+    uint64_t seq = post(c, event);
     told->is_told = true;
     told->last = *event;
     told->last_at = now_at;
-    set_late(a, told, NULL);
+    set_late(c, told, NULL);
     return seq;
 }
 
 /* Told at once is what reached 0; all else once in a while, and then only a change, or a 0 that is
  * still there: its reset may be a new one. Returns what the request's end should wait for: others
  * must pass by a pair that is used up, but what else remains is only for those who look. */
-static uint64_t post_quota(struct account *a, const struct account_result *r)
+static uint64_t post_quota(struct credit *c, const struct credit_result *r)
 {
     const struct quota *quota = &r->quota;
-    struct told_quota *told = &a->quotas[r->pair];
+    struct told_quota *told = &c->quotas[r->pair];
     if (!quota->is_known)
         return 0;
-    struct evwire_event event = event_of(a, r, EV_QUOTA);
+    struct evwire_event event = event_of(c, r, EV_QUOTA);
     event.remaining_requests = quota->remaining_requests;
     event.remaining_tokens = quota->remaining_tokens;
     event.reset_requests_at = reset_at(r->ended_at, quota->reset_requests_ms);
     event.reset_tokens_at = reset_at(r->ended_at, quota->reset_tokens_ms);
     bool is_news = differs(&event, &told->last) || is_used_up(quota);
     if (see_quota(told, quota) || (is_news && is_due(told, r->ended_at))) {
-        uint64_t seq = tell_quota(a, told, &event, r->ended_at);
+        uint64_t seq = tell_quota(c, told, &event, r->ended_at);
         return is_used_up(quota) ? seq : 0;
     }
-    set_late(a, told, is_news ? &event : NULL);
+    set_late(c, told, is_news ? &event : NULL);
     return 0;
 }
 
-void account_tell_late(struct account *a, uint64_t now_at)
+void credit_send_late_quotas(struct credit *c, uint64_t now_at)
 {
-    for (uint32_t i = 0; a->n_late > 0 && i < a->conf->n_pairs; i++)
-        if (a->quotas[i].has_late && is_due(&a->quotas[i], now_at))
-            tell_quota(a, &a->quotas[i], &a->quotas[i].late, now_at);
+    for (uint32_t i = 0; c->n_late > 0 && i < c->conf->n_pairs; i++)
+        if (c->quotas[i].has_late && is_due(&c->quotas[i], now_at))
+            tell_quota(c, &c->quotas[i], &c->quotas[i].late, now_at);
 }
 
-uint64_t account_ended(struct account *a, const struct account_result *r)
+uint64_t credit_ended(struct credit *c, const struct credit_result *r)
 {
-    struct pages_pair *page = a->pairs[r->pair];
+    struct pages_pair *page = c->pairs[r->pair];
     count(page, r);
     stamp(page, r);
-    uint64_t last = post_credit(a, r);
-    uint64_t rest = post_rest(a, r);
-    uint64_t quota = post_quota(a, r);
+    uint64_t last = post_credit(c, r);
+    uint64_t rest = post_rest(c, r);
+    uint64_t quota = post_quota(c, r);
     last = rest != 0 ? rest : last;
     return quota != 0 ? quota : last;
 }
 
-static void post_used_up(struct account *a, uint32_t pair, const struct pair_seen *seen,
+static void post_used_up(struct credit *c, uint32_t pair, const struct pair_seen *seen,
                          enum cooldown_cause cause, uint64_t until_at, uint64_t now_at)
 {
-    struct account_result r = {.pair = pair,
-                               .outcome = OUTCOME_NO_QUOTA,
-                               .seen = *seen,
-                               .started_at = now_at,
-                               .ended_at = now_at};
-    struct evwire_event event = event_of(a, &r, EV_COOLDOWN);
+    struct credit_result r = {.pair = pair,
+                              .outcome = OUTCOME_NO_QUOTA,
+                              .seen = *seen,
+                              .started_at = now_at,
+                              .ended_at = now_at};
+    struct evwire_event event = event_of(c, &r, EV_COOLDOWN);
     event.cause = cause;
     event.until_at = until_at;
-    post(a, &event);
+    post(c, &event);
 }
 
-uint64_t account_used_up(struct account *a, uint32_t pair, const struct pair_seen *seen,
-                         const struct claims_used_up *u, uint64_t now_at)
+uint64_t credit_used_up(struct credit *c, uint32_t pair, const struct pair_seen *seen,
+                        const struct claims_used_up *u, uint64_t now_at)
 {
     if (u->requests)
-        post_used_up(a, pair, seen, CAUSE_QUOTA_REQUESTS, u->requests_reset_at, now_at);
+        post_used_up(c, pair, seen, CAUSE_QUOTA_REQUESTS, u->requests_reset_at, now_at);
     if (u->tokens)
-        post_used_up(a, pair, seen, CAUSE_QUOTA_TOKENS, u->tokens_reset_at, now_at);
+        post_used_up(c, pair, seen, CAUSE_QUOTA_TOKENS, u->tokens_reset_at, now_at);
     return claims_rest_ms(u, now_at);
 }

@@ -18,16 +18,16 @@
 #include "server/tracker/link.h"
 
 /* How often a worker tells trackerd of a pair's remaining quota while none of it is used up. */
-#define ACCOUNT_QUOTA_EVERY_MS 100
+#define CREDIT_QUOTA_EVERY_MS 100
 
-struct account;
+struct credit;
 
 /* pages may be NULL: no statistics then. Nothing is owned. */
-struct account *account_new(const struct conf *conf, struct pages *pages, uint32_t slot,
-                            struct tableview *view, struct report *report);
-void account_free(struct account **account);
+struct credit *credit_new(const struct conf *conf, struct pages *pages, uint32_t slot,
+                          struct tableview *view, struct tracker_link *tracker_link);
+void credit_free(struct credit **credit);
 
-struct account_result {
+struct credit_result {
     uint32_t pair;
     enum outcome outcome;
     struct pair_seen seen;
@@ -37,16 +37,16 @@ struct account_result {
     int64_t tokens; /* -1 = unknown */
 };
 
-void account_started(struct account *account, uint32_t pair);
+void credit_started(struct credit *credit, uint32_t pair);
 /* Returns the number of the last event posted for it that the request's end should wait for, 0 when
  * there is none. */
-uint64_t account_ended(struct account *account, const struct account_result *result);
+uint64_t credit_ended(struct credit *credit, const struct credit_result *result);
 /* Tells trackerd of quotas that changed too soon after they were told; call it now and then. */
-void account_tell_late(struct account *account, uint64_t now_at);
+void credit_send_late_quotas(struct credit *credit, uint64_t now_at);
 
 /* Manual limits that are used up rest the pair until their windows end, for all workers. Returns
  * for how many ms, 0 = none is. */
-uint64_t account_used_up(struct account *account, uint32_t pair, const struct pair_seen *seen,
-                         const struct claims_used_up *used_up, uint64_t now_at);
+uint64_t credit_used_up(struct credit *credit, uint32_t pair, const struct pair_seen *seen,
+                        const struct claims_used_up *used_up, uint64_t now_at);
 
 #endif

@@ -14,19 +14,19 @@ static bool is_failure(const struct evwire_event *event)
     return event->kind == EV_MID_FAILURE || event->kind == EV_PRE_FAILURE;
 }
 
-static void remove_at(struct evqueue *queue, uint32_t index)
+static void remove_at(struct backlog *backlog, uint32_t index)
 {
-    queue->n--;
-    memmove(&queue->items[index], &queue->items[index + 1],
-            (queue->n - index) * sizeof(queue->items[0]));
-    queue->n_sent -= index < queue->n_sent;
+    backlog->n--;
+    memmove(&backlog->items[index], &backlog->items[index + 1],
+            (backlog->n - index) * sizeof(backlog->items[0]));
+    backlog->n_sent -= index < backlog->n_sent;
 }
 
 /* Index of the first event that was never sent. */
-static uint32_t first_unsent(const struct evqueue *queue)
+static uint32_t first_unsent(const struct backlog *backlog)
 {
-    uint32_t i = queue->n_sent;
-    while (i < queue->n && queue->items[i].seq <= queue->sent_seq)
+    uint32_t i = backlog->n_sent;
+    while (i < backlog->n && backlog->items[i].seq <= backlog->sent_seq)
         i++;
     return i;
 }
@@ -44,11 +44,11 @@ static bool supersedes(const struct evwire_event *success, const struct evwire_e
            old->started_at <= success->started_at && old->ended_at <= success->ended_at;
 }
 
-static void drop_superseded(struct evqueue *queue, const struct evwire_event *success)
+static void drop_superseded(struct backlog *backlog, const struct evwire_event *success)
 {
-    for (uint32_t i = first_unsent(queue); i < queue->n;) {
-        if (supersedes(success, &queue->items[i]))
-            remove_at(queue, i);
+    for (uint32_t i = first_unsent(backlog); i < backlog->n;) {
+        if (supersedes(success, &backlog->items[i]))
+            remove_at(backlog, i);
         else
             i++;
     }
@@ -56,10 +56,10 @@ static void drop_superseded(struct evqueue *queue, const struct evwire_event *su
 
 /* The latest event of the same pair, kind and incident that was never sent, unless a success of the
  * pair came after it: a failure must not move across one. */
-static struct evwire_event *find_equal(struct evqueue *queue, const struct evwire_event *event)
+static struct evwire_event *find_equal(struct backlog *backlog, const struct evwire_event *event)
 {
-    for (uint32_t i = queue->n, first = first_unsent(queue); i-- > first;) {
-        struct evwire_event *old = &queue->items[i];
+    for (uint32_t i = backlog->n, first = first_unsent(backlog); i-- > first;) {
+        struct evwire_event *old = &backlog->items[i];
         if (old->key_hash != event->key_hash)
             continue;
         if (old->kind == event->kind && old->incident == event->incident)
@@ -96,69 +96,69 @@ static int worth(const struct evwire_event *event)
     return event->kind == EV_PRE_FAILURE ? 2 : 3;
 }
 
-static void drop_one(struct evqueue *queue)
+static void drop_one(struct backlog *backlog)
 {
     uint32_t victim = 0;
-    for (uint32_t i = 1; i < queue->n; i++)
-        if (worth(&queue->items[i]) < worth(&queue->items[victim]))
+    for (uint32_t i = 1; i < backlog->n; i++)
+        if (worth(&backlog->items[i]) < worth(&backlog->items[victim]))
             victim = i;
-    remove_at(queue, victim);
-    queue->dropped++;
+    remove_at(backlog, victim);
+    backlog->dropped++;
 }
 
-uint64_t evqueue_post(struct evqueue *queue, const struct evwire_event *event)
+uint64_t backlog_post(struct backlog *backlog, const struct evwire_event *event)
 {
-    if (queue->n >= EVQUEUE_MERGE && is_success(event)) {
-        drop_superseded(queue, event);
-    } else if (queue->n >= EVQUEUE_MERGE) {
-        struct evwire_event *equal = find_equal(queue, event);
+    if (backlog->n >= BACKLOG_MERGE && is_success(event)) {
+        drop_superseded(backlog, event);
+    } else if (backlog->n >= BACKLOG_MERGE) {
+        struct evwire_event *equal = find_equal(backlog, event);
         if (equal != NULL) {
             merge(equal, event);
             return equal->seq;
         }
     }
-    if (queue->n == EVQUEUE_MAX)
-        drop_one(queue);
-    struct evwire_event *last = &queue->items[queue->n++];
+    if (backlog->n == BACKLOG_MAX)
+        drop_one(backlog);
+    struct evwire_event *last = &backlog->items[backlog->n++];
     *last = *event;
-    last->seq = ++queue->last_seq;
+    last->seq = ++backlog->last_seq;
     return last->seq;
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-const struct evwire_event *evqueue_unsent(const struct evqueue *queue, uint32_t max, uint32_t *n)
+const struct evwire_event *backlog_unsent(const struct backlog *backlog, uint32_t max, uint32_t *n)
 {
-    *n = queue->n - queue->n_sent < max ? queue->n - queue->n_sent : max;
-    return *n > 0 ? &queue->items[queue->n_sent] : NULL;
+    *n = backlog->n - backlog->n_sent < max ? backlog->n - backlog->n_sent : max;
+    return *n > 0 ? &backlog->items[backlog->n_sent] : NULL;
 }
 
-void evqueue_sent(struct evqueue *queue, uint32_t n)
+void backlog_sent(struct backlog *backlog, uint32_t n)
 {
-    queue->n_sent += n;
-    if (queue->n_sent > 0 && queue->items[queue->n_sent - 1].seq > queue->sent_seq)
-        queue->sent_seq = queue->items[queue->n_sent - 1].seq;
+    backlog->n_sent += n;
+    if (backlog->n_sent > 0 && backlog->items[backlog->n_sent - 1].seq > backlog->sent_seq)
+        backlog->sent_seq = backlog->items[backlog->n_sent - 1].seq;
 }
 
-void evqueue_rewind(struct evqueue *queue)
+void backlog_rewind(struct backlog *backlog)
 {
-    queue->n_sent = 0;
+    backlog->n_sent = 0;
 }
 
-void evqueue_acknowledge(struct evqueue *queue, uint64_t seq)
+void backlog_acknowledge(struct backlog *backlog, uint64_t seq)
 {
     uint32_t done = 0;
-    while (done < queue->n && queue->items[done].seq <= seq)
+    while (done < backlog->n && backlog->items[done].seq <= seq)
         done++;
-    queue->n -= done;
-    queue->n_sent -= done < queue->n_sent ? done : queue->n_sent;
-    memmove(queue->items, queue->items + done, queue->n * sizeof(queue->items[0]));
+    backlog->n -= done;
+    backlog->n_sent -= done < backlog->n_sent ? done : backlog->n_sent;
+    memmove(backlog->items, backlog->items + done, backlog->n * sizeof(backlog->items[0]));
 }
 
-bool evqueue_has_failure(const struct evqueue *queue, uint64_t key_hash)
+bool backlog_has_failure(const struct backlog *backlog, uint64_t key_hash)
 {
-    for (uint32_t i = 0; i < queue->n; i++)
-        if (is_failure(&queue->items[i]) && queue->items[i].key_hash == key_hash)
+    for (uint32_t i = 0; i < backlog->n; i++)
+        if (is_failure(&backlog->items[i]) && backlog->items[i].key_hash == key_hash)
             return true;
     return false;
 }

@@ -14,11 +14,11 @@
 
 #include "common/wire/evwire.h"
 
-#define EVQUEUE_MAX   1024
-#define EVQUEUE_MERGE 256 /* from this many on, events are merged */
+#define BACKLOG_MAX   1024
+#define BACKLOG_MERGE 256 /* from this many on, events are merged */
 
-struct evqueue {
-    struct evwire_event items[EVQUEUE_MAX]; /* in the order of their numbers, which may have gaps */
+struct backlog {
+    struct evwire_event items[BACKLOG_MAX]; /* in the order of their numbers, which may have gaps */
     uint32_t n;
     uint32_t n_sent;   /* of these, the first ones went over the present connection */
     uint64_t last_seq; /* of the latest event ever posted */
@@ -28,18 +28,18 @@ struct evqueue {
 
 /* Takes an event in (its seq is filled in here). Returns the number of the record that stands for
  * it. */
-uint64_t evqueue_post(struct evqueue *queue, const struct evwire_event *event);
+uint64_t backlog_post(struct backlog *backlog, const struct evwire_event *event);
 
 /* What is to be sent next over this connection: a run of at most `max` events, NULL when there is
  * nothing; and that they were sent. */
-const struct evwire_event *evqueue_unsent(const struct evqueue *queue, uint32_t max, uint32_t *n);
-void evqueue_sent(struct evqueue *queue, uint32_t n);
+const struct evwire_event *backlog_unsent(const struct backlog *backlog, uint32_t max, uint32_t *n);
+void backlog_sent(struct backlog *backlog, uint32_t n);
 /* The connection is gone: everything is to be sent again. */
-void evqueue_rewind(struct evqueue *queue);
+void backlog_rewind(struct backlog *backlog);
 /* Everything up to seq is in the table. */
-void evqueue_acknowledge(struct evqueue *queue, uint64_t seq);
+void backlog_acknowledge(struct backlog *backlog, uint64_t seq);
 
 /* Does a failure of that pair wait? Then a success of it must be posted, whatever its row says. */
-bool evqueue_has_failure(const struct evqueue *queue, uint64_t key_hash);
+bool backlog_has_failure(const struct backlog *backlog, uint64_t key_hash);
 
 #endif

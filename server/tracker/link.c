@@ -17,8 +17,8 @@
 #define RECONNECT_FIRST_MS 50
 #define RECONNECT_LAST_MS  2000
 
-struct report {
-    struct report_setup setup;
+struct tracker_link {
+    struct tracker_link_setup setup;
     int fd; /* -1: not connected */
     struct event *readable, *writable, *retry;
     unsigned retry_ms;
@@ -26,22 +26,22 @@ struct report {
 
     bool
         has_answered; /* trackerd, on this connection: until then it may be stopped, or refuse us */
-    struct evqueue queue; /* what it has not acknowledged yet */
+    struct backlog backlog; /* what it has not acknowledged yet */
     uint64_t acked_seq;
     bool was_told_full;
-    struct report_waiter *waiters;
+    struct tracker_link_waiter *waiters;
 };
 
-static void try_connect(struct report *r);
-static void flush(struct report *r);
+static void try_connect(struct tracker_link *link);
+static void flush(struct tracker_link *link);
 
 /* ---- waiters ------------------------------------------------------------------------------- */
 
-static void release_waiters(struct report *r, uint64_t up_to)
+static void release_waiters(struct tracker_link *link, uint64_t up_to)
 {
-    struct report_waiter **at = &r->waiters;
+    struct tracker_link_waiter **at = &link->waiters;
     while (*at != NULL) {
-        struct report_waiter *w = *at;
+        struct tracker_link_waiter *w = *at;
         if (w->seq > up_to) {
             at = &w->next;
             continue;
@@ -49,22 +49,22 @@ static void release_waiters(struct report *r, uint64_t up_to)
         *at = w->next;
         w->next = NULL;
         w->fn(w->arg);
-        at = &r->waiters; /* fn may have changed the list */
+        at = &link->waiters; /* fn may have changed the list */
     }
 }
 
-bool report_wait(struct report *r, struct report_waiter *waiter)
+bool tracker_link_wait(struct tracker_link *link, struct tracker_link_waiter *waiter)
 {
-    if (!r->has_answered || waiter->seq <= r->acked_seq)
+    if (!link->has_answered || waiter->seq <= link->acked_seq)
         return false;
-    waiter->next = r->waiters;
-    r->waiters = waiter;
+    waiter->next = link->waiters;
+    link->waiters = waiter;
     return true;
 }
 
-void report_unwait(struct report *r, struct report_waiter *waiter)
+void tracker_link_unwait(struct tracker_link *link, struct tracker_link_waiter *waiter)
 {
-    for (struct report_waiter **at = &r->waiters; *at != NULL; at = &(*at)->next) {
+    for (struct tracker_link_waiter **at = &link->waiters; *at != NULL; at = &(*at)->next) {
         if (*at == waiter) {
             *at = waiter->next;
             return;
@@ -72,94 +72,95 @@ void report_unwait(struct report *r, struct report_waiter *waiter)
     }
 }
 
-static enum log_level told_at(const struct report *r)
+static enum log_level told_at(const struct tracker_link *link)
 {
-    return r->setup.is_quiet ? LOGLV_DEBUG : LOGLV_WARN;
+    return link->setup.is_quiet ? LOGLV_DEBUG : LOGLV_WARN;
 }
 
 /* ---- the connection ------------------------------------------------------------------------ */
 
-static void retry_later(struct report *r)
+static void retry_later(struct tracker_link *link)
 {
     /* Half of the time is jitter, so that workers do not come all at once. */
-    unsigned ms = r->retry_ms / 2 + (unsigned)rand() % (r->retry_ms / 2 + 1);
+    unsigned ms = link->retry_ms / 2 + (unsigned)rand() % (link->retry_ms / 2 + 1);
     struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
-    event_add(r->retry, &tv);
-    r->retry_ms = r->retry_ms * 2 < RECONNECT_LAST_MS ? r->retry_ms * 2 : RECONNECT_LAST_MS;
+    event_add(link->retry, &tv);
+    link->retry_ms =
+        link->retry_ms * 2 < RECONNECT_LAST_MS ? link->retry_ms * 2 : RECONNECT_LAST_MS;
 }
 
-static void disconnect(struct report *r)
+static void disconnect(struct tracker_link *link)
 {
-    event_free(r->readable);
-    event_free(r->writable);
-    r->readable = r->writable = NULL;
-    close(r->fd);
-    r->fd = -1;
-    r->has_answered = false;
-    evqueue_rewind(&r->queue);
-    if (!r->was_told_down)
+    event_free(link->readable);
+    event_free(link->writable);
+    link->readable = link->writable = NULL;
+    close(link->fd);
+    link->fd = -1;
+    link->has_answered = false;
+    backlog_rewind(&link->backlog);
+    if (!link->was_told_down)
         log_fields(
-            told_at(r), NULL, 0,
+            told_at(link), NULL, 0,
             "trackerd is gone; what it owns stays in force, events are kept until it is back");
-    r->was_told_down = true;
-    release_waiters(r, UINT64_MAX);
-    retry_later(r);
+    link->was_told_down = true;
+    release_waiters(link, UINT64_MAX);
+    retry_later(link);
 }
 
 /* trackerd has answered our hello: only now the connection is one. */
-static void welcome(struct report *r)
+static void welcome(struct tracker_link *link)
 {
-    r->has_answered = true;
-    r->retry_ms = RECONNECT_FIRST_MS;
-    if (r->was_told_down)
-        log_fields(told_at(r) == LOGLV_WARN ? LOGLV_INFO : LOGLV_DEBUG, NULL, 0,
-                   "connected to trackerd at %s", r->setup.socket_path);
-    r->was_told_down = false;
-    r->setup.on_connected(r->setup.arg);
+    link->has_answered = true;
+    link->retry_ms = RECONNECT_FIRST_MS;
+    if (link->was_told_down)
+        log_fields(told_at(link) == LOGLV_WARN ? LOGLV_INFO : LOGLV_DEBUG, NULL, 0,
+                   "connected to trackerd at %s", link->setup.socket_path);
+    link->was_told_down = false;
+    link->setup.on_connected(link->setup.arg);
 }
 
-static void take_ack(struct report *r, uint64_t seq)
+static void take_ack(struct tracker_link *link, uint64_t seq)
 {
-    evqueue_acknowledge(&r->queue, seq);
-    if (seq > r->acked_seq && seq <= r->queue.last_seq)
-        r->acked_seq = seq;
-    if (!r->has_answered)
-        welcome(r);
-    release_waiters(r, r->acked_seq);
+    backlog_acknowledge(&link->backlog, seq);
+    if (seq > link->acked_seq && seq <= link->backlog.last_seq)
+        link->acked_seq = seq;
+    if (!link->has_answered)
+        welcome(link);
+    release_waiters(link, link->acked_seq);
 }
 
 /* The only reply a worker gets says why it is not heard. The connection ends then. */
-static void note_refusal(struct report *r, const struct evwire_head *head)
+static void note_refusal(struct tracker_link *link, const struct evwire_head *head)
 {
     struct evwire_reply reply;
     memcpy(&reply, evwire_payload(head), sizeof(reply));
-    if (!r->was_told_down)
-        log_fields(told_at(r), NULL, 0, "trackerd refuses this worker: %s", reply.text);
-    r->was_told_down = true;
+    if (!link->was_told_down)
+        log_fields(told_at(link), NULL, 0, "trackerd refuses this worker: %s", reply.text);
+    link->was_told_down = true;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-    struct report *r = arg;
+    struct tracker_link *link = arg;
     char packet[EVWIRE_PACKET_MAX];
     for (;;) {
         ssize_t n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n <= 0) {
-            disconnect(r);
+            disconnect(link);
             return;
         }
         enum ev_status status;
         const struct evwire_head *head = evwire_check(packet, (size_t)n, &status);
         if (head != NULL && head->kind == EVWIRE_REPLY)
-            note_refusal(r, head);
+            note_refusal(link, head);
         if (head == NULL || head->kind != EVWIRE_ACK)
             continue;
         struct evwire_ack ack;
         memcpy(&ack, evwire_payload(head), sizeof(ack));
-        take_ack(r, ack.seq);
-        if (r->fd < 0)
+        take_ack(link, ack.seq);
+        if (link->fd < 0)
             return;
     }
 }
@@ -169,38 +170,39 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     flush(arg);
 }
 
-static bool send_packet(struct report *r, enum evwire_kind kind, const void *payload, size_t size,
-                        uint32_t count)
+static bool send_packet(struct tracker_link *link, enum evwire_kind kind, const void *payload,
+                        size_t size, uint32_t count)
 {
     char packet[EVWIRE_PACKET_MAX];
     size_t len = evwire_pack(packet, sizeof(packet), kind, payload, size, count);
-    return send(r->fd, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+    return send(link->fd, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
 }
 
-static void flush(struct report *r)
+static void flush(struct tracker_link *link)
 {
     uint32_t n;
     const struct evwire_event *events;
-    while (r->fd >= 0 && (events = evqueue_unsent(&r->queue, EVWIRE_EVENTS_MAX, &n)) != NULL) {
-        if (send_packet(r, EVWIRE_EVENTS, events, sizeof(*events), n)) {
-            evqueue_sent(&r->queue, n);
+    while (link->fd >= 0 &&
+           (events = backlog_unsent(&link->backlog, EVWIRE_EVENTS_MAX, &n)) != NULL) {
+        if (send_packet(link, EVWIRE_EVENTS, events, sizeof(*events), n)) {
+            backlog_sent(&link->backlog, n);
         } else if (errno == EAGAIN || errno == ENOBUFS) {
-            event_add(r->writable, NULL);
+            event_add(link->writable, NULL);
             return;
         } else {
-            disconnect(r);
+            disconnect(link);
         }
     }
 }
 
-static bool say_hello(struct report *r)
+static bool say_hello(struct tracker_link *link)
 {
     struct evwire_hello hello = {
-        .slot = r->setup.slot,
-        .incarnation = r->setup.incarnation,
-        .next_seq = r->queue.n > 0 ? r->queue.items[0].seq : r->queue.last_seq + 1,
+        .slot = link->setup.slot,
+        .incarnation = link->setup.incarnation,
+        .next_seq = link->backlog.n > 0 ? link->backlog.items[0].seq : link->backlog.last_seq + 1,
     };
-    return send_packet(r, EVWIRE_HELLO, &hello, sizeof(hello), 1);
+    return send_packet(link, EVWIRE_HELLO, &hello, sizeof(hello), 1);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
@@ -208,69 +210,69 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
     try_connect(arg);
 }
 
-static void try_connect(struct report *r)
+static void try_connect(struct tracker_link *link)
 {
-    r->fd = unixsock_connect(r->setup.socket_path);
-    if (r->fd < 0 || !say_hello(r)) {
-        if (r->fd >= 0)
-            close(r->fd);
-        r->fd = -1;
-        if (!r->was_told_down)
-            log_fields(told_at(r), NULL, 0,
+    link->fd = unixsock_connect(link->setup.socket_path);
+    if (link->fd < 0 || !say_hello(link)) {
+        if (link->fd >= 0)
+            close(link->fd);
+        link->fd = -1;
+        if (!link->was_told_down)
+            log_fields(told_at(link), NULL, 0,
                        "no trackerd at %s: every pair without a table row counts as available",
-                       r->setup.socket_path);
-        r->was_told_down = true;
-        retry_later(r);
+                       link->setup.socket_path);
+        link->was_told_down = true;
+        retry_later(link);
         return;
     }
-    r->readable = event_new(r->setup.base, r->fd, EV_READ | EV_PERSIST, on_readable, r);
-    r->writable = event_new(r->setup.base, r->fd, EV_WRITE, on_writable, r);
-    event_add(r->readable, NULL);
-    flush(r);
+    link->readable = event_new(link->setup.base, link->fd, EV_READ | EV_PERSIST, on_readable, link);
+    link->writable = event_new(link->setup.base, link->fd, EV_WRITE, on_writable, link);
+    event_add(link->readable, NULL);
+    flush(link);
 }
 
 /* ---- posting ------------------------------------------------------------------------------- */
 
-uint64_t report_post(struct report *r, const struct evwire_event *event)
+uint64_t tracker_link_post(struct tracker_link *link, const struct evwire_event *event)
 {
-    uint64_t seq = evqueue_post(&r->queue, event);
-    if (r->queue.dropped > 0 && !r->was_told_full)
+    uint64_t seq = backlog_post(&link->backlog, event);
+    if (link->backlog.dropped > 0 && !link->was_told_full)
         log_warn("too many events wait for trackerd; those that say least are given up");
-    r->was_told_full = r->queue.dropped > 0;
-    flush(r);
+    link->was_told_full = link->backlog.dropped > 0;
+    flush(link);
     return seq;
 }
 
-bool report_has_failure(const struct report *r, uint64_t key_hash)
+bool tracker_link_has_failure(const struct tracker_link *link, uint64_t key_hash)
 {
-    return evqueue_has_failure(&r->queue, key_hash);
+    return backlog_has_failure(&link->backlog, key_hash);
 }
 
-bool report_is_connected(const struct report *r)
+bool tracker_link_is_connected(const struct tracker_link *link)
 {
-    return r->has_answered;
+    return link->has_answered;
 }
 
-struct report *report_new(const struct report_setup *setup)
+struct tracker_link *tracker_link_new(const struct tracker_link_setup *setup)
 {
-    struct report *r = xcalloc(1, sizeof(*r));
-    r->setup = *setup;
-    r->fd = -1;
-    r->retry_ms = RECONNECT_FIRST_MS;
-    r->retry = evtimer_new(setup->base, on_retry, r);
-    try_connect(r);
-    return r;
+    struct tracker_link *link = xcalloc(1, sizeof(*link));
+    link->setup = *setup;
+    link->fd = -1;
+    link->retry_ms = RECONNECT_FIRST_MS;
+    link->retry = evtimer_new(setup->base, on_retry, link);
+    try_connect(link);
+    return link;
 }
 
-void report_free(struct report **report)
+void tracker_link_free(struct tracker_link **taken)
 {
-    struct report *r = *report;
-    *report = NULL;
-    if (r->fd >= 0) {
-        event_free(r->readable);
-        event_free(r->writable);
-        close(r->fd);
+    struct tracker_link *link = *taken;
+    *taken = NULL;
+    if (link->fd >= 0) {
+        event_free(link->readable);
+        event_free(link->writable);
+        close(link->fd);
     }
-    event_free(r->retry);
-    free(r);
+    event_free(link->retry);
+    free(link);
 }

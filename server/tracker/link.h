@@ -9,10 +9,10 @@
 
 #include "common/wire/evwire.h"
 
-struct report;
+struct tracker_link;
 struct event_base;
 
-struct report_setup {
+struct tracker_link_setup {
     struct event_base *base;
     const char *socket_path;
     uint32_t slot; /* with incarnation: this worker in the workers' pages */
@@ -21,28 +21,28 @@ struct report_setup {
     void (*on_connected)(void *arg); /* whenever trackerd has answered on a new connection */
     void *arg;
 };
-struct report *report_new(const struct report_setup *setup);
-void report_free(struct report **report);
+struct tracker_link *tracker_link_new(const struct tracker_link_setup *setup);
+void tracker_link_free(struct tracker_link **link);
 
 /* Has trackerd answered on the present connection? */
-bool report_is_connected(const struct report *report);
+bool tracker_link_is_connected(const struct tracker_link *link);
 /* Does a failure of that pair wait to be delivered or acknowledged? */
-bool report_has_failure(const struct report *report, uint64_t key_hash);
+bool tracker_link_has_failure(const struct tracker_link *link, uint64_t key_hash);
 
 /* Posts an event (its seq is filled in here) and returns its number. */
-uint64_t report_post(struct report *report, const struct evwire_event *event);
+uint64_t tracker_link_post(struct tracker_link *link, const struct evwire_event *event);
 
 /* Somebody who waits until an event is in the table. Embedded in its owner; zeroed before use. */
-struct report_waiter {
+struct tracker_link_waiter {
     uint64_t seq;
     void (*fn)(void *arg);
     void *arg;
-    struct report_waiter *next;
+    struct tracker_link_waiter *next;
 };
 /* Calls waiter->fn once all events up to waiter->seq were acknowledged; false, and no call, when
  * they are already, or when there is no trackerd to wait for. */
-bool report_wait(struct report *report, struct report_waiter *waiter);
+bool tracker_link_wait(struct tracker_link *link, struct tracker_link_waiter *waiter);
 /* Forgets a waiter; allowed when it was never added. */
-void report_unwait(struct report *report, struct report_waiter *waiter);
+void tracker_link_unwait(struct tracker_link *link, struct tracker_link_waiter *waiter);
 
 #endif

@@ -39,7 +39,7 @@ struct worker {
 
 static bool has_tracker(const void *worker)
 {
-    return report_is_connected(((const struct worker *)worker)->env.report);
+    return tracker_link_is_connected(((const struct worker *)worker)->env.tracker_link);
 }
 
 /* ---- the end ------------------------------------------------------------------------------- */
@@ -134,7 +134,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     uint64_t now_at = clock_boot_ns();
     pages_counter_set(&w->env.slot->heartbeat_at, now_at);
     refresh_view(w);
-    account_tell_late(w->env.account, now_at);
+    credit_send_late_quotas(w->env.credit, now_at);
     leave_when_empty(w);
 }
 
@@ -198,14 +198,15 @@ static void init_env(struct worker *w)
     w->env.claims =
         claims_new(in->conf, in->ledger, in->pages, ledger_owner(in->slot, in->incarnation));
     w->env.queue = queue_new(in->conf->n_chains, in->conf->queue_max_size);
-    w->env.report = report_new(&(struct report_setup){.base = w->base,
+    w->env.tracker_link =
+        tracker_link_new(&(struct tracker_link_setup){.base = w->base,
                                                       .socket_path = in->conf->tracker_socket,
                                                       .slot = in->slot,
                                                       .incarnation = in->incarnation,
                                                       .is_quiet = in->index != 0,
                                                       .on_connected = on_tracker,
                                                       .arg = w});
-    w->env.account = account_new(in->conf, in->pages, in->slot, w->env.view, w->env.report);
+    w->env.credit = credit_new(in->conf, in->pages, in->slot, w->env.view, w->env.tracker_link);
     w->env.recorder =
         recorder_new(&(struct recorder_setup){.conf = in->conf,
                                               .view = w->env.view,
@@ -272,10 +273,10 @@ static void deinit(struct worker *w)
     clients_free(&w->clients);
     defer_deinit();
     recorder_free(&w->env.recorder);
-    account_free(&w->env.account);
+    credit_free(&w->env.credit);
     queue_free(&w->env.queue);
     claims_free(&w->env.claims);
-    report_free(&w->env.report);
+    tracker_link_free(&w->env.tracker_link);
     tableview_free(&w->env.view);
     transfers_free(&w->env.transfers);
     for (size_t i = 0; i < sizeof(w->signals) / sizeof(w->signals[0]); i++)

@@ -32,7 +32,7 @@ struct transfer {
 
 static struct {
     struct conf *conf;
-    struct account *account;
+    struct credit *credit;
     struct recorder *recorder;
     struct pages_slot slot;
     struct queue *queue;
@@ -60,7 +60,7 @@ static struct {
     struct evwire_event events[EVENTS_MAX];
     unsigned n_events;
     bool acks_are_held;
-    struct report_waiter *waiter;
+    struct tracker_link_waiter *waiter;
     /* turn */
     struct {
         void (*fn)(void *ptr);
@@ -165,7 +165,7 @@ bool tableview_wants_reset(struct tableview *view, uint32_t pair)
     return r.wants_reset[pair];
 }
 
-uint64_t report_post(struct report *report, const struct evwire_event *event)
+uint64_t tracker_link_post(struct tracker_link *tracker_link, const struct evwire_event *event)
 {
     ck_assert(r.n_events < EVENTS_MAX);
     r.events[r.n_events] = *event;
@@ -173,12 +173,12 @@ uint64_t report_post(struct report *report, const struct evwire_event *event)
 }
 
 /* wants_reset says it for the table and for what is on its way there. */
-bool report_has_failure(const struct report *report, uint64_t key_hash)
+bool tracker_link_has_failure(const struct tracker_link *tracker_link, uint64_t key_hash)
 {
     return false;
 }
 
-bool report_wait(struct report *report, struct report_waiter *waiter)
+bool tracker_link_wait(struct tracker_link *tracker_link, struct tracker_link_waiter *waiter)
 {
     if (!r.acks_are_held)
         return false;
@@ -186,7 +186,7 @@ bool report_wait(struct report *report, struct report_waiter *waiter)
     return true;
 }
 
-void report_unwait(struct report *report, struct report_waiter *waiter)
+void tracker_link_unwait(struct tracker_link *tracker_link, struct tracker_link_waiter *waiter)
 {
     if (r.waiter == waiter)
         r.waiter = NULL;
@@ -299,7 +299,7 @@ void replay_begin(void)
     log_set_level(LOGLV_ERROR + 1);
     clock_fake_set(BEGIN_AT, BEGIN_WALL_MS);
     r.conf = make_conf();
-    r.account = account_new(r.conf, NULL, 0, NULL, NULL);
+    r.credit = credit_new(r.conf, NULL, 0, NULL, NULL);
     r.claims = claims_new(r.conf, NULL, NULL, 0);
     r.queue = queue_new(1, REPLAY_QUEUE_MAX);
     r.recent = recent_writer_on(
@@ -308,7 +308,7 @@ void replay_begin(void)
     r.recorder = recorder_new(
         &(struct recorder_setup){.conf = r.conf, .page = &r.slot, .recent = &r.recent});
     r.env = (struct exchange_env){.conf = r.conf,
-                                  .account = r.account,
+                                  .credit = r.credit,
                                   .slot = &r.slot,
                                   .recorder = r.recorder,
                                   .queue = r.queue,
@@ -324,7 +324,7 @@ void replay_end(void)
     queue_free(&r.queue);
     claims_free(&r.claims);
     recorder_free(&r.recorder);
-    account_free(&r.account);
+    credit_free(&r.credit);
     free(r.recent.ring);
     free_conf(r.conf);
     buf_free(&r.headers);
@@ -438,7 +438,7 @@ void replay_drain(void)
 
 void replay_tick(void)
 {
-    account_tell_late(r.account, clock_boot_ns());
+    credit_send_late_quotas(r.credit, clock_boot_ns());
 }
 
 /* ---- the provider -------------------------------------------------------------------------- */

@@ -42,30 +42,15 @@ static struct inherit make_inheritance(struct master *m, uint32_t index, uint32_
     };
 }
 
-static void close_if_open(int fd)
-{
-    if (fd >= 0)
-        close(fd);
-}
-
-static void close_masters_own(const struct master *m)
-{
-    close(m->life[1]);
-    close(m->ready[0]);
-    close(m->signal_fd);
-    close_if_open(m->heir.leash);
-    close_if_open(m->heir.link);
-    close_if_open(m->heir.words);
-    close_if_open(m->elder.link);
-    close_if_open(m->pid_file);
-}
-
 static void be_worker(struct master *m, uint32_t index, uint32_t slot)
 {
     int *fds = xcalloc(master_listen_count(m->listen) + 1, sizeof(*fds));
     struct inherit inherit = make_inheritance(m, index, slot, fds);
     master_listen_keep_only(m->listen, fds, inherit.n_listen_fds);
-    close_masters_own(m);
+    close(m->life[1]);
+    close(m->ready[0]);
+    close(m->signal_fd);
+    master_upgrade_close_in_child(m);
     daemon_leave_terminal(m->options);
     daemon_drop_rights();
     int code = worker_run(&inherit);
@@ -183,7 +168,7 @@ bool master_children_hear(struct master *m)
 
 /* ---- reaping ------------------------------------------------------------------------------- */
 
-static void describe_death(const struct child *c, int status)
+static void log_death(const struct child *c, int status)
 {
     if (WIFSIGNALED(status))
         log_fields(LOGLV_ERROR, LOG_LIST(LOG_INT("worker", c->index), LOG_INT("child", c->pid)),
@@ -216,7 +201,8 @@ static bool is_wanted(const struct master *m, const struct child *c)
            (m->phase == MASTER_STARTING || m->phase == MASTER_SERVING);
 }
 
-/* A worker that cannot even begin would not do so the next time: whoever started us shall know. */
+/* A worker that fails before it serves would fail again; we exit, so that whoever started us finds
+ * out. */
 static void give_up_start(struct master *m, int status)
 {
     bool has_code = WIFEXITED(status) && WEXITSTATUS(status) != 0;
@@ -236,35 +222,29 @@ static void clear_slot(struct master *m, uint32_t slot, bool was_wanted)
     m->children[slot].pid = 0;
 }
 
-static void child_ended(struct master *m, uint32_t slot, int status)
+static void worker_ended(struct master *m, uint32_t slot, int status)
 {
     struct child child = m->children[slot];
     bool was_wanted = is_wanted(m, &child);
     clear_slot(m, slot, was_wanted);
     if (!was_wanted)
         return;
-    describe_death(&child, status);
+    log_death(&child, status);
     if (m->phase == MASTER_STARTING)
         give_up_start(m, status);
     else
         plan_respawn(m, &child);
 }
 
-static void take_death(struct master *m, pid_t pid, int status)
+bool master_children_ended(struct master *m, pid_t pid, int status)
 {
-    for (uint32_t i = 0; i < m->n_slots; i++)
-        if (m->children[i].pid == pid)
-            child_ended(m, i, status);
-    if (m->heir.usher == pid)
-        master_upgrade_heir_ended(m, status);
-}
-
-void master_children_reap(struct master *m)
-{
-    int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        take_death(m, pid, status);
+    for (uint32_t i = 0; i < m->n_slots; i++) {
+        if (m->children[i].pid == pid) {
+            worker_ended(m, i, status);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- telling them ---------------------------------------------------------------------------- */

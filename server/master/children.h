@@ -9,8 +9,8 @@
 void master_children_spawn_missing(struct master *master);
 /* Reads who serves by now (m->ready). True when that completed the generation. */
 bool master_children_hear(struct master *master);
-/* Collects the dead. */
-void master_children_reap(struct master *master);
+/* A child process of ours has ended so. False: it was none of the workers. */
+bool master_children_ended(struct master *master, pid_t pid, int status);
 
 /* Sends a signal to all workers, or to those of older generations only. */
 void master_children_tell(const struct master *master, int sig, bool only_old);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -73,7 +74,11 @@ static void reopen_logs(struct master *m)
 
 static void reap(struct master *m)
 {
-    master_children_reap(m);
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (!master_children_ended(m, pid, status))
+            master_upgrade_ended(m, pid, status);
     if (m->phase == MASTER_STARTING && m->exit_code != EX_OK)
         stop(m);
     if (m->wants_reload)
@@ -136,6 +141,16 @@ static void hear_workers(struct master *m)
         generation_is_ready(m);
 }
 
+/* Another weir serves: our workers finish the requests they have. */
+static void hear_heir(struct master *m)
+{
+    if (!master_upgrade_hear_heir(m))
+        return;
+    m->phase = MASTER_REPLACED;
+    master_listen_free(&m->listen, 0);
+    master_children_tell(m, SIGQUIT, false);
+}
+
 static uint64_t next_due_at(const struct master *m)
 {
     uint64_t dues[] = {m->phase == MASTER_STOPPING ? m->kill_at : m->respawn_at, m->heir.due_at};
@@ -183,7 +198,7 @@ static void wait_for_events(struct master *m)
         {m->ready[0], hear_workers},
         {m->elder.link, master_upgrade_hear_elder},
         /* Once it has taken over, its end says nothing more to us. */
-        {m->phase == MASTER_REPLACED ? -1 : m->heir.link, master_upgrade_hear_heir},
+        {m->phase == MASTER_REPLACED ? -1 : m->heir.link, hear_heir},
         {m->heir.words, master_upgrade_hear_words},
     };
     enum {

@@ -19,7 +19,6 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/unixsock.h"
-#include "server/master/children.h"
 
 #define VARIABLE     "WEIR_UPGRADE" /* LINK PIDFILE FD... , numbers with blanks between */
 #define EXEC_FAILED  127
@@ -47,6 +46,15 @@ static void close_fd(int *fd)
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
+}
+
+void master_upgrade_close_in_child(struct master *m)
+{
+    close_fd(&m->heir.leash);
+    close_fd(&m->heir.link);
+    close_fd(&m->heir.words);
+    close_fd(&m->elder.link);
+    close_fd(&m->pid_file);
 }
 
 /* ---- bequest --------------------------------------------------------------------------------- */
@@ -282,26 +290,25 @@ static void hand_over(struct master *m, pid_t heir)
     daemon_notify(main_pid);
     free(main_pid);
     m->owns_names = false;
-    m->phase = MASTER_REPLACED;
     if (!tell(m->heir.link, WORD_GO))
         log_warn("the new weir, pid %d, has gone already", (int)heir);
     if (m->wants_reload) /* told to us while it started */
         kill(heir, SIGHUP);
     log_info("upgrade: pid %d has taken over, running requests finish here", (int)heir);
-    master_listen_free(&m->listen, 0);
-    master_children_tell(m, SIGQUIT, false);
 }
 
-void master_upgrade_hear_heir(struct master *m)
+bool master_upgrade_hear_heir(struct master *m)
 {
     struct message message;
     ssize_t n = recv(m->heir.link, &message, sizeof(message), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n == (ssize_t)sizeof(message) && message.word == WORD_READY && m->heir.due_at != 0)
+        return false;
+    if (n == (ssize_t)sizeof(message) && message.word == WORD_READY && m->heir.due_at != 0) {
         hand_over(m, message.pid);
-    else
-        close_fd(&m->heir.link); /* it ends: reaping the usher tells how */
+        return true;
+    }
+    close_fd(&m->heir.link); /* it ends: reaping the usher tells how */
+    return false;
 }
 
 void master_upgrade_hear_words(struct master *m)
@@ -338,8 +345,10 @@ void master_upgrade_call_off(struct master *m)
     kill_heir(m);
 }
 
-void master_upgrade_heir_ended(struct master *m, int status)
+void master_upgrade_ended(struct master *m, pid_t pid, int status)
 {
+    if (m->heir.usher != pid)
+        return;
     if (m->heir.words >= 0)
         master_upgrade_hear_words(m);
     forget_heir(m);

@@ -41,15 +41,20 @@ bool bequest_take(struct bequest *out);
 
 /* Starts the binary we were started from again. */
 void master_upgrade_begin(struct master *master);
-/* Something came over heir.link or heir.words. */
-void master_upgrade_hear_heir(struct master *master);
+/* Something came over heir.link. True when the heir serves, and pid file and shared memory are its
+ * own from now on: the caller stops serving. */
+bool master_upgrade_hear_heir(struct master *master);
+/* Something came over heir.words. */
 void master_upgrade_hear_words(struct master *master);
 /* The heir's time is over. */
 void master_upgrade_give_up(struct master *master);
 /* We end ourselves: no upgrade. */
 void master_upgrade_call_off(struct master *master);
-/* The usher has ended as the heir did. */
-void master_upgrade_heir_ended(struct master *master, int status);
+/* A child process of ours has ended so. Acts on it when it was the usher, who ends as the heir did.
+ */
+void master_upgrade_ended(struct master *master, pid_t pid, int status);
+/* In a forked worker: closes what is between the masters. */
+void master_upgrade_close_in_child(struct master *master);
 
 /* ---- heir ---- */
 

@@ -19,19 +19,19 @@ static void become_daemon(const struct daemon_options *options, const struct con
 int main(int argc, char **argv)
 {
     struct daemon_options options;
-    struct bequest bequest;
+    struct master_handover handover;
     log_init("weir");
-    bool is_heir = bequest_take(&bequest);
+    bool is_successor = master_handover_take(&handover);
     daemon_parse_options(argc, argv, "weir",
                          "LLM gateway that fails over between providers, also mid-stream",
                          &options);
     options.load_needs = transfer_module_load;
     struct conf *conf = daemon_load_conf(&options);
     daemon_open_log(&options, conf);
-    if (!is_heir) /* an heir is in the background already, and gets the pid file later */
+    if (!is_successor) /* a successor is in the background already, and gets the pid file later */
         become_daemon(&options, conf);
-    int code = master_run(conf, &options, is_heir ? &bequest : NULL);
+    int code = master_run(conf, &options, is_successor ? &handover : NULL);
     daemon_pid_file_remove();
-    free(bequest.fds);
+    free(handover.fds);
     return code;
 }

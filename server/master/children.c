@@ -34,7 +34,7 @@ static struct inherit make_inheritance(struct master *m, uint32_t index, uint32_
         .slot = slot,
         .incarnation = m->children[slot].started_at,
         .listen_fds = fds,
-        .n_listen_fds = master_listen_share(m->listen, index, m->conf->workers, fds),
+        .n_listen_fds = master_listeners_share(m->listeners, index, m->conf->workers, fds),
         .life_fd = m->life[0],
         .ready_fd = m->ready[1],
         .signal_mask = &m->old_mask,
@@ -44,9 +44,9 @@ static struct inherit make_inheritance(struct master *m, uint32_t index, uint32_
 
 static void be_worker(struct master *m, uint32_t index, uint32_t slot)
 {
-    int *fds = xcalloc(master_listen_count(m->listen) + 1, sizeof(*fds));
+    int *fds = xcalloc(master_listeners_count(m->listeners) + 1, sizeof(*fds));
     struct inherit inherit = make_inheritance(m, index, slot, fds);
-    master_listen_keep_only(m->listen, fds, inherit.n_listen_fds);
+    master_listeners_keep_only(m->listeners, fds, inherit.n_listen_fds);
     close(m->life[1]);
     close(m->ready[0]);
     close(m->signal_fd);
@@ -58,7 +58,8 @@ static void be_worker(struct master *m, uint32_t index, uint32_t slot)
     exit(code);
 }
 
-/* Of another master's worker only the page tells; that master may have died without clearing it. */
+/* Another master's worker is known by its page alone, which that master may have left uncleared
+ * when it died. */
 static bool is_others(const struct master *m, uint32_t slot)
 {
     pid_t pid = m->pages != NULL ? atomic_load(&pages_slot(m->pages, slot)->pid) : 0;
@@ -154,7 +155,7 @@ static bool is_generation_complete(const struct master *m)
     return true;
 }
 
-bool master_children_hear(struct master *m)
+bool master_children_read_ready(struct master *m)
 {
     struct inherit_ready word;
     while (read(m->ready[0], &word, sizeof(word)) == (ssize_t)sizeof(word))
@@ -247,9 +248,9 @@ bool master_children_ended(struct master *m, pid_t pid, int status)
     return false;
 }
 
-/* ---- telling them ---------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
-void master_children_tell(const struct master *m, int sig, bool only_old)
+void master_children_signal(const struct master *m, int sig, bool only_old)
 {
     for (uint32_t i = 0; i < m->n_slots; i++) {
         const struct child *c = &m->children[i];

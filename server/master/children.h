@@ -8,12 +8,12 @@
 /* Forks the workers of this generation that are not there. */
 void master_children_spawn_missing(struct master *master);
 /* Reads who serves by now (m->ready). True when that completed the generation. */
-bool master_children_hear(struct master *master);
+bool master_children_read_ready(struct master *master);
 /* A child process of ours has ended so. False: it was none of the workers. */
 bool master_children_ended(struct master *master, pid_t pid, int status);
 
 /* Sends a signal to all workers, or to those of older generations only. */
-void master_children_tell(const struct master *master, int sig, bool only_old);
+void master_children_signal(const struct master *master, int sig, bool only_old);
 bool master_children_any(const struct master *master);
 /* Slots that another worker could have now. */
 uint32_t master_children_room(const struct master *master);

@@ -3,7 +3,6 @@
 #include "server/master/listeners.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,7 +23,7 @@ struct place {
     size_t n; /* 0 = moved to another set */
 };
 
-struct master_listen {
+struct master_listeners {
     struct place *places;
     size_t n;
 };
@@ -135,7 +134,7 @@ static bool is_same_address(const union listen_address *a, const union listen_ad
 }
 
 /* Takes the sockets of the same place over from an older set. */
-static void take_over(struct place *p, struct master_listen *old)
+static void take_sockets(struct place *p, struct master_listeners *old)
 {
     for (size_t i = 0; old != NULL && i < old->n; i++) {
         struct place *o = &old->places[i];
@@ -149,33 +148,33 @@ static void take_over(struct place *p, struct master_listen *old)
     }
 }
 
-static void give_back(struct master_listen *from, struct master_listen *to)
+static void give_back(struct master_listeners *from, struct master_listeners *to)
 {
     for (size_t i = 0; to != NULL && i < to->n; i++)
-        take_over(&to->places[i], from);
+        take_sockets(&to->places[i], from);
 }
 
-struct master_listen *master_listen_renew(struct master_listen *old, const struct conf *conf,
-                                          char **why)
+struct master_listeners *master_listeners_renew(struct master_listeners *old,
+                                                const struct conf *conf, char **why)
 {
-    struct master_listen *ml = xcalloc(1, sizeof(*ml));
+    struct master_listeners *ml = xcalloc(1, sizeof(*ml));
     ml->places = xcalloc(conf->n_listen, sizeof(*ml->places));
     for (size_t i = 0; i < conf->n_listen; i++) {
         const struct conf_listen *l = &conf->listen[i];
         struct place *p = &ml->places[ml->n++];
         p->address_len = listen_address_of(l, &p->address);
-        take_over(p, old);
+        take_sockets(p, old);
         if (!(is_unix(p) ? open_unix(p) : open_tcp(p, conf->workers))) {
             *why = describe(l);
             give_back(ml, old);
-            master_listen_free(&ml, 0);
+            master_listeners_free(&ml, false);
             return NULL;
         }
     }
     return ml;
 }
 
-static struct place *find_place(struct master_listen *ml, const union listen_address *address)
+static struct place *find_place(struct master_listeners *ml, const union listen_address *address)
 {
     for (size_t i = 0; i < ml->n; i++)
         if (is_same_address(&ml->places[i].address, address))
@@ -186,9 +185,9 @@ static struct place *find_place(struct master_listen *ml, const union listen_add
     return p;
 }
 
-struct master_listen *master_listen_inherit(const int *fds, size_t n)
+struct master_listeners *master_listeners_inherit(const int *fds, size_t n)
 {
-    struct master_listen *ml = xcalloc(1, sizeof(*ml));
+    struct master_listeners *ml = xcalloc(1, sizeof(*ml));
     for (size_t i = 0; i < n; i++) {
         union listen_address address = {0};
         socklen_t len = sizeof(address);
@@ -208,7 +207,7 @@ static bool give(const struct place *p, uid_t uid, gid_t gid)
     return is_given;
 }
 
-void master_listen_give(const struct master_listen *ml, int uid, int gid)
+void master_listeners_give(const struct master_listeners *ml, int uid, int gid)
 {
     for (size_t i = 0; i < ml->n && geteuid() == 0; i++)
         if (!give(&ml->places[i], (uid_t)uid, (gid_t)gid))
@@ -221,10 +220,10 @@ static void remove_file(const struct place *p)
         unlink(p->address.un.sun_path);
 }
 
-void master_listen_free(struct master_listen **listen, int remove_files)
+void master_listeners_free(struct master_listeners **listeners, bool remove_files)
 {
-    struct master_listen *ml = *listen;
-    *listen = NULL;
+    struct master_listeners *ml = *listeners;
+    *listeners = NULL;
     for (size_t i = 0; i < ml->n; i++) {
         struct place *p = &ml->places[i];
         if (remove_files)
@@ -237,7 +236,7 @@ void master_listen_free(struct master_listen **listen, int remove_files)
     free(ml);
 }
 
-size_t master_listen_count(const struct master_listen *ml)
+size_t master_listeners_count(const struct master_listeners *ml)
 {
     size_t count = 0;
     for (size_t i = 0; i < ml->n; i++)
@@ -245,8 +244,8 @@ size_t master_listen_count(const struct master_listen *ml)
     return count;
 }
 
-size_t master_listen_share(const struct master_listen *ml, uint32_t index, uint32_t workers,
-                           int *fds)
+size_t master_listeners_share(const struct master_listeners *ml, uint32_t index, uint32_t workers,
+                              int *fds)
 {
     size_t n = 0;
     for (size_t i = 0; i < ml->n; i++) {
@@ -267,7 +266,7 @@ static bool is_among(int fd, const int *fds, size_t n)
     return false;
 }
 
-void master_listen_keep_only(const struct master_listen *ml, const int *fds, size_t n)
+void master_listeners_keep_only(const struct master_listeners *ml, const int *fds, size_t n)
 {
     for (size_t i = 0; i < ml->n; i++)
         for (size_t k = 0; k < ml->places[i].n; k++)

@@ -5,33 +5,34 @@
 #ifndef WEIR_SERVER_MASTER_LISTENERS_H
 #define WEIR_SERVER_MASTER_LISTENERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/conf/conf.h"
 
-struct master_listen;
+struct master_listeners;
 
-/* Opens what the configuration names. Addresses that the old set has (NULL: there is none) keep
- * their sockets. NULL on failure, and *why says what failed, with the address and port; the caller
- * frees it, and the old set is as it was. On success the old set is empty of what stays and must be
- * freed. */
-struct master_listen *master_listen_renew(struct master_listen *old, const struct conf *conf,
-                                          char **why);
-/* A set of sockets that another master opened: ours from now on. */
-struct master_listen *master_listen_inherit(const int *fds, size_t n);
+/* Opens the sockets that the configuration names. Addresses that the old set has (NULL: there is
+ * none) keep their sockets. On success these have moved out of the old set, which the caller frees.
+ * NULL on failure: the old set is as it was, and *why, for the caller to free, is the reason with
+ * address and port. */
+struct master_listeners *master_listeners_renew(struct master_listeners *old,
+                                                const struct conf *conf, char **why);
+/* The set of sockets that the predecessor opened, ours from now on. */
+struct master_listeners *master_listeners_inherit(const int *fds, size_t n);
 /* As root: gives the sockets to the user we are going to be, and their files also to the group; -1
  * leaves the one or the other. */
-void master_listen_give(const struct master_listen *listen, int uid, int gid);
+void master_listeners_give(const struct master_listeners *listeners, int uid, int gid);
 /* Closes the descriptors; removes Unix sockets' files when asked. */
-void master_listen_free(struct master_listen **listen, int remove_files);
+void master_listeners_free(struct master_listeners **listeners, bool remove_files);
 
-/* The descriptors that worker `index` of `workers` shall serve. Returns how many were written to
- * fds, which has room for master_listen_count. */
-size_t master_listen_share(const struct master_listen *listen, uint32_t index, uint32_t workers,
-                           int *fds);
-size_t master_listen_count(const struct master_listen *listen);
+/* The descriptors that worker `index` of `workers` serves. Returns how many were written to fds,
+ * which has room for master_listeners_count. */
+size_t master_listeners_share(const struct master_listeners *listeners, uint32_t index,
+                              uint32_t workers, int *fds);
+size_t master_listeners_count(const struct master_listeners *listeners);
 /* In a worker: closes the descriptors that are not among the n in fds. */
-void master_listen_keep_only(const struct master_listen *listen, const int *fds, size_t n);
+void master_listeners_keep_only(const struct master_listeners *listeners, const int *fds, size_t n);
 
 #endif

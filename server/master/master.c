@@ -27,17 +27,17 @@
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
-static void tell_elder(const struct master *m, int sig)
+static void signal_predecessor(const struct master *m, int sig)
 {
-    if (m->elder.link >= 0)
-        kill(m->elder.pid, sig);
+    if (m->predecessor.link >= 0)
+        kill(m->predecessor.pid, sig);
 }
 
 static void stop_again(struct master *m)
 {
     log_warn("told to stop again: ending at once");
-    master_children_tell(m, SIGKILL, false);
-    tell_elder(m, SIGKILL);
+    master_children_signal(m, SIGKILL, false);
+    signal_predecessor(m, SIGKILL);
 }
 
 static void stop(struct master *m)
@@ -51,12 +51,12 @@ static void stop(struct master *m)
     if (m->owns_names)
         daemon_notify("STOPPING=1");
     m->phase = MASTER_STOPPING;
-    if (m->listen != NULL) /* new connections are refused from now, not left waiting */
-        master_listen_free(&m->listen, m->owns_names);
+    if (m->listeners != NULL) /* new connections are refused from now, not left waiting */
+        master_listeners_free(&m->listeners, m->owns_names);
     m->kill_at = clock_boot_ns() + ms * CLOCK_NS_PER_MS;
-    master_children_tell(m, SIGTERM, false);
-    tell_elder(m, SIGTERM);
-    if (m->heir.due_at != 0)
+    master_children_signal(m, SIGTERM, false);
+    signal_predecessor(m, SIGTERM);
+    if (m->successor.due_at != 0)
         master_upgrade_call_off(m);
 }
 
@@ -68,8 +68,8 @@ static void reopen_logs(struct master *m)
     if (access_log_reopen() != 0)
         log_error("the access log cannot be opened again, the old one stays in use: %s",
                   strerror(errno));
-    master_children_tell(m, SIGUSR1, false);
-    tell_elder(m, SIGUSR1);
+    master_children_signal(m, SIGUSR1, false);
+    signal_predecessor(m, SIGUSR1);
 }
 
 static void reap(struct master *m)
@@ -135,25 +135,26 @@ static void generation_is_ready(struct master *m)
         master_upgrade_ready(m);
 }
 
-static void hear_workers(struct master *m)
+static void read_ready(struct master *m)
 {
-    if (master_children_hear(m))
+    if (master_children_read_ready(m))
         generation_is_ready(m);
 }
 
 /* Another weir serves: our workers finish the requests they have. */
-static void hear_heir(struct master *m)
+static void read_successor(struct master *m)
 {
-    if (!master_upgrade_hear_heir(m))
+    if (!master_upgrade_read_successor(m))
         return;
     m->phase = MASTER_REPLACED;
-    master_listen_free(&m->listen, 0);
-    master_children_tell(m, SIGQUIT, false);
+    master_listeners_free(&m->listeners, false);
+    master_children_signal(m, SIGQUIT, false);
 }
 
 static uint64_t next_due_at(const struct master *m)
 {
-    uint64_t dues[] = {m->phase == MASTER_STOPPING ? m->kill_at : m->respawn_at, m->heir.due_at};
+    uint64_t dues[] = {m->phase == MASTER_STOPPING ? m->kill_at : m->respawn_at,
+                       m->successor.due_at};
     uint64_t next = 0;
     for (size_t i = 0; i < sizeof(dues) / sizeof(dues[0]); i++)
         if (dues[i] != 0 && (next == 0 || dues[i] < next))
@@ -171,12 +172,12 @@ static void take_dues(struct master *m)
     if (m->phase == MASTER_STOPPING && is_due(m->kill_at)) {
         log_error("workers did not end in time: killing them");
         m->kill_at += KILL_AFTER_DRAIN_MS * CLOCK_NS_PER_MS;
-        master_children_tell(m, SIGKILL, false);
-        tell_elder(m, SIGKILL);
+        master_children_signal(m, SIGKILL, false);
+        signal_predecessor(m, SIGKILL);
     }
     if ((m->phase == MASTER_SERVING || m->phase == MASTER_STARTING) && is_due(m->respawn_at))
         master_children_spawn_missing(m);
-    if (is_due(m->heir.due_at))
+    if (is_due(m->successor.due_at))
         master_upgrade_give_up(m);
 }
 
@@ -195,11 +196,11 @@ static void wait_for_events(struct master *m)
         void (*take)(struct master *);
     } sources[] = {
         {m->signal_fd, take_signals},
-        {m->ready[0], hear_workers},
-        {m->elder.link, master_upgrade_hear_elder},
+        {m->ready[0], read_ready},
+        {m->predecessor.link, master_upgrade_read_predecessor},
         /* Once it has taken over, its end says nothing more to us. */
-        {m->phase == MASTER_REPLACED ? -1 : m->heir.link, hear_heir},
-        {m->heir.words, master_upgrade_hear_words},
+        {m->phase == MASTER_REPLACED ? -1 : m->successor.link, read_successor},
+        {m->successor.stderr_fd, master_upgrade_read_stderr},
     };
     enum {
         N = sizeof(sources) / sizeof(sources[0])
@@ -217,7 +218,7 @@ static void wait_for_events(struct master *m)
 static bool is_over(const struct master *m)
 {
     bool is_ending = m->phase == MASTER_STOPPING || m->phase == MASTER_REPLACED;
-    return is_ending && !master_children_any(m) && m->elder.link < 0;
+    return is_ending && !master_children_any(m) && m->predecessor.link < 0;
 }
 
 /* ---- start and end -----------------------------------------------------------------------------
@@ -228,8 +229,8 @@ static void warn_without(const char *what, const char *consequence)
     log_warn("no shared memory for %s (%s): %s", what, strerror(errno), consequence);
 }
 
-/* A record of each request goes by the slot of its worker: where an heir has pages of its own, the
- * slots are others. Without pages another weir may be alive that has this table's names. */
+/* A record of each request goes by the slot of its worker: where a successor has pages of its own,
+ * the slots are others. Without pages another weir may be alive that has this table's names. */
 static void make_recent(struct master *m, uint32_t slots)
 {
     const char *name = m->conf->tracker_shm;
@@ -245,8 +246,8 @@ static void make_recent(struct master *m, uint32_t slots)
         warn_without("the recent requests", "weirctl explain will find none");
 }
 
-/* For an heir the pages of its elder's workers, where they fit, so that both count into the same;
- * else new ones, which get their names when it takes over. */
+/* For a successor the pages of its predecessor's workers, where they fit, so that both count into
+ * the same; else new ones, which get their names when it takes over. */
 static void make_pages(struct master *m)
 {
     const char *name = m->conf->tracker_shm;
@@ -272,17 +273,17 @@ static void make_pages(struct master *m)
     master_reload_add_to_pages(m, m->conf);
 }
 
-static void open_listeners(struct master *m, const struct bequest *bequest)
+static void open_listeners(struct master *m, const struct master_handover *handover)
 {
     char *why = NULL;
-    struct master_listen *inherited = NULL;
-    if (bequest != NULL)
-        inherited = master_listen_inherit(bequest->fds, bequest->n_fds);
-    m->listen = master_listen_renew(inherited, m->conf, &why);
-    if (m->listen == NULL)
+    struct master_listeners *inherited = NULL;
+    if (handover != NULL)
+        inherited = master_listeners_inherit(handover->fds, handover->n_fds);
+    m->listeners = master_listeners_renew(inherited, m->conf, &why);
+    if (m->listeners == NULL)
         log_fatal(EX_UNAVAILABLE, "%s", why);
     if (inherited != NULL)
-        master_listen_free(&inherited, 0);
+        master_listeners_free(&inherited, false);
 }
 
 static void open_pipes(struct master *m)
@@ -295,7 +296,7 @@ static void open_pipes(struct master *m)
 static void leave_root(struct master *m)
 {
     daemon_lookup_user(m->conf, &m->uid, &m->gid);
-    master_listen_give(m->listen, m->uid, m->gid);
+    master_listeners_give(m->listeners, m->uid, m->gid);
     if (access_log_open(m->conf->access_log, m->uid, m->gid) != 0)
         log_fatal(EX_UNAVAILABLE, "cannot open %s: %s", m->conf->access_log, strerror(errno));
     pages_give(m->conf->tracker_shm, m->uid);
@@ -304,12 +305,12 @@ static void leave_root(struct master *m)
     daemon_drop_root_but_ports(m->uid, m->gid);
 }
 
-static void start(struct master *m, const struct bequest *bequest)
+static void start(struct master *m, const struct master_handover *handover)
 {
     m->started_at = clock_boot_ns();
     daemon_raise_fd_limit();
     block_signals(m);
-    open_listeners(m, bequest);
+    open_listeners(m, handover);
     leave_root(m);
     open_pipes(m);
     make_pages(m);
@@ -338,21 +339,21 @@ static void finish(struct master *m)
 }
 
 int master_run(struct conf *conf, const struct daemon_options *options,
-               const struct bequest *bequest)
+               const struct master_handover *handover)
 {
     struct master m = {
         .conf = conf,
         .options = options,
-        .owns_names = bequest == NULL,
-        .heir = {.leash = -1, .link = -1, .words = -1},
-        .elder = {.link = -1},
+        .owns_names = handover == NULL,
+        .successor = {.launcher_fd = -1, .link = -1, .stderr_fd = -1},
+        .predecessor = {.link = -1},
         .pid_file = -1,
     };
-    if (bequest != NULL) {
-        m.elder = (struct elder){.pid = bequest->elder, .link = bequest->link};
-        m.pid_file = bequest->pid_file;
+    if (handover != NULL) {
+        m.predecessor = (struct predecessor){.pid = handover->predecessor, .link = handover->link};
+        m.pid_file = handover->pid_file;
     }
-    start(&m, bequest);
+    start(&m, handover);
     while (!is_over(&m))
         wait_for_events(&m);
     log_info(m.phase == MASTER_REPLACED ? "stopped: another weir serves" : "stopped");

@@ -10,9 +10,9 @@
 #include "common/process/daemon.h"
 #include "server/master/upgrade.h"
 
-/* Serves with this configuration (taken) until it is told to stop; returns the exit code. `bequest`
- * is what another master left us to follow it (its descriptors are taken), or NULL. */
+/* Serves with this configuration (taken) until it is told to stop; returns the exit code.
+ * `handover` is what another master left us to follow it (its descriptors are taken), or NULL. */
 int master_run(struct conf *conf, const struct daemon_options *options,
-               const struct bequest *bequest);
+               const struct master_handover *handover);
 
 #endif

@@ -48,18 +48,18 @@ static void note(const struct master *m, enum pages_note what)
         pages_note(m->pages, what);
 }
 
-/* True when the new configuration is in force. */
+/* Puts the new configuration into force; false when it cannot be. */
 static bool adopt(struct master *m, struct conf *fresh)
 {
     char *why = NULL;
-    struct master_listen *listen = master_listen_renew(m->listen, fresh, &why);
-    if (listen == NULL) {
+    struct master_listeners *listeners = master_listeners_renew(m->listeners, fresh, &why);
+    if (listeners == NULL) {
         log_error("reload refused: %s", why);
         free(why);
         return false;
     }
-    master_listen_free(&m->listen, 1);
-    m->listen = listen;
+    master_listeners_free(&m->listeners, true);
+    m->listeners = listeners;
     master_reload_add_to_pages(m, fresh);
     conf_free(&m->conf);
     m->conf = fresh;
@@ -96,7 +96,7 @@ static struct conf *load(const struct master *m)
     return fresh;
 }
 
-/* Remembers a reload for later; whoever asked need not wait for it. */
+/* Keeps a reload for later: it is not refused. */
 static void put_off(struct master *m, const char *why)
 {
     if (!m->wants_reload)
@@ -106,7 +106,7 @@ static void put_off(struct master *m, const char *why)
 
 static bool must_wait(struct master *m, const struct conf *fresh)
 {
-    if (m->heir.usher != 0)
+    if (m->successor.launcher != 0)
         put_off(m, "another weir is about to take over");
     else if (master_children_room(m) < fresh->workers)
         put_off(m, "too many older workers still finish their requests");
@@ -147,7 +147,7 @@ void master_reload(struct master *m)
 
 void master_reload_finish(struct master *m)
 {
-    master_children_tell(m, SIGQUIT, true);
+    master_children_signal(m, SIGQUIT, true);
     note(m, PAGES_RELOADED);
     log_info("configuration reloaded");
     daemon_notify("READY=1");

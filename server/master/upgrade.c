@@ -20,11 +20,11 @@
 #include "common/base/log.h"
 #include "common/base/unixsock.h"
 
-#define VARIABLE     "WEIR_UPGRADE" /* LINK PIDFILE FD... , numbers with blanks between */
-#define EXEC_FAILED  127
-#define WORDS_BUFFER 4096
+#define VARIABLE      "WEIR_UPGRADE" /* LINK PIDFILE FD... , numbers with blanks between */
+#define EXEC_FAILED   127
+#define STDERR_BUFFER 4096
 
-/* What passes between the two, and to the usher. */
+/* What passes between the two, and to the launcher. */
 enum {
     WORD_READY = 'R',
     WORD_GO = 'G',
@@ -32,7 +32,7 @@ enum {
 };
 struct message {
     char word;
-    pid_t pid; /* of the heir */
+    pid_t pid; /* of the successor */
 };
 
 static bool tell(int fd, char word)
@@ -50,17 +50,18 @@ static void close_fd(int *fd)
 
 void master_upgrade_close_in_child(struct master *m)
 {
-    close_fd(&m->heir.leash);
-    close_fd(&m->heir.link);
-    close_fd(&m->heir.words);
-    close_fd(&m->elder.link);
+    close_fd(&m->successor.launcher_fd);
+    close_fd(&m->successor.link);
+    close_fd(&m->successor.stderr_fd);
+    close_fd(&m->predecessor.link);
     close_fd(&m->pid_file);
 }
 
-/* ---- bequest --------------------------------------------------------------------------------- */
+/* ---- handover ---------------------------------------------------------------------------------
+ */
 
-static void refuse_bequest(const char *text) __attribute__((noreturn));
-static void refuse_bequest(const char *text)
+static void refuse_handover(const char *text) __attribute__((noreturn));
+static void refuse_handover(const char *text)
 {
     log_fatal(EX_USAGE, VARIABLE "=%s makes no sense: it is set by weir itself", text);
 }
@@ -73,17 +74,17 @@ static int take_fd(const char **at, const char *text)
     long fd = strtol(*at, &end, 10);
     if (end == *at || errno != 0 || fd < -1 || fd > 1 << 20 ||
         (fd >= 0 && fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0))
-        refuse_bequest(text);
+        refuse_handover(text);
     *at = end + strspn(end, " ");
     return (int)fd;
 }
 
-bool bequest_take(struct bequest *out)
+bool master_handover_take(struct master_handover *out)
 {
     const char *set = getenv(VARIABLE);
     uid_t uid;
     gid_t gid;
-    *out = (struct bequest){.link = -1, .pid_file = -1};
+    *out = (struct master_handover){.link = -1, .pid_file = -1};
     if (set == NULL)
         return false;
     char *text = xstrdup(set);
@@ -91,8 +92,8 @@ bool bequest_take(struct bequest *out)
     unsetenv(VARIABLE);
     out->link = take_fd(&at, text);
     out->pid_file = take_fd(&at, text);
-    if (unixsock_peer(out->link, &uid, &gid, &out->elder) != 0 || out->elder <= 0)
-        refuse_bequest(text);
+    if (unixsock_peer(out->link, &uid, &gid, &out->predecessor) != 0 || out->predecessor <= 0)
+        refuse_handover(text);
     while (*at != '\0') {
         out->fds = xreallocarray(out->fds, out->n_fds + 1, sizeof(*out->fds));
         out->fds[out->n_fds++] = take_fd(&at, text);
@@ -101,7 +102,8 @@ bool bequest_take(struct bequest *out)
     return true;
 }
 
-/* ---- elder: beginning ------------------------------------------------------------------------ */
+/* ---- predecessor: beginning
+ * ------------------------------------------------------------------------ */
 
 static void keep_over_exec(struct buf *list, int fd)
 {
@@ -110,12 +112,12 @@ static void keep_over_exec(struct buf *list, int fd)
     buf_printf(list, "%s%d", list->len > 0 ? " " : "", fd);
 }
 
-static void set_bequest(const struct master *m, int link)
+static void set_handover(const struct master *m, int link)
 {
     struct buf list = BUF_INIT;
-    size_t n = master_listen_count(m->listen);
+    size_t n = master_listeners_count(m->listeners);
     int *fds = xcalloc(n + 1, sizeof(*fds));
-    master_listen_share(m->listen, 0, 1, fds);
+    master_listeners_share(m->listeners, 0, 1, fds);
     keep_over_exec(&list, link);
     keep_over_exec(&list, daemon_pid_file_fd());
     for (size_t i = 0; i < n; i++)
@@ -125,15 +127,16 @@ static void set_bequest(const struct master *m, int link)
     buf_free(&list);
 }
 
-static void become_heir(const struct master *m, int link, int words) __attribute__((noreturn));
-static void become_heir(const struct master *m, int link, int words)
+static void become_successor(const struct master *m, int link, int stderr_fd)
+    __attribute__((noreturn));
+static void become_successor(const struct master *m, int link, int stderr_fd)
 {
     const struct daemon_options *o = m->options;
     char *const argv[] = {o->program, (char *)"-c", (char *)o->conf_path,
                           o->foreground ? (char *)"-f" : NULL, NULL};
-    set_bequest(m, link);
-    if (words >= 0)
-        dup2(words, STDERR_FILENO);
+    set_handover(m, link);
+    if (stderr_fd >= 0)
+        dup2(stderr_fd, STDERR_FILENO);
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
     execv(o->program, argv);
@@ -141,11 +144,11 @@ static void become_heir(const struct master *m, int link, int words)
     _exit(EXEC_FAILED);
 }
 
-static void end_like(pid_t heir) __attribute__((noreturn));
-static void end_like(pid_t heir)
+static void end_like(pid_t successor) __attribute__((noreturn));
+static void end_like(pid_t successor)
 {
     int status = 0;
-    while (waitpid(heir, &status, 0) < 0 && errno == EINTR)
+    while (waitpid(successor, &status, 0) < 0 && errno == EINTR)
         ;
     if (WIFEXITED(status))
         _exit(WEXITSTATUS(status));
@@ -157,26 +160,26 @@ static void end_like(pid_t heir)
     _exit(EX_SOFTWARE);
 }
 
-/* The elder closing its end means: the heir serves, let it go. */
-static void be_usher(pid_t heir, int leash) __attribute__((noreturn));
-static void be_usher(pid_t heir, int leash)
+/* The predecessor closing its end means: the successor serves, let it go. */
+static void be_launcher(pid_t successor, int launcher_fd) __attribute__((noreturn));
+static void be_launcher(pid_t successor, int launcher_fd)
 {
     struct message message;
-    struct pollfd both[] = {{.fd = pidfd_open(heir, 0), .events = POLLIN},
-                            {.fd = leash, .events = POLLIN}};
+    struct pollfd both[] = {{.fd = pidfd_open(successor, 0), .events = POLLIN},
+                            {.fd = launcher_fd, .events = POLLIN}};
     while (poll(both, 2, -1) < 0 && errno == EINTR)
         ;
     if (both[0].revents != 0)
-        end_like(heir);
-    if (recv(leash, &message, sizeof(message), 0) != (ssize_t)sizeof(message))
+        end_like(successor);
+    if (recv(launcher_fd, &message, sizeof(message), 0) != (ssize_t)sizeof(message))
         _exit(EX_OK);
-    kill(heir, SIGKILL);
-    end_like(heir);
+    kill(successor, SIGKILL);
+    end_like(successor);
 }
 
-/* The ends that the elder keeps, and those it gives away. */
-struct links {
-    int link[2], leash[2], words[2];
+/* Of sockets or a pipe: the predecessor keeps [0] of each. */
+struct pairs {
+    int link[2], launcher[2], stderr_fd[2];
 };
 
 static void close_pair(int pair[2])
@@ -185,51 +188,51 @@ static void close_pair(int pair[2])
     close_fd(&pair[1]);
 }
 
-/* For a daemon, whose standard error is nowhere, also a pipe for what the heir says before it has a
- * log. */
-static bool make_links(const struct master *m, struct links *l)
+/* For a daemon, whose standard error is nowhere, also a pipe for what the successor says before it
+ * has a log. */
+static bool make_pairs(const struct master *m, struct pairs *p)
 {
     const int type = SOCK_SEQPACKET | SOCK_CLOEXEC;
-    *l = (struct links){{-1, -1}, {-1, -1}, {-1, -1}};
-    if (socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, l->link) == 0 &&
-        socketpair(AF_UNIX, type, 0, l->leash) == 0 &&
-        (m->options->foreground || pipe2(l->words, O_CLOEXEC | O_NONBLOCK) == 0))
+    *p = (struct pairs){{-1, -1}, {-1, -1}, {-1, -1}};
+    if (socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, p->link) == 0 &&
+        socketpair(AF_UNIX, type, 0, p->launcher) == 0 &&
+        (m->options->foreground || pipe2(p->stderr_fd, O_CLOEXEC | O_NONBLOCK) == 0))
         return true;
     int saved = errno;
-    close_pair(l->link);
-    close_pair(l->leash);
+    close_pair(p->link);
+    close_pair(p->launcher);
     errno = saved;
     return false;
 }
 
-static void start_usher(const struct master *m, const struct links *l) __attribute__((noreturn));
-static void start_usher(const struct master *m, const struct links *l)
+static void start_launcher(const struct master *m, const struct pairs *p) __attribute__((noreturn));
+static void start_launcher(const struct master *m, const struct pairs *p)
 {
-    close(l->leash[0]);
-    close(l->link[0]);
-    pid_t heir = fork();
-    if (heir == 0)
-        become_heir(m, l->link[1], l->words[1]);
-    if (heir < 0)
+    close(p->launcher[0]);
+    close(p->link[0]);
+    pid_t successor = fork();
+    if (successor == 0)
+        become_successor(m, p->link[1], p->stderr_fd[1]);
+    if (successor < 0)
         _exit(EX_OSERR);
-    close(l->link[1]);
-    be_usher(heir, l->leash[1]);
+    close(p->link[1]);
+    be_launcher(successor, p->launcher[1]);
 }
 
-static void forget_heir(struct master *m)
+static void forget_successor(struct master *m)
 {
-    m->heir.usher = 0;
-    m->heir.due_at = 0;
-    close_fd(&m->heir.leash);
-    close_fd(&m->heir.link);
-    close_fd(&m->heir.words);
+    m->successor.launcher = 0;
+    m->successor.due_at = 0;
+    close_fd(&m->successor.launcher_fd);
+    close_fd(&m->successor.link);
+    close_fd(&m->successor.stderr_fd);
 }
 
 static bool may_begin(const struct master *m)
 {
-    if (m->phase != MASTER_SERVING || m->heir.usher != 0) {
+    if (m->phase != MASTER_SERVING || m->successor.launcher != 0) {
         log_warn("no upgrade now: %s",
-                 m->heir.usher != 0 ? "one is under way" : "this weir starts or stops");
+                 m->successor.launcher != 0 ? "one is under way" : "this weir starts or stops");
         return false;
     }
     return true;
@@ -244,81 +247,83 @@ static void refused(struct master *m, const char *why)
 
 void master_upgrade_begin(struct master *m)
 {
-    struct links l;
+    struct pairs pairs;
     if (!may_begin(m))
         return;
-    if (!make_links(m, &l)) {
+    if (!make_pairs(m, &pairs)) {
         refused(m, strerror(errno));
         return;
     }
-    pid_t usher = fork();
-    if (usher == 0)
-        start_usher(m, &l);
-    close_fd(&l.link[1]);
-    close_fd(&l.leash[1]);
-    close_fd(&l.words[1]);
-    m->heir = (struct heir){usher, l.leash[0], l.link[0], l.words[0], 0};
-    if (usher < 0) {
+    pid_t launcher = fork();
+    if (launcher == 0)
+        start_launcher(m, &pairs);
+    close_fd(&pairs.link[1]);
+    close_fd(&pairs.launcher[1]);
+    close_fd(&pairs.stderr_fd[1]);
+    m->successor =
+        (struct successor){launcher, pairs.launcher[0], pairs.link[0], pairs.stderr_fd[0], 0};
+    if (launcher < 0) {
         refused(m, strerror(errno));
-        forget_heir(m);
+        forget_successor(m);
         return;
     }
-    m->heir.due_at = clock_boot_ns() + MASTER_UPGRADE_MS * CLOCK_NS_PER_MS;
+    m->successor.due_at = clock_boot_ns() + MASTER_UPGRADE_MS * CLOCK_NS_PER_MS;
     log_info("upgrade: started %s", m->options->program);
 }
 
-/* ---- elder: handing over --------------------------------------------------------------------- */
+/* ---- predecessor: handing over
+ * --------------------------------------------------------------------- */
 
-/* When this returns, the heir is no descendant of ours any more. */
-static void dismiss_usher(struct master *m)
+/* When this returns, the successor is no descendant of ours any more. */
+static void dismiss_launcher(struct master *m)
 {
-    close_fd(&m->heir.leash);
-    while (waitpid(m->heir.usher, NULL, 0) < 0 && errno == EINTR)
+    close_fd(&m->successor.launcher_fd);
+    while (waitpid(m->successor.launcher, NULL, 0) < 0 && errno == EINTR)
         ;
-    m->heir.usher = 0;
-    m->heir.due_at = 0;
+    m->successor.launcher = 0;
+    m->successor.due_at = 0;
 }
 
-/* From here on the names are the heir's: we remove none of them at our end. */
-static void hand_over(struct master *m, pid_t heir)
+/* From here on the names are the successor's: we remove none of them at our end. */
+static void hand_over(struct master *m, pid_t successor)
 {
-    char *main_pid = xasprintf("MAINPID=%d", (int)heir);
-    dismiss_usher(m);
+    char *main_pid = xasprintf("MAINPID=%d", (int)successor);
+    dismiss_launcher(m);
     daemon_pid_file_release();
     if (m->pages != NULL)
         pages_release(m->pages);
     daemon_notify(main_pid);
     free(main_pid);
     m->owns_names = false;
-    if (!tell(m->heir.link, WORD_GO))
-        log_warn("the new weir, pid %d, has gone already", (int)heir);
+    if (!tell(m->successor.link, WORD_GO))
+        log_warn("the new weir, pid %d, has gone already", (int)successor);
     if (m->wants_reload) /* told to us while it started */
-        kill(heir, SIGHUP);
-    log_info("upgrade: pid %d has taken over, running requests finish here", (int)heir);
+        kill(successor, SIGHUP);
+    log_info("upgrade: pid %d has taken over, running requests finish here", (int)successor);
 }
 
-bool master_upgrade_hear_heir(struct master *m)
+bool master_upgrade_read_successor(struct master *m)
 {
     struct message message;
-    ssize_t n = recv(m->heir.link, &message, sizeof(message), MSG_DONTWAIT);
+    ssize_t n = recv(m->successor.link, &message, sizeof(message), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
-    if (n == (ssize_t)sizeof(message) && message.word == WORD_READY && m->heir.due_at != 0) {
+    if (n == (ssize_t)sizeof(message) && message.word == WORD_READY && m->successor.due_at != 0) {
         hand_over(m, message.pid);
         return true;
     }
-    close_fd(&m->heir.link); /* it ends: reaping the usher tells how */
+    close_fd(&m->successor.link); /* it ends: how, we see when we reap the launcher */
     return false;
 }
 
-void master_upgrade_hear_words(struct master *m)
+void master_upgrade_read_stderr(struct master *m)
 {
-    char text[WORDS_BUFFER];
-    ssize_t n = read(m->heir.words, text, sizeof(text) - 1);
+    char text[STDERR_BUFFER];
+    ssize_t n = read(m->successor.stderr_fd, text, sizeof(text) - 1);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
-        close_fd(&m->heir.words);
+        close_fd(&m->successor.stderr_fd);
         return;
     }
     text[n] = '\0';
@@ -327,31 +332,31 @@ void master_upgrade_hear_words(struct master *m)
         log_error("upgrade: %s", line);
 }
 
-static void kill_heir(struct master *m)
+static void kill_successor(struct master *m)
 {
-    m->heir.due_at = 0;
-    tell(m->heir.leash, WORD_KILL);
+    m->successor.due_at = 0;
+    tell(m->successor.launcher_fd, WORD_KILL);
 }
 
 void master_upgrade_give_up(struct master *m)
 {
     log_error("upgrade: the new weir does not serve after %d ms: killing it", MASTER_UPGRADE_MS);
-    kill_heir(m);
+    kill_successor(m);
 }
 
 void master_upgrade_call_off(struct master *m)
 {
     log_info("upgrade: called off");
-    kill_heir(m);
+    kill_successor(m);
 }
 
 void master_upgrade_ended(struct master *m, pid_t pid, int status)
 {
-    if (m->heir.usher != pid)
+    if (m->successor.launcher != pid)
         return;
-    if (m->heir.words >= 0)
-        master_upgrade_hear_words(m);
-    forget_heir(m);
+    if (m->successor.stderr_fd >= 0)
+        master_upgrade_read_stderr(m);
+    forget_successor(m);
     if (m->phase != MASTER_SERVING)
         return;
     char *why = WIFSIGNALED(status)
@@ -361,12 +366,13 @@ void master_upgrade_ended(struct master *m, pid_t pid, int status)
     free(why);
 }
 
-/* ---- heir ------------------------------------------------------------------------------------ */
+/* ---- successor
+ * ------------------------------------------------------------------------------------ */
 
 void master_upgrade_ready(struct master *m)
 {
-    if (!tell(m->elder.link, WORD_READY))
-        master_upgrade_hear_elder(m); /* it has gone: its end of file says so */
+    if (!tell(m->predecessor.link, WORD_READY))
+        master_upgrade_read_predecessor(m); /* it is gone, as its end of file shows */
 }
 
 /* Pid file and shared memory are ours from now on. */
@@ -390,18 +396,18 @@ static void take_over(struct master *m)
     m->pid_file = -1;
     daemon_leave_terminal(m->options);
     daemon_ready();
-    log_info("upgrade: took over from pid %d", (int)m->elder.pid);
+    log_info("upgrade: took over from pid %d", (int)m->predecessor.pid);
 }
 
-void master_upgrade_hear_elder(struct master *m)
+void master_upgrade_read_predecessor(struct master *m)
 {
     struct message message;
-    ssize_t n = recv(m->elder.link, &message, sizeof(message), MSG_DONTWAIT);
+    ssize_t n = recv(m->predecessor.link, &message, sizeof(message), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (!m->owns_names && m->phase == MASTER_SERVING)
-        take_over(m); /* told to, or the elder has died: nobody else is there */
+        take_over(m); /* told to, or the predecessor has died: nobody else is there */
     if (n > 0)
         return;
-    close_fd(&m->elder.link);
+    close_fd(&m->predecessor.link);
 }

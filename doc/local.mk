@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# What users can rely on, and why weir is built as it is.
-EXTRA_DIST += doc/contract.md \
+# For those who work on weir: what users can rely on, and why things are as they are.
+EXTRA_DIST += HACKING.md doc/contract.md doc/provider-types.md \
 	doc/decisions/README.md \
 	doc/decisions/0001-own-http-server.md \
 	doc/decisions/0002-own-http-client.md \

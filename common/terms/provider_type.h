@@ -2,7 +2,7 @@
 /* The types a provider can have, one line each: the word of the enum, the name in the configuration
  * file, and the type's own base URL (NULL: the file must give one). Everything else that a type
  * means is in server/, and a type that has no row there speaks OpenAI's dialect: how to add one is
- * told in server/provider/README.md. Pure data; included by conf.h. */
+ * told in doc/provider-types.md. Pure data; included by conf.h. */
 #ifndef WEIR_COMMON_TERMS_PROVIDER_TYPE_H
 #define WEIR_COMMON_TERMS_PROVIDER_TYPE_H
 

@@ -5,4 +5,3 @@ libserver_provider_a_SOURCES = \
 	server/provider/limit_headers.c server/provider/limit_headers.h \
 	server/provider/provider.c server/provider/provider.h \
 	server/provider/rewrite.c server/provider/rewrite.h
-EXTRA_DIST += server/provider/README.md

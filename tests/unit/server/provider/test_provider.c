@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* provider, and limits beside it: every type's address, headers, rules and limit headers. A new
- * type is a row here (see server/provider/README.md). */
+ * type is a row here (see doc/provider-types.md). */
 #include "server/provider/provider.h"
 
 #include <stdio.h>

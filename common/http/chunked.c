@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See request.h: the chunked body (RFC 9112 7.1). One function a state, a byte at a time outside the
- * data; what a lenient parser would forgive is refused. */
+/* See request.h: the chunked body (RFC 9112 7.1). One function a state, a byte at a time outside
+ * the data; what a lenient parser would forgive is refused. */
 #include "common/http/request.h"
 
 #define LINE_MAX_BYTES     256 /* a chunk's size line, with extensions */
@@ -24,11 +24,11 @@ enum state {
 };
 
 /* Takes one byte and names the next state. */
-typedef enum state (*step_fn)(struct http1_chunked *c, unsigned char byte);
+typedef enum state (*step_fn)(struct http_chunked *c, unsigned char byte);
 
-void http1_chunked_init(struct http1_chunked *c)
+void http_chunked_init(struct http_chunked *c)
 {
-    *c = (struct http1_chunked){.state = SIZE};
+    *c = (struct http_chunked){.state = SIZE};
 }
 
 static int hex_value(unsigned char byte)
@@ -44,7 +44,7 @@ static bool is_text(unsigned char byte)
     return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
 }
 
-static enum state in_size(struct http1_chunked *c, unsigned char byte)
+static enum state in_size(struct http_chunked *c, unsigned char byte)
 {
     int digit = hex_value(byte);
     if (digit >= 0) {
@@ -59,14 +59,14 @@ static enum state in_size(struct http1_chunked *c, unsigned char byte)
     return byte == '\r' ? SIZE_LF : byte == ';' ? EXTENSION : BAD;
 }
 
-static enum state in_extension(struct http1_chunked *c, unsigned char byte)
+static enum state in_extension(struct http_chunked *c, unsigned char byte)
 {
     if (byte == '\r')
         return SIZE_LF;
     return is_text(byte) ? EXTENSION : BAD;
 }
 
-static enum state in_size_lf(struct http1_chunked *c, unsigned char byte)
+static enum state in_size_lf(struct http_chunked *c, unsigned char byte)
 {
     c->overhead = 0;
     c->digits = 0;
@@ -75,12 +75,12 @@ static enum state in_size_lf(struct http1_chunked *c, unsigned char byte)
     return c->left > 0 ? DATA : TRAILER_START;
 }
 
-static enum state in_data_cr(struct http1_chunked *c, unsigned char byte)
+static enum state in_data_cr(struct http_chunked *c, unsigned char byte)
 {
     return byte == '\r' ? DATA_LF : BAD;
 }
 
-static enum state in_data_lf(struct http1_chunked *c, unsigned char byte)
+static enum state in_data_lf(struct http_chunked *c, unsigned char byte)
 {
     c->overhead = 0;
     return byte == '\n' ? SIZE : BAD;
@@ -91,33 +91,33 @@ static bool is_name(unsigned char byte)
     return byte > ' ' && byte < 0x7f && byte != ':';
 }
 
-static enum state in_trailer_start(struct http1_chunked *c, unsigned char byte)
+static enum state in_trailer_start(struct http_chunked *c, unsigned char byte)
 {
     if (byte == '\r')
         return LAST_LF;
     return is_name(byte) ? TRAILER_NAME : BAD;
 }
 
-static enum state in_trailer_name(struct http1_chunked *c, unsigned char byte)
+static enum state in_trailer_name(struct http_chunked *c, unsigned char byte)
 {
     if (byte == ':')
         return TRAILER_VALUE;
     return is_name(byte) ? TRAILER_NAME : BAD;
 }
 
-static enum state in_trailer_value(struct http1_chunked *c, unsigned char byte)
+static enum state in_trailer_value(struct http_chunked *c, unsigned char byte)
 {
     if (byte == '\r')
         return TRAILER_LF;
     return is_text(byte) ? TRAILER_VALUE : BAD;
 }
 
-static enum state in_trailer_lf(struct http1_chunked *c, unsigned char byte)
+static enum state in_trailer_lf(struct http_chunked *c, unsigned char byte)
 {
     return byte == '\n' ? TRAILER_START : BAD;
 }
 
-static enum state in_last_lf(struct http1_chunked *c, unsigned char byte)
+static enum state in_last_lf(struct http_chunked *c, unsigned char byte)
 {
     return byte == '\n' ? END : BAD;
 }
@@ -135,31 +135,31 @@ static const step_fn steps[] = {
     [LAST_LF] = in_last_lf,
 };
 
-static enum http1_chunk_result take_data(struct http1_chunked *c, const char *data, size_t len,
-                                         struct http1_text *piece)
+static enum http_chunked_result take_data(struct http_chunked *c, const char *data, size_t len,
+                                          struct http_text *piece)
 {
-    *piece = (struct http1_text){data, len < c->left ? len : c->left};
+    *piece = (struct http_text){data, len < c->left ? len : c->left};
     c->left -= (uint32_t)piece->len;
     if (c->left == 0)
         c->state = DATA_CR;
-    return HTTP1_CHUNK_DATA;
+    return HTTP_CHUNKED_DATA;
 }
 
-enum http1_chunk_result http1_chunked_feed(struct http1_chunked *c, const char *data, size_t len,
-                                           size_t *used, struct http1_text *piece)
+enum http_chunked_result http_chunked_feed(struct http_chunked *c, const char *data, size_t len,
+                                           size_t *used, struct http_text *piece)
 {
-    enum http1_chunk_result result = HTTP1_CHUNK_MORE;
+    enum http_chunked_result result = HTTP_CHUNKED_MORE;
     size_t at = 0;
-    *piece = (struct http1_text){data, 0};
+    *piece = (struct http_text){data, 0};
     while (at < len && c->state != DATA && c->state != END && c->state != BAD) {
         uint32_t bound = c->state < TRAILER_START ? LINE_MAX_BYTES : TRAILERS_MAX_BYTES;
         enum state next = steps[c->state](c, (unsigned char)data[at++]);
         c->state = (uint8_t)(c->overhead++ < bound ? next : BAD);
     }
     if (c->state == END)
-        result = HTTP1_CHUNK_END;
+        result = HTTP_CHUNKED_END;
     else if (c->state == BAD)
-        result = HTTP1_CHUNK_BAD;
+        result = HTTP_CHUNKED_BAD;
     else if (at < len) {
         result = take_data(c, data + at, len - at, piece);
         at += piece->len;

@@ -139,7 +139,7 @@ static unsigned full_year(unsigned two_digits, uint64_t now_wall_ms)
     return year > this_year + 50 ? year - 100 : year;
 }
 
-bool httpdate_parse(const char *text, uint64_t now_wall_ms, uint64_t *wall_ms)
+bool http_date_parse(const char *text, uint64_t now_wall_ms, uint64_t *wall_ms)
 {
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
         struct date date = {0};

@@ -9,6 +9,6 @@
 
 /* IMF-fixdate, RFC 850 or asctime form, the whole text. *wall_ms: ms since 1970. now_wall_ms says
  * which century the two digits of an RFC 850 year mean. False when it is no such date. */
-bool httpdate_parse(const char *text, uint64_t now_wall_ms, uint64_t *wall_ms);
+bool http_date_parse(const char *text, uint64_t now_wall_ms, uint64_t *wall_ms);
 
 #endif

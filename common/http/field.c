@@ -9,7 +9,7 @@
 
 #define CONTENT_LENGTH_DIGITS 15
 
-const uint8_t http1_kinds[256] = {
+const uint8_t http_byte_kinds[256] = {
     ['!'] = 3, ['#'] = 1, ['$'] = 3, ['%'] = 3, ['&'] = 3, ['\''] = 3, ['('] = 2, [')'] = 2,
     ['*'] = 3, ['+'] = 3, ['-'] = 3, ['.'] = 3, [':'] = 2, [';'] = 2,  ['='] = 2, ['['] = 2,
     [']'] = 2, ['^'] = 1, ['_'] = 3, ['`'] = 1, ['|'] = 1, ['~'] = 3,  ['0'] = 3, ['1'] = 3,
@@ -23,34 +23,34 @@ const uint8_t http1_kinds[256] = {
     ['w'] = 3, ['x'] = 3, ['y'] = 3, ['z'] = 3,
 };
 
-bool http1_text_is_all(struct http1_text text, enum http1_kind kind)
+bool http_text_is_all(struct http_text text, enum http_byte_kind kind)
 {
     for (size_t i = 0; i < text.len; i++)
-        if ((http1_kinds[(unsigned char)text.at[i]] & kind) == 0)
+        if ((http_byte_kinds[(unsigned char)text.at[i]] & kind) == 0)
             return false;
     return true;
 }
 
-bool http1_text_equals(struct http1_text text, const char *literal)
+bool http_text_equals(struct http_text text, const char *literal)
 {
     return text.len == strlen(literal) && memcmp(text.at, literal, text.len) == 0;
 }
 
-bool http1_text_equals_nocase(struct http1_text text, const char *literal)
+bool http_text_equals_nocase(struct http_text text, const char *literal)
 {
     return text.len == strlen(literal) && strncasecmp(text.at, literal, text.len) == 0;
 }
 
 /* ---- lines and fields ---------------------------------------------------------------------- */
 
-bool http1_take_line(struct http1_cursor *c, struct http1_text *line)
+bool http_cursor_take_line(struct http_cursor *c, struct http_text *line)
 {
     const char *from = c->at, *at = bytescan_controls(from, c->end);
     while (at < c->end && *at == '\t')
         at = bytescan_controls(at + 1, c->end);
     if (c->end - at < 2 || at[0] != '\r' || at[1] != '\n')
         return false;
-    *line = (struct http1_text){from, (size_t)(at - from)};
+    *line = (struct http_text){from, (size_t)(at - from)};
     c->at = at + 2;
     return true;
 }
@@ -60,7 +60,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static void trim(struct http1_text *text)
+static void trim(struct http_text *text)
 {
     while (text->len > 0 && is_blank(text->at[0])) {
         text->at++;
@@ -70,31 +70,31 @@ static void trim(struct http1_text *text)
         text->len--;
 }
 
-const char *http1_take_field(struct http1_cursor *c, struct http1_text *name,
-                             struct http1_text *value)
+const char *http_cursor_take_field(struct http_cursor *c, struct http_text *name,
+                                   struct http_text *value)
 {
-    struct http1_text line;
-    *name = (struct http1_text){c->at, 0};
+    struct http_text line;
+    *name = (struct http_text){c->at, 0};
     while (c->at + name->len < c->end &&
-           (http1_kinds[(unsigned char)c->at[name->len]] & HTTP1_TOKEN) != 0)
+           (http_byte_kinds[(unsigned char)c->at[name->len]] & HTTP_BYTE_TOKEN) != 0)
         name->len++;
-    if (!http1_take_line(c, &line))
+    if (!http_cursor_take_line(c, &line))
         return "control character or bare line end in a header";
     if (name->len == 0 || name->len >= line.len || line.at[name->len] != ':')
         return "malformed header";
-    *value = (struct http1_text){line.at + name->len + 1, line.len - name->len - 1};
+    *value = (struct http_text){line.at + name->len + 1, line.len - name->len - 1};
     trim(value);
     return NULL;
 }
 
-bool http1_is_last_line(const struct http1_cursor *c)
+bool http_cursor_is_at_last_line(const struct http_cursor *c)
 {
     return c->end - c->at == 2 && c->at[0] == '\r' && c->at[1] == '\n';
 }
 
 /* ---- framing ------------------------------------------------------------------------------- */
 
-static const char *note_content_length(struct http1_facts *facts, struct http1_text value)
+static const char *note_content_length(struct http_field_facts *facts, struct http_text value)
 {
     if (facts->has_length)
         return "more than one Content-Length";
@@ -102,34 +102,33 @@ static const char *note_content_length(struct http1_facts *facts, struct http1_t
     if (value.len == 0 || value.len > CONTENT_LENGTH_DIGITS)
         return "bad Content-Length";
     for (size_t i = 0; i < value.len; i++) {
-        if (!http1_is_digit(value.at[i]))
+        if (!http_is_digit(value.at[i]))
             return "bad Content-Length";
         facts->length = facts->length * 10 + (uint64_t)(value.at[i] - '0');
     }
     return NULL;
 }
 
-static const char *note_transfer_encoding(struct http1_facts *facts, struct http1_text value)
+static const char *note_transfer_encoding(struct http_field_facts *facts, struct http_text value)
 {
     if (facts->has_coding)
         return "more than one Transfer-Encoding";
     facts->has_coding = true;
-    if (!http1_text_equals_nocase(value, "chunked"))
+    if (!http_text_equals_nocase(value, "chunked"))
         return "a Transfer-Encoding other than chunked";
     return NULL;
 }
 
-static const char *note_connection(struct http1_facts *facts, struct http1_text value)
+static const char *note_connection(struct http_field_facts *facts, struct http_text value)
 {
     while (value.len > 0) {
         const char *comma = memchr(value.at, ',', value.len);
-        struct http1_text token = {value.at,
-                                   comma != NULL ? (size_t)(comma - value.at) : value.len};
+        struct http_text token = {value.at, comma != NULL ? (size_t)(comma - value.at) : value.len};
         size_t taken = token.len + (comma != NULL);
-        value = (struct http1_text){value.at + taken, value.len - taken};
+        value = (struct http_text){value.at + taken, value.len - taken};
         trim(&token);
-        facts->asks_close |= http1_text_equals_nocase(token, "close");
-        facts->asks_keep_alive |= http1_text_equals_nocase(token, "keep-alive");
+        facts->asks_close |= http_text_equals_nocase(token, "close");
+        facts->asks_keep_alive |= http_text_equals_nocase(token, "keep-alive");
     }
     return NULL;
 }
@@ -139,15 +138,15 @@ static const char *note_connection(struct http1_facts *facts, struct http1_text 
 static const struct {
     const char *name;
     size_t len;
-    const char *(*note)(struct http1_facts *facts, struct http1_text value);
+    const char *(*note)(struct http_field_facts *facts, struct http_text value);
 } noted[] = {
     {NAME("Content-Length"), note_content_length},
     {NAME("Transfer-Encoding"), note_transfer_encoding},
     {NAME("Connection"), note_connection},
 };
 
-const char *http1_note_field(struct http1_facts *facts, struct http1_text name,
-                             struct http1_text value)
+const char *http_field_note(struct http_field_facts *facts, struct http_text name,
+                            struct http_text value)
 {
     for (size_t i = 0; i < sizeof(noted) / sizeof(noted[0]); i++)
         if (name.len == noted[i].len && strncasecmp(name.at, noted[i].name, name.len) == 0)
@@ -155,7 +154,7 @@ const char *http1_note_field(struct http1_facts *facts, struct http1_text name,
     return NULL;
 }
 
-const char *http1_check_facts(const struct http1_facts *facts, int version_minor)
+const char *http_field_check(const struct http_field_facts *facts, int version_minor)
 {
     if (facts->has_coding && facts->has_length)
         return "both Content-Length and Transfer-Encoding";
@@ -164,7 +163,7 @@ const char *http1_check_facts(const struct http1_facts *facts, int version_minor
     return NULL;
 }
 
-bool http1_keeps_alive(const struct http1_facts *facts, int version_minor)
+bool http_field_keeps_alive(const struct http_field_facts *facts, int version_minor)
 {
     return !facts->asks_close && (version_minor == 1 || facts->asks_keep_alive);
 }

@@ -9,54 +9,54 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct http1_text {
+struct http_text {
     const char *at; /* into the head that was parsed */
     size_t len;
 };
-bool http1_text_equals(struct http1_text text, const char *literal); /* exact */
-bool http1_text_equals_nocase(struct http1_text text, const char *literal);
+bool http_text_equals(struct http_text text, const char *literal); /* exact */
+bool http_text_equals_nocase(struct http_text text, const char *literal);
 
 /* Kinds of bytes (RFC 9110 5.6.2, RFC 3986 3.2.2). */
-enum http1_kind {
-    HTTP1_TOKEN = 1, /* of a method or header name */
-    HTTP1_HOST = 2,  /* of a Host's value */
+enum http_byte_kind {
+    HTTP_BYTE_TOKEN = 1, /* of a method or header name */
+    HTTP_BYTE_HOST = 2,  /* of a Host's value */
 };
-extern const uint8_t http1_kinds[256];
-bool http1_text_is_all(struct http1_text text, enum http1_kind kind);
+extern const uint8_t http_byte_kinds[256];
+bool http_text_is_all(struct http_text text, enum http_byte_kind kind);
 
-static inline bool http1_is_digit(char c)
+static inline bool http_is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
 /* A walk over a head. */
-struct http1_cursor {
+struct http_cursor {
     const char *at, *end;
 };
 
 /* The line at the cursor, ended by CRLF, which the cursor is behind afterwards. False when its
  * first control character, tabs aside, is no CRLF. */
-bool http1_take_line(struct http1_cursor *cursor, struct http1_text *line);
+bool http_cursor_take_line(struct http_cursor *cursor, struct http_text *line);
 /* The same for a header field; its value comes without white space around it. NULL, or what is
  * wrong (static). */
-const char *http1_take_field(struct http1_cursor *cursor, struct http1_text *name,
-                             struct http1_text *value);
+const char *http_cursor_take_field(struct http_cursor *cursor, struct http_text *name,
+                                   struct http_text *value);
 /* Is what is left the empty line that ends a head? */
-bool http1_is_last_line(const struct http1_cursor *cursor);
+bool http_cursor_is_at_last_line(const struct http_cursor *cursor);
 
 /* What the fields seen so far say about the body and the connection; starts as all zero. */
-struct http1_facts {
+struct http_field_facts {
     bool has_length, has_coding; /* the coding is `chunked`: nothing else is accepted */
     bool asks_close, asks_keep_alive;
     uint64_t length;
 };
 /* Notes a field when it is Content-Length (1 to 15 digits), Transfer-Encoding or Connection. NULL,
  * or what is wrong (static): anything said twice or in a way that can be read in two ways. */
-const char *http1_note_field(struct http1_facts *facts, struct http1_text name,
-                             struct http1_text value);
+const char *http_field_note(struct http_field_facts *facts, struct http_text name,
+                            struct http_text value);
 /* The rules that need all fields; the same result. */
-const char *http1_check_facts(const struct http1_facts *facts, int version_minor);
+const char *http_field_check(const struct http_field_facts *facts, int version_minor);
 /* As version and Connection ask. */
-bool http1_keeps_alive(const struct http1_facts *facts, int version_minor);
+bool http_field_keeps_alive(const struct http_field_facts *facts, int version_minor);
 
 #endif

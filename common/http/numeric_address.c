@@ -6,23 +6,23 @@
 #include <string.h>
 #include <strings.h>
 
-static void add_v4(struct numeric_addresses *out, struct in_addr addr, uint16_t port)
+static void add_v4(struct http_numeric_addresses *out, struct in_addr addr, uint16_t port)
 {
-    out->list[out->n++] = (struct numeric_address){
+    out->list[out->n++] = (struct http_numeric_address){
         .v4 = {.sin_family = AF_INET, .sin_addr = addr, .sin_port = htons(port)},
         .len = sizeof(struct sockaddr_in),
     };
 }
 
-static void add_v6(struct numeric_addresses *out, struct in6_addr addr, uint16_t port)
+static void add_v6(struct http_numeric_addresses *out, struct in6_addr addr, uint16_t port)
 {
-    out->list[out->n++] = (struct numeric_address){
+    out->list[out->n++] = (struct http_numeric_address){
         .v6 = {.sin6_family = AF_INET6, .sin6_addr = addr, .sin6_port = htons(port)},
         .len = sizeof(struct sockaddr_in6),
     };
 }
 
-bool numeric_addresses_find(const struct http_url *url, struct numeric_addresses *out)
+bool http_numeric_addresses_find(const struct http_url *url, struct http_numeric_addresses *out)
 {
     char host[HTTP_URL_HOST_MAX + 1];
     struct in_addr v4;

@@ -10,9 +10,9 @@
 
 #include "common/http/url.h"
 
-#define NUMERIC_ADDRESSES_MAX 2 /* of localhost */
+#define HTTP_NUMERIC_ADDRESSES_MAX 2 /* of localhost */
 
-struct numeric_address {
+struct http_numeric_address {
     union {
         struct sockaddr addr;
         struct sockaddr_in v4;
@@ -21,12 +21,12 @@ struct numeric_address {
     socklen_t len;
 };
 
-struct numeric_addresses {
+struct http_numeric_addresses {
     unsigned n;
-    struct numeric_address list[NUMERIC_ADDRESSES_MAX]; /* in the order to try */
+    struct http_numeric_address list[HTTP_NUMERIC_ADDRESSES_MAX]; /* in the order to try */
 };
 
 /* False when the host is a name that must be resolved. */
-bool numeric_addresses_find(const struct http_url *url, struct numeric_addresses *out);
+bool http_numeric_addresses_find(const struct http_url *url, struct http_numeric_addresses *out);
 
 #endif

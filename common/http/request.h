@@ -13,36 +13,36 @@
 
 #include "common/http/field.h"
 
-#define HTTP1_HEADERS_MAX 100
+#define HTTP_REQUEST_HEADERS_MAX 100
 
-enum http1_error {
-    HTTP1_OK,
-    HTTP1_BAD,                /* 400, connection closed */
-    HTTP1_TOO_MANY_HEADERS,   /* 431 */
-    HTTP1_BAD_VERSION,        /* 505: a well-formed version that is neither 1.0 nor 1.1 */
-    HTTP1_EXPECTATION_FAILED, /* 417: an Expect other than 100-continue */
+enum http_request_error {
+    HTTP_REQUEST_OK,
+    HTTP_REQUEST_BAD,                /* 400, connection closed */
+    HTTP_REQUEST_TOO_MANY_HEADERS,   /* 431 */
+    HTTP_REQUEST_BAD_VERSION,        /* 505: a well-formed version that is neither 1.0 nor 1.1 */
+    HTTP_REQUEST_EXPECTATION_FAILED, /* 417: an Expect other than 100-continue */
 };
 
-enum http1_framing {
-    HTTP1_NO_BODY, /* also with Content-Length: 0 */
-    HTTP1_LENGTH,
-    HTTP1_CHUNKED
+enum http_request_framing {
+    HTTP_REQUEST_NO_BODY, /* also with Content-Length: 0 */
+    HTTP_REQUEST_LENGTH,
+    HTTP_REQUEST_CHUNKED
 };
 
-struct http1_request {
-    struct http1_text method, target; /* method: a token of at most 32 bytes */
+struct http_request {
+    struct http_text method, target; /* method: a token of at most 32 bytes */
     /* The target's path, without query, scheme and authority; a static "/" where it has none; "*"
      * for OPTIONS. */
-    struct http1_text path;
+    struct http_text path;
     int version_minor; /* HTTP/1.x */
-    enum http1_framing framing;
-    uint64_t content_length; /* with HTTP1_LENGTH */
+    enum http_request_framing framing;
+    uint64_t content_length; /* with HTTP_REQUEST_LENGTH */
     bool keep_alive;         /* as version and Connection ask */
     bool expect_continue;    /* HTTP/1.1 with a body and Expect: 100-continue */
     size_t n_headers;
     struct {
-        struct http1_text name, value; /* value without white space around it */
-    } headers[HTTP1_HEADERS_MAX];
+        struct http_text name, value; /* value without white space around it */
+    } headers[HTTP_REQUEST_HEADERS_MAX];
     const char *why; /* with an error: what is wrong, static, for the answer's message */
 };
 
@@ -50,33 +50,33 @@ struct http1_request {
  * how many bytes an earlier call was given (0 at first), so that all calls together look at each
  * byte once. Leading CRLFs before a request line are skipped, up to four: *skip says how many
  * bytes; the head is what lies between *skip and the end. A blank line made with bare LFs is an end
- * as well: http1_parse_request refuses such a head, and the client hears so at once. */
-size_t http1_head_end(const char *data, size_t len, size_t from, size_t *skip);
+ * as well: http_request_parse refuses such a head, and the client hears so at once. */
+size_t http_request_head_end(const char *data, size_t len, size_t from, size_t *skip);
 /* Parses a head of exactly len bytes (with its blank line). Slices of *out point into head. With an
  * error only what was parsed before it is set, and `why`. */
-enum http1_error http1_parse_request(const char *head, size_t len, struct http1_request *out);
+enum http_request_error http_request_parse(const char *head, size_t len, struct http_request *out);
 /* Value of a header by name (case-insensitive), or NULL. The first when it stands twice. */
-const struct http1_text *http1_header(const struct http1_request *req, const char *name);
+const struct http_text *http_request_header(const struct http_request *req, const char *name);
 
 /* A chunked body, fed as it comes. Extensions are ignored, trailers discarded; a size line may have
  * 256 bytes, all trailers together 8 KiB; sizes are 1 to 8 hex digits and nothing else. */
-struct http1_chunked {
+struct http_chunked {
     uint8_t state;
     uint8_t digits;
     uint32_t left;     /* of the current chunk */
     uint32_t overhead; /* bytes of the current line or of the trailers, for their bounds */
 };
-void http1_chunked_init(struct http1_chunked *c);
-enum http1_chunk_result {
-    HTTP1_CHUNK_MORE,
-    HTTP1_CHUNK_DATA,
-    HTTP1_CHUNK_END,
-    HTTP1_CHUNK_BAD
+void http_chunked_init(struct http_chunked *c);
+enum http_chunked_result {
+    HTTP_CHUNKED_MORE,
+    HTTP_CHUNKED_DATA,
+    HTTP_CHUNKED_END,
+    HTTP_CHUNKED_BAD
 };
-/* Consumes some of data: *used says how much. HTTP1_CHUNK_DATA: *piece is body (inside data), call
+/* Consumes some of data: *used says how much. HTTP_CHUNKED_DATA: *piece is body (inside data), call
  * again with the rest. MORE: all was consumed, feed more. END: the body is complete; what follows
  * `used` is the next request. END and BAD are final: further calls say the same and use nothing. */
-enum http1_chunk_result http1_chunked_feed(struct http1_chunked *c, const char *data, size_t len,
-                                           size_t *used, struct http1_text *piece);
+enum http_chunked_result http_chunked_feed(struct http_chunked *c, const char *data, size_t len,
+                                           size_t *used, struct http_text *piece);
 
 #endif

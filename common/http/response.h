@@ -14,27 +14,27 @@
 #include "common/base/buf.h"
 #include "common/http/request.h"
 
-#define HTTP1_RESPONSE_HEAD_MAX    65536 /* bytes of all heads of an answer, 1xx included */
-#define HTTP1_RESPONSE_HEADERS_MAX 256
+#define HTTP_RESPONSE_HEAD_MAX    65536 /* bytes of all heads of an answer, 1xx included */
+#define HTTP_RESPONSE_HEADERS_MAX 256
 
 /* A final head; its texts are valid until the next feed. */
-struct http1_response_head {
+struct http_response_head {
     int status; /* 200..999 */
     size_t n_headers;
     struct {
-        struct http1_text name, value; /* value without white space around it */
-    } headers[HTTP1_RESPONSE_HEADERS_MAX];
+        struct http_text name, value; /* value without white space around it */
+    } headers[HTTP_RESPONSE_HEADERS_MAX];
 };
 
-enum http1_response_result {
-    HTTP1_RESPONSE_MORE, /* all was consumed, feed more */
-    HTTP1_RESPONSE_HEAD, /* *head is filled */
-    HTTP1_RESPONSE_DATA, /* *piece is body, inside data */
-    HTTP1_RESPONSE_END,  /* complete; what follows `used` does not belong to it */
-    HTTP1_RESPONSE_BAD,  /* http1_response_why says what is wrong */
+enum http_response_result {
+    HTTP_RESPONSE_MORE, /* all was consumed, feed more */
+    HTTP_RESPONSE_HEAD, /* *head is filled */
+    HTTP_RESPONSE_DATA, /* *piece is body, inside data */
+    HTTP_RESPONSE_END,  /* complete; what follows `used` does not belong to it */
+    HTTP_RESPONSE_BAD,  /* http_response_why says what is wrong */
 };
 
-struct http1_response {
+struct http_response {
     uint8_t state;
     bool has_head;
     bool keeps_alive;    /* with a head: may its connection be used again? */
@@ -42,25 +42,25 @@ struct http1_response {
     struct buf head;     /* one that is not all there */
     union {
         uint64_t left; /* of a counted body */
-        struct http1_chunked chunked;
+        struct http_chunked chunked;
         const char *why; /* it was refused */
     };
 };
 
-void http1_response_init(struct http1_response *response);
-void http1_response_deinit(struct http1_response *response);
+void http_response_init(struct http_response *response);
+void http_response_deinit(struct http_response *response);
 /* Consumes some of data: *used says how much. After HEAD and DATA call again with the rest, even
  * when it is empty: the answer may be complete. END and BAD are final. */
-enum http1_response_result http1_response_feed(struct http1_response *response, const char *data,
-                                               size_t len, size_t *used,
-                                               struct http1_response_head *head,
-                                               struct http1_text *piece);
+enum http_response_result http_response_feed(struct http_response *response, const char *data,
+                                             size_t len, size_t *used,
+                                             struct http_response_head *head,
+                                             struct http_text *piece);
 /* Has the head been complete? */
-bool http1_response_has_head(const struct http1_response *response);
+bool http_response_has_head(const struct http_response *response);
 /* The connection ends here: is that how this answer says its end? True for a body that neither
  * Content-Length nor chunks delimit. */
-bool http1_response_may_end_here(const struct http1_response *response);
+bool http_response_may_end_here(const struct http_response *response);
 /* After BAD: what is wrong, static. */
-const char *http1_response_why(const struct http1_response *response);
+const char *http_response_why(const struct http_response *response);
 
 #endif

@@ -13,7 +13,7 @@
 
 #define BODY_FIRST_BYTES (64u << 10) /* room made for an announced body before it comes */
 
-static bool is_sane_id(struct http1_text id)
+static bool is_sane_id(struct http_text id)
 {
     if (id.len == 0 || id.len > CLIENT_REQUEST_ID_MAX)
         return false;
@@ -39,9 +39,9 @@ static char *put_hex(char *to, uint64_t number)
     return to;
 }
 
-void client_take_request_id(struct client *c, const struct http1_request *req)
+void client_take_request_id(struct client *c, const struct http_request *req)
 {
-    const struct http1_text *id = req != NULL ? http1_header(req, "x-request-id") : NULL;
+    const struct http_text *id = req != NULL ? http_request_header(req, "x-request-id") : NULL;
     char *end;
     if (id != NULL && is_sane_id(*id)) {
         memcpy(c->request_id, id->at, id->len);
@@ -54,7 +54,7 @@ void client_take_request_id(struct client *c, const struct http1_request *req)
 }
 
 /* In time that depends on nothing but the length of what the client sent. */
-static bool equals_constant_time(struct http1_text given, const char *key)
+static bool equals_constant_time(struct http_text given, const char *key)
 {
     size_t key_len = strlen(key);
     unsigned char difference = given.len != key_len;
@@ -65,13 +65,13 @@ static bool equals_constant_time(struct http1_text given, const char *key)
     return difference == 0;
 }
 
-static bool has_valid_key(const struct conf *conf, const struct http1_request *req)
+static bool has_valid_key(const struct conf *conf, const struct http_request *req)
 {
-    const struct http1_text *header = http1_header(req, "authorization");
+    const struct http_text *header = http_request_header(req, "authorization");
     bool is_valid = false;
     if (header == NULL || header->len < 7 || strncasecmp(header->at, "Bearer ", 7) != 0)
         return false;
-    struct http1_text key = {header->at + 7, header->len - 7};
+    struct http_text key = {header->at + 7, header->len - 7};
     for (; key.len > 0 && key.at[0] == ' '; key.at++)
         key.len--;
     for (uint32_t i = 0; i < conf->n_api_keys; i++)
@@ -79,18 +79,18 @@ static bool has_valid_key(const struct conf *conf, const struct http1_request *r
     return is_valid;
 }
 
-static bool is_asked_for(const struct client_endpoint *e, struct http1_text method)
+static bool is_asked_for(const struct client_endpoint *e, struct http_text method)
 {
-    bool is_head_of_get = http1_text_equals(method, "HEAD") && strcmp(e->method, "GET") == 0;
-    return is_head_of_get || http1_text_equals(method, e->method);
+    bool is_head_of_get = http_text_equals(method, "HEAD") && strcmp(e->method, "GET") == 0;
+    return is_head_of_get || http_text_equals(method, e->method);
 }
 
 /* No endpoint has that path with that method: which methods would it take? */
-static void refuse_path(struct client *c, const struct http1_request *req)
+static void refuse_path(struct client *c, const struct http_request *req)
 {
     struct buf allow = BUF_INIT;
     for (const struct client_endpoint *e = c->owner->setup.endpoints; e->path != NULL; e++) {
-        if (!http1_text_equals(req->path, e->path))
+        if (!http_text_equals(req->path, e->path))
             continue;
         buf_printf(&allow, "%s%s", allow.len == 0 ? "Allow: " : ", ", e->method);
         if (strcmp(e->method, "GET") == 0)
@@ -99,7 +99,7 @@ static void refuse_path(struct client *c, const struct http1_request *req)
     bool is_found = allow.len > 0;
     buf_puts(&allow, "\r\n");
     c->state = CLIENT_BUSY;
-    c->keep_alive = c->keep_alive && req->framing == HTTP1_NO_BODY;
+    c->keep_alive = c->keep_alive && req->framing == HTTP_REQUEST_NO_BODY;
     client_answer_error_with(c, is_found ? OWN_ERROR_METHOD_NOT_ALLOWED : OWN_ERROR_NOT_FOUND,
                              is_found ? buf_cstr(&allow) : NULL,
                              is_found ? "This path does not take that method."
@@ -108,27 +108,27 @@ static void refuse_path(struct client *c, const struct http1_request *req)
 }
 
 /* Sets c->endpoint, or answers 404 / 405 itself. HEAD is answered as GET without its body. */
-static bool find_endpoint(struct client *c, const struct http1_request *req)
+static bool find_endpoint(struct client *c, const struct http_request *req)
 {
-    c->is_head_request = http1_text_equals(req->method, "HEAD");
+    c->is_head_request = http_text_equals(req->method, "HEAD");
     c->endpoint = NULL;
     for (const struct client_endpoint *e = c->owner->setup.endpoints; e->path != NULL; e++)
-        if (http1_text_equals(req->path, e->path) && is_asked_for(e, req->method))
+        if (http_text_equals(req->path, e->path) && is_asked_for(e, req->method))
             c->endpoint = e;
     if (c->endpoint == NULL)
         refuse_path(c, req);
     return c->endpoint != NULL;
 }
 
-static bool check_body(struct client *c, const struct http1_request *req)
+static bool check_body(struct client *c, const struct http_request *req)
 {
     const struct conf *conf = c->owner->setup.conf;
-    if (c->endpoint->has_body && req->framing == HTTP1_NO_BODY) {
+    if (c->endpoint->has_body && req->framing == HTTP_REQUEST_NO_BODY) {
         c->state = CLIENT_BUSY;
         client_answer_error_with(c, OWN_ERROR_INVALID_REQUEST, NULL, "The request has no body.");
         return false;
     }
-    if (req->framing == HTTP1_LENGTH && req->content_length > conf->max_body_bytes) {
+    if (req->framing == HTTP_REQUEST_LENGTH && req->content_length > conf->max_body_bytes) {
         client_refuse(c, OWN_ERROR_REQUEST_TOO_LARGE,
                       "The body is larger than server.maxBodyBytes.");
         return false;
@@ -136,22 +136,22 @@ static bool check_body(struct client *c, const struct http1_request *req)
     return true;
 }
 
-static bool is_1(const struct http1_request *req, const char *name)
+static bool is_1(const struct http_request *req, const char *name)
 {
-    const struct http1_text *value = http1_header(req, name);
-    return value != NULL && http1_text_equals(*value, "1");
+    const struct http_text *value = http_request_header(req, name);
+    return value != NULL && http_text_equals(*value, "1");
 }
 
 /* The wishes a client may have for one request; false: a 400 was sent. */
-static bool check_delivery(struct client *c, const struct http1_request *req)
+static bool check_delivery(struct client *c, const struct http_request *req)
 {
-    const struct http1_text *delivery = http1_header(req, "x-weir-delivery");
+    const struct http_text *delivery = http_request_header(req, "x-weir-delivery");
     c->delivery = -1;
     if (delivery == NULL)
         return true;
-    if (http1_text_equals(*delivery, "stream"))
+    if (http_text_equals(*delivery, "stream"))
         c->delivery = DELIVERY_STREAM;
-    else if (http1_text_equals(*delivery, "complete"))
+    else if (http_text_equals(*delivery, "complete"))
         c->delivery = DELIVERY_COMPLETE;
     if (c->delivery < 0)
         client_refuse(c, OWN_ERROR_INVALID_REQUEST,
@@ -159,7 +159,7 @@ static bool check_delivery(struct client *c, const struct http1_request *req)
     return c->delivery >= 0;
 }
 
-static bool check_wishes(struct client *c, const struct http1_request *req)
+static bool check_wishes(struct client *c, const struct http_request *req)
 {
     c->explain = is_1(req, "x-weir-explain");
     c->is_probe = is_1(req, "x-weir-probe");
@@ -170,13 +170,13 @@ static bool check_wishes(struct client *c, const struct http1_request *req)
     return check_delivery(c, req);
 }
 
-static bool check_key(struct client *c, const struct http1_request *req)
+static bool check_key(struct client *c, const struct http_request *req)
 {
     c->has_key = has_valid_key(c->owner->setup.conf, req);
     if (c->has_key || !c->endpoint->needs_key)
         return true;
     c->state = CLIENT_BUSY;
-    c->keep_alive = c->keep_alive && req->framing == HTTP1_NO_BODY;
+    c->keep_alive = c->keep_alive && req->framing == HTTP_REQUEST_NO_BODY;
     client_answer_error_with(
         c, OWN_ERROR_INVALID_API_KEY, "WWW-Authenticate: Bearer\r\n",
         "The API key is missing or wrong. Send it as: Authorization: Bearer KEY");
@@ -203,13 +203,14 @@ void client_serve(struct client *c)
     free(call.body);
 }
 
-static void begin_body(struct client *c, const struct http1_request *req)
+static void begin_body(struct client *c, const struct http_request *req)
 {
     static const char go_ahead[] = "HTTP/1.1 100 Continue\r\n\r\n";
     c->framing = req->framing;
-    c->body_expected = req->framing == HTTP1_LENGTH ? req->content_length : 0;
-    http1_chunked_init(&c->chunked);
-    if (req->framing == HTTP1_NO_BODY || (req->framing == HTTP1_LENGTH && c->body_expected == 0)) {
+    c->body_expected = req->framing == HTTP_REQUEST_LENGTH ? req->content_length : 0;
+    http_chunked_init(&c->chunked);
+    if (req->framing == HTTP_REQUEST_NO_BODY ||
+        (req->framing == HTTP_REQUEST_LENGTH && c->body_expected == 0)) {
         if (c->endpoint->has_body)
             buf_reserve(&c->body, 1);
         client_serve(c);
@@ -226,13 +227,13 @@ static void begin_body(struct client *c, const struct http1_request *req)
     }
 }
 
-static void refuse_head(struct client *c, enum http1_error error, const char *why)
+static void refuse_head(struct client *c, enum http_request_error error, const char *why)
 {
     static const enum own_error kinds[] = {
-        [HTTP1_BAD] = OWN_ERROR_INVALID_REQUEST,
-        [HTTP1_TOO_MANY_HEADERS] = OWN_ERROR_HEADERS_TOO_LARGE,
-        [HTTP1_BAD_VERSION] = OWN_ERROR_HTTP_VERSION,
-        [HTTP1_EXPECTATION_FAILED] = OWN_ERROR_EXPECTATION_FAILED,
+        [HTTP_REQUEST_BAD] = OWN_ERROR_INVALID_REQUEST,
+        [HTTP_REQUEST_TOO_MANY_HEADERS] = OWN_ERROR_HEADERS_TOO_LARGE,
+        [HTTP_REQUEST_BAD_VERSION] = OWN_ERROR_HTTP_VERSION,
+        [HTTP_REQUEST_EXPECTATION_FAILED] = OWN_ERROR_EXPECTATION_FAILED,
     };
     c->endpoint = NULL;
     c->is_http10 = c->is_head_request = false;
@@ -242,9 +243,9 @@ static void refuse_head(struct client *c, enum http1_error error, const char *wh
 
 static void on_head(struct client *c, const char *head, size_t len)
 {
-    struct http1_request req;
-    enum http1_error error = http1_parse_request(head, len, &req);
-    if (error != HTTP1_OK) {
+    struct http_request req;
+    enum http_request_error error = http_request_parse(head, len, &req);
+    if (error != HTTP_REQUEST_OK) {
         refuse_head(c, error, req.why);
         return;
     }
@@ -261,7 +262,7 @@ static void on_head(struct client *c, const char *head, size_t len)
 size_t client_take_head(struct client *c, const char *data, size_t len)
 {
     size_t skip = 0;
-    size_t head_len = http1_head_end(data, len, c->head_looked, &skip);
+    size_t head_len = http_request_head_end(data, len, c->head_looked, &skip);
     if (head_len > c->owner->setup.conf->max_header_bytes ||
         (head_len == 0 && len > c->owner->setup.conf->max_header_bytes)) {
         c->endpoint = NULL;

@@ -20,12 +20,12 @@ static size_t take_chunked(struct client *c, const char *data, size_t len)
     size_t taken = 0;
     for (;;) {
         size_t used = 0;
-        struct http1_text piece;
-        enum http1_chunk_result result =
-            http1_chunked_feed(&c->chunked, data + taken, len - taken, &used, &piece);
+        struct http_text piece;
+        enum http_chunked_result result =
+            http_chunked_feed(&c->chunked, data + taken, len - taken, &used, &piece);
         taken += used;
         switch (result) {
-        case HTTP1_CHUNK_DATA:
+        case HTTP_CHUNKED_DATA:
             if (c->body.len + piece.len > c->owner->setup.conf->max_body_bytes) {
                 client_refuse(c, OWN_ERROR_REQUEST_TOO_LARGE,
                               "The body is larger than server.maxBodyBytes.");
@@ -33,14 +33,14 @@ static size_t take_chunked(struct client *c, const char *data, size_t len)
             }
             buf_put(&c->body, piece.at, piece.len);
             break;
-        case HTTP1_CHUNK_END:
+        case HTTP_CHUNKED_END:
             c->body_expected = c->body.len;
             client_serve(c);
             return taken;
-        case HTTP1_CHUNK_BAD:
+        case HTTP_CHUNKED_BAD:
             client_refuse(c, OWN_ERROR_INVALID_REQUEST, "The chunked body is malformed.");
             return len;
-        case HTTP1_CHUNK_MORE:
+        case HTTP_CHUNKED_MORE:
             return len;
         }
     }
@@ -51,7 +51,8 @@ static size_t take_some(struct client *c, const char *data, size_t len)
     if (c->state == CLIENT_HEAD)
         return client_take_head(c, data, len);
     if (c->state == CLIENT_BODY)
-        return c->framing == HTTP1_LENGTH ? take_counted(c, data, len) : take_chunked(c, data, len);
+        return c->framing == HTTP_REQUEST_LENGTH ? take_counted(c, data, len)
+                                                 : take_chunked(c, data, len);
     return 0;
 }
 

@@ -41,8 +41,8 @@ struct client {
     int delivery; /* asked for by X-Weir-Delivery; -1 = not */
     bool explain, is_probe;
     bool is_chunked_answer, answer_started, is_broken;
-    enum http1_framing framing;
-    struct http1_chunked chunked;
+    enum http_request_framing framing;
+    struct http_chunked chunked;
     uint64_t body_expected;
     struct buf body;
     size_t body_at_timer; /* body.len when its timer was set */
@@ -98,7 +98,7 @@ size_t client_take_head(struct client *c, const char *data, size_t len);
 /* Hands the complete request to its endpoint. */
 void client_serve(struct client *c);
 /* The request's own id (req may be NULL), or a new one. */
-void client_take_request_id(struct client *c, const struct http1_request *req);
+void client_take_request_id(struct client *c, const struct http_request *req);
 
 /* output.c: what is put goes out with the next flush, at the latest when another client puts.
  */

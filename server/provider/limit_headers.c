@@ -228,7 +228,7 @@ static bool parse_retry_after(const char *text, uint64_t now_wall_ms, uint64_t *
         *ms = to_ms(to_ns(seconds, NS_PER_SECOND));
         return true;
     }
-    if (!httpdate_parse(skip_spaces(text), now_wall_ms, &at_ms))
+    if (!http_date_parse(skip_spaces(text), now_wall_ms, &at_ms))
         return false;
     *ms = at_ms > now_wall_ms ? at_ms - now_wall_ms : 0;
     return true;

@@ -33,7 +33,7 @@ struct http1_pool {
     TAILQ_HEAD(, http1_transfer) finishing; /* the first one's time is over first */
     struct event finish_timer;
     struct transfer_headers headers; /* of the head that is being told */
-    struct http1_response_head head;
+    struct http_response_head head;
     char buffer[READ_BYTES];
 };
 
@@ -44,7 +44,7 @@ struct http1_transfer {
     struct conn *conn;                    /* NULL once it is over */
     const struct transfer_events *events; /* NULL: nobody listens any more */
     void *arg;
-    struct http1_response response;
+    struct http_response response;
     uint64_t sent_at;    /* of the first sending; 0 = not yet */
     uint64_t finish_at;  /* when it is aborted; 0 = it is not finishing */
     size_t finish_bytes; /* received after transfer_finish */
@@ -74,7 +74,7 @@ static void destroy(struct http1_transfer *t)
     if (t->finish_at != 0)
         TAILQ_REMOVE(&t->owner->finishing, t, finish_link);
     LIST_REMOVE(t, link);
-    http1_response_deinit(&t->response);
+    http_response_deinit(&t->response);
     explicit_bzero(t->head, t->head_len);
     free(t);
 }
@@ -148,7 +148,7 @@ static void send_request(struct http1_transfer *t)
 
 static void begin(struct http1_transfer *t)
 {
-    http1_response_init(&t->response);
+    http_response_init(&t->response);
     t->sent = 0;
     t->conn = t->is_fresh ? NULL : conn_take(t->host, t);
     if (t->conn != NULL)
@@ -186,15 +186,15 @@ static void tell_head(struct http1_transfer *t)
     struct http1_pool *ts = t->owner;
     transfer_headers_clear(&ts->headers);
     for (size_t i = 0; i < ts->head.n_headers; i++) {
-        const struct http1_text *name = &ts->head.headers[i].name;
-        const struct http1_text *value = &ts->head.headers[i].value;
+        const struct http_text *name = &ts->head.headers[i].name;
+        const struct http_text *value = &ts->head.headers[i].value;
         transfer_headers_add(&ts->headers, name->at, name->len, value->at, value->len);
     }
     if (is_listened(t))
         t->events->head(t->arg, ts->head.status, &ts->headers);
 }
 
-static void tell_data(struct http1_transfer *t, const struct http1_text *piece)
+static void tell_data(struct http1_transfer *t, const struct http_text *piece)
 {
     if (is_listened(t)) {
         t->events->data(t->arg, piece->at, piece->len);
@@ -218,22 +218,22 @@ static void complete(struct http1_transfer *t, bool has_more)
 /* Takes what one read brought; t may be dead afterwards. */
 static void feed(struct http1_transfer *t, const char *data, size_t len)
 {
-    enum http1_response_result result = HTTP1_RESPONSE_HEAD;
-    while (!t->is_dead && result != HTTP1_RESPONSE_MORE) {
-        struct http1_text piece;
+    enum http_response_result result = HTTP_RESPONSE_HEAD;
+    while (!t->is_dead && result != HTTP_RESPONSE_MORE) {
+        struct http_text piece;
         size_t used;
-        result = http1_response_feed(&t->response, data, len, &used, &t->owner->head, &piece);
+        result = http_response_feed(&t->response, data, len, &used, &t->owner->head, &piece);
         data += used;
         len -= used;
-        if (result == HTTP1_RESPONSE_HEAD)
+        if (result == HTTP_RESPONSE_HEAD)
             tell_head(t);
-        else if (result == HTTP1_RESPONSE_DATA)
+        else if (result == HTTP_RESPONSE_DATA)
             tell_data(t, &piece);
-        else if (result == HTTP1_RESPONSE_END)
+        else if (result == HTTP_RESPONSE_END)
             complete(t, len > 0);
-        else if (result == HTTP1_RESPONSE_BAD)
-            end(t, http1_response_has_head(&t->response) ? TRANSFER_CUT : TRANSFER_BAD_HEAD,
-                http1_response_why(&t->response));
+        else if (result == HTTP_RESPONSE_BAD)
+            end(t, http_response_has_head(&t->response) ? TRANSFER_CUT : TRANSFER_BAD_HEAD,
+                http_response_why(&t->response));
     }
 }
 
@@ -247,8 +247,8 @@ static bool may_go_again(const struct http1_transfer *t)
 /* Read error, or the end when error is 0. */
 static void connection_ended(struct http1_transfer *t, int error)
 {
-    bool has_head = http1_response_has_head(&t->response);
-    if (error == 0 && t->write_error == 0 && http1_response_may_end_here(&t->response)) {
+    bool has_head = http_response_has_head(&t->response);
+    if (error == 0 && t->write_error == 0 && http_response_may_end_here(&t->response)) {
         end(t, TRANSFER_COMPLETE, "");
     } else if (may_go_again(t)) {
         log_debug("a pooled connection was dead, using a fresh one");

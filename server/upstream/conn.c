@@ -70,7 +70,7 @@ static struct conn_host *host_new(struct conn_pool *pool, const char *url,
     host->pool = pool;
     host->kind = picked->kind;
     host->maker = picked->maker;
-    numeric_addresses_find(parts, &host->target.addresses);
+    http_numeric_addresses_find(parts, &host->target.addresses);
     host->target.origin = xstrndup(url, parts->origin_len);
     host->target.ca_file = ca_file;
     host->origin_len = parts->origin_len;

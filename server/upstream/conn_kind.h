@@ -10,10 +10,10 @@
 
 /* Where connections of a host go. */
 struct conn_target {
-    char *origin;                       /* "https://host:port", as the URL has it */
-    const char *ca_file;                /* as in transfer.h */
-    struct numeric_addresses addresses; /* none: the host is a name */
-    unsigned good_address;              /* the one that answered last */
+    char *origin;                            /* "https://host:port", as the URL has it */
+    const char *ca_file;                     /* as in transfer.h */
+    struct http_numeric_addresses addresses; /* none: the host is a name */
+    unsigned good_address;                   /* the one that answered last */
 };
 
 struct conn_kind {

@@ -35,7 +35,7 @@ static void set_options(int fd)
 }
 
 /* 0, or errno. */
-static int begin_connect(struct tcp_conn *c, const struct numeric_address *address)
+static int begin_connect(struct tcp_conn *c, const struct http_numeric_address *address)
 {
     c->fd = socket(address->addr.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0)
@@ -56,7 +56,7 @@ static void close_fd(struct tcp_conn *c)
 /* Tries addresses until one is on its way; when none is, says so from the loop. */
 static void try_next(struct tcp_conn *c)
 {
-    const struct numeric_addresses *all = &c->target->addresses;
+    const struct http_numeric_addresses *all = &c->target->addresses;
     while (c->addresses_left > 0) {
         unsigned at = c->address;
         c->address = (at + 1) % all->n;
@@ -137,8 +137,8 @@ static void close_conn(struct conn *conn)
 
 static bool can(const struct http_url *url)
 {
-    struct numeric_addresses addresses;
-    return !url->is_tls && numeric_addresses_find(url, &addresses);
+    struct http_numeric_addresses addresses;
+    return !url->is_tls && http_numeric_addresses_find(url, &addresses);
 }
 
 const struct conn_kind conn_tcp = {

@@ -84,19 +84,19 @@ static void read_stream(const struct buf *text)
 
 static void parse_head(const struct buf *text)
 {
-    static struct http1_request req;
-    size_t skip, end = http1_head_end(text->data, text->len, 0, &skip);
-    sink += (size_t)http1_parse_request(text->data + skip, end - skip, &req);
+    static struct http_request req;
+    size_t skip, end = http_request_head_end(text->data, text->len, 0, &skip);
+    sink += (size_t)http_request_parse(text->data + skip, end - skip, &req);
 }
 
 static void read_chunked(const struct buf *text)
 {
-    struct http1_chunked chunked;
-    struct http1_text piece;
+    struct http_chunked chunked;
+    struct http_text piece;
     size_t at = 0, used;
-    http1_chunked_init(&chunked);
-    while (http1_chunked_feed(&chunked, text->data + at, text->len - at, &used, &piece) ==
-           HTTP1_CHUNK_DATA)
+    http_chunked_init(&chunked);
+    while (http_chunked_feed(&chunked, text->data + at, text->len - at, &used, &piece) ==
+           HTTP_CHUNKED_DATA)
         at += used;
     sink += at;
 }
@@ -182,7 +182,7 @@ int main(void)
         buf_puts(&b, "\r\n");
     }
     buf_puts(&b, "0\r\n\r\n");
-    measure("http1_chunked, a chunk of 1 kB", read_chunked, &b, 100);
+    measure("http_chunked, a chunk of 1 kB", read_chunked, &b, 100);
     buf_free(&b);
     return EXIT_SUCCESS;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* http1_chunked: whole and cut input give the same body, end and verdict; and a body that was
+/* http_chunked: whole and cut input give the same body, end and verdict; and a body that was
  * accepted, written as one chunk, is the same body. The first byte says how to cut. */
 #include "common/base/buf.h"
 #include "common/http/request.h"
@@ -7,23 +7,23 @@
 
 struct reading {
     struct buf body;
-    enum http1_chunk_result result;
+    enum http_chunked_result result;
     size_t taken;
 };
 
 static struct reading read_body(int how, const char *text, size_t size)
 {
-    struct reading r = {.body = BUF_INIT, .result = HTTP1_CHUNK_MORE};
-    struct http1_chunked chunked;
-    http1_chunked_init(&chunked);
-    for (size_t nth = 0; r.taken < size && r.result <= HTTP1_CHUNK_DATA; nth++) {
+    struct reading r = {.body = BUF_INIT, .result = HTTP_CHUNKED_MORE};
+    struct http_chunked chunked;
+    http_chunked_init(&chunked);
+    for (size_t nth = 0; r.taken < size && r.result <= HTTP_CHUNKED_DATA; nth++) {
         size_t left = size - r.taken, used;
         size_t n = how < 0 ? left : fuzz_piece((uint8_t)how, nth, left);
-        struct http1_text piece;
+        struct http_text piece;
         char *copy = fuzz_copy(text + r.taken, n);
-        r.result = http1_chunked_feed(&chunked, copy, n, &used, &piece);
-        FUZZ_CHECK(used <= n && (r.result != HTTP1_CHUNK_MORE || used == n));
-        FUZZ_CHECK(r.result == HTTP1_CHUNK_DATA ? piece.len > 0 : piece.len == 0);
+        r.result = http_chunked_feed(&chunked, copy, n, &used, &piece);
+        FUZZ_CHECK(used <= n && (r.result != HTTP_CHUNKED_MORE || used == n));
+        FUZZ_CHECK(r.result == HTTP_CHUNKED_DATA ? piece.len > 0 : piece.len == 0);
         FUZZ_CHECK(piece.at >= copy && piece.at + piece.len <= copy + used + (piece.len == 0));
         buf_put(&r.body, piece.at, piece.len);
         r.taken += used;
@@ -47,7 +47,7 @@ static void check_as_one_chunk(const struct buf *body)
     }
     buf_puts(&text, "0\r\n\r\n");
     struct reading again = read_body(-1, text.data, text.len);
-    FUZZ_CHECK(again.result == HTTP1_CHUNK_END && again.taken == text.len);
+    FUZZ_CHECK(again.result == HTTP_CHUNKED_END && again.taken == text.len);
     check_same_body(&again.body, body);
     buf_free(&again.body);
     buf_free(&text);
@@ -60,10 +60,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *text = (const char *)data + 1;
     struct reading whole = read_body(-1, text, size - 1), cut = read_body(data[0], text, size - 1);
     check_same_body(&whole.body, &cut.body);
-    FUZZ_CHECK((whole.result > HTTP1_CHUNK_DATA) == (cut.result > HTTP1_CHUNK_DATA));
-    if (whole.result > HTTP1_CHUNK_DATA)
+    FUZZ_CHECK((whole.result > HTTP_CHUNKED_DATA) == (cut.result > HTTP_CHUNKED_DATA));
+    if (whole.result > HTTP_CHUNKED_DATA)
         FUZZ_CHECK(whole.result == cut.result && whole.taken == cut.taken);
-    if (whole.result == HTTP1_CHUNK_END)
+    if (whole.result == HTTP_CHUNKED_END)
         check_as_one_chunk(&whole.body);
     buf_free(&whole.body);
     buf_free(&cut.body);

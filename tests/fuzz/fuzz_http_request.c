@@ -14,36 +14,36 @@ static size_t find_end_piecewise(uint8_t how, const char *text, size_t size, siz
         from = have;
         have += fuzz_piece(how, nth, size - have);
         char *copy = fuzz_copy(text, have);
-        end = http1_head_end(copy, have, from, skip);
+        end = http_request_head_end(copy, have, from, skip);
         free(copy);
     }
     return end;
 }
 
-static void check_slice(const char *head, size_t len, struct http1_text text)
+static void check_slice(const char *head, size_t len, struct http_text text)
 {
     FUZZ_CHECK(text.at >= head && text.at + text.len <= head + len);
     for (size_t i = 0; i < text.len; i++)
         FUZZ_CHECK((unsigned char)text.at[i] >= 0x20 || text.at[i] == '\t');
 }
 
-static size_t count(const struct http1_request *req, const char *name)
+static size_t count(const struct http_request *req, const char *name)
 {
     size_t n = 0;
     for (size_t i = 0; i < req->n_headers; i++)
-        n += http1_text_equals_nocase(req->headers[i].name, name);
+        n += http_text_equals_nocase(req->headers[i].name, name);
     return n;
 }
 
-static void check_rules(const char *head, size_t len, const struct http1_request *req)
+static void check_rules(const char *head, size_t len, const struct http_request *req)
 {
     size_t lengths = count(req, "content-length"), codings = count(req, "transfer-encoding");
     FUZZ_CHECK(req->why == NULL && req->method.len > 0 && req->path.len > 0);
     FUZZ_CHECK(count(req, "host") == 1 || (req->version_minor == 0 && count(req, "host") == 0));
     FUZZ_CHECK(lengths + codings <= 1);
-    FUZZ_CHECK((req->framing == HTTP1_CHUNKED) == (codings == 1));
-    FUZZ_CHECK(req->framing != HTTP1_LENGTH || (lengths == 1 && req->content_length > 0));
-    FUZZ_CHECK(req->framing == HTTP1_NO_BODY || !http1_text_equals(req->method, "GET"));
+    FUZZ_CHECK((req->framing == HTTP_REQUEST_CHUNKED) == (codings == 1));
+    FUZZ_CHECK(req->framing != HTTP_REQUEST_LENGTH || (lengths == 1 && req->content_length > 0));
+    FUZZ_CHECK(req->framing == HTTP_REQUEST_NO_BODY || !http_text_equals(req->method, "GET"));
     check_slice(head, len, req->method);
     check_slice(head, len, req->target);
     for (size_t i = 0; i < req->n_headers; i++) {
@@ -52,7 +52,7 @@ static void check_rules(const char *head, size_t len, const struct http1_request
     }
 }
 
-static void write_out(const struct http1_request *req, struct buf *out)
+static void write_out(const struct http_request *req, struct buf *out)
 {
     buf_put(out, req->method.at, req->method.len);
     buf_putc(out, ' ');
@@ -67,7 +67,7 @@ static void write_out(const struct http1_request *req, struct buf *out)
     buf_puts(out, "\r\n");
 }
 
-static void check_same(const struct http1_request *a, const struct http1_request *b)
+static void check_same(const struct http_request *a, const struct http_request *b)
 {
     FUZZ_CHECK(a->framing == b->framing && a->content_length == b->content_length);
     FUZZ_CHECK(a->keep_alive == b->keep_alive && a->expect_continue == b->expect_continue);
@@ -76,15 +76,15 @@ static void check_same(const struct http1_request *a, const struct http1_request
 
 static void check_head(const char *text, size_t len)
 {
-    struct http1_request req, again;
+    struct http_request req, again;
     char *head = fuzz_copy(text, len);
-    enum http1_error error = http1_parse_request(head, len, &req);
-    FUZZ_CHECK((error == HTTP1_OK) == (req.why == NULL));
-    if (error == HTTP1_OK) {
+    enum http_request_error error = http_request_parse(head, len, &req);
+    FUZZ_CHECK((error == HTTP_REQUEST_OK) == (req.why == NULL));
+    if (error == HTTP_REQUEST_OK) {
         struct buf out = BUF_INIT;
         check_rules(head, len, &req);
         write_out(&req, &out);
-        FUZZ_CHECK(http1_parse_request(out.data, out.len, &again) == HTTP1_OK);
+        FUZZ_CHECK(http_request_parse(out.data, out.len, &again) == HTTP_REQUEST_OK);
         check_same(&req, &again);
         buf_free(&out);
     }
@@ -97,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     char *text = fuzz_copy(data + 1, size - 1);
-    size_t end = http1_head_end(text, size - 1, 0, &skip);
+    size_t end = http_request_head_end(text, size - 1, 0, &skip);
     /* the end is that of the shortest input that has one, so what follows may be left away */
     FUZZ_CHECK(end <= size - 1 && (end == 0 || skip < end));
     FUZZ_CHECK(find_end_piecewise(data[0], text, end != 0 ? end : size - 1, &skip_piecewise) ==

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* limits and httpdate: whatever a provider writes in its headers, the rest is bounded and the parts
+/* limits and date: whatever a provider writes in its headers, the rest is bounded and the parts
  * agree with each other. The first byte picks the provider type; lines are the headers' values. */
 #include "common/http/date.h"
 #include "common/terms/quota.h"
@@ -62,7 +62,7 @@ static void check_parts(const struct headers *headers)
             continue;
         if (limits_parse_duration_ms(headers->values[i], &ms))
             FUZZ_CHECK(ms <= UINT64_MAX / 1000000 + 1);
-        if (httpdate_parse(headers->values[i], NOW_MS, &ms))
+        if (http_date_parse(headers->values[i], NOW_MS, &ms))
             FUZZ_CHECK(ms <= UINT64_C(253402300800000)); /* the year 9999, and a leap second */
     }
 }

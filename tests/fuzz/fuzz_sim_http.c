@@ -4,29 +4,29 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/sim/sim_http.h"
 
-static bool is_open(const struct http_request *r)
+static bool is_open(const struct sim_http_request *r)
 {
-    return r->state == HTTP_IN_HEAD || r->state == HTTP_IN_BODY;
+    return r->state == SIM_HTTP_IN_HEAD || r->state == SIM_HTTP_IN_BODY;
 }
 
 /* From memory of exactly the size seen so far, in another place each time. */
-static void read_in_pieces(struct http_request *r, const char *text, size_t size, uint8_t how)
+static void read_in_pieces(struct sim_http_request *r, const char *text, size_t size, uint8_t how)
 {
-    http_init(r);
+    sim_http_init(r);
     for (size_t at = 0, nth = 0; at < size && is_open(r); nth++) {
         at += fuzz_piece(how, nth, size - at);
         char *copy = fuzz_copy(text, at);
-        http_read(r, copy, at);
+        sim_http_read(r, copy, at);
         free(copy);
     }
 }
 
-static void check_same_body(struct http_request *a, struct http_request *b, const char *text,
-                            size_t size)
+static void check_same_body(struct sim_http_request *a, struct sim_http_request *b,
+                            const char *text, size_t size)
 {
     size_t a_len, b_len;
-    const char *a_body = http_body(a, text, size, &a_len);
-    const char *b_body = http_body(b, text, size, &b_len);
+    const char *a_body = sim_http_body(a, text, size, &a_len);
+    const char *b_body = sim_http_body(b, text, size, &b_len);
     FUZZ_CHECK(a_len == b_len && memcmp(a_body, b_body, a_len) == 0);
     FUZZ_CHECK(a->read_at == b->read_at && a->head_len == b->head_len);
     FUZZ_CHECK(a->method.at == b->method.at && a->method.len == b->method.len);
@@ -34,17 +34,17 @@ static void check_same_body(struct http_request *a, struct http_request *b, cons
     FUZZ_CHECK(a->is_keep_alive == b->is_keep_alive && a->hashed == b->hashed);
 }
 
-static void walk_fields(const struct http_request *r, const char *text)
+static void walk_fields(const struct sim_http_request *r, const char *text)
 {
     const char *at = text + r->fields.at, *name, *value;
     size_t left = r->fields.len, name_len, value_len;
-    while (http_next_field(&at, &left, &name, &name_len, &value, &value_len))
+    while (sim_http_next_field(&at, &left, &name, &name_len, &value, &value_len))
         FUZZ_CHECK(name_len > 0 && value + value_len <= text + r->head_len);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct http_request whole, cut;
+    struct sim_http_request whole, cut;
     if (size < 2)
         return 0;
     char *text = fuzz_copy(data + 1, size - 1);
@@ -52,13 +52,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_in_pieces(&cut, text, size - 1, data[0]);
     FUZZ_CHECK(whole.state == cut.state);
     FUZZ_CHECK(whole.error_status == cut.error_status);
-    FUZZ_CHECK((whole.state == HTTP_BAD) == (whole.error != NULL));
-    if (whole.state == HTTP_IN_BODY || whole.state == HTTP_COMPLETE) {
+    FUZZ_CHECK((whole.state == SIM_HTTP_BAD) == (whole.error != NULL));
+    if (whole.state == SIM_HTTP_IN_BODY || whole.state == SIM_HTTP_COMPLETE) {
         check_same_body(&whole, &cut, text, size - 1);
         walk_fields(&whole, text);
     }
-    http_free(&whole);
-    http_free(&cut);
+    sim_http_free(&whole);
+    sim_http_free(&cut);
     free(text);
     return 0;
 }

@@ -53,7 +53,7 @@ struct conn {
     void *arg;
     struct buf in, out;
     size_t in_at, out_at;
-    struct http_request request;
+    struct sim_http_request request;
 };
 LIST_HEAD(conn_list, conn);
 
@@ -72,7 +72,7 @@ static void free_dead(evutil_socket_t fd, short what, void *arg)
     struct conn *c;
     while ((c = LIST_FIRST(&all.dead)) != NULL) {
         LIST_REMOVE(c, link);
-        http_free(&c->request);
+        sim_http_free(&c->request);
         buf_free(&c->in);
         buf_free(&c->out);
         free(c);
@@ -146,8 +146,8 @@ static void forget_request(struct conn *c)
     }
     if (c->out.cap > IDLE_KEEP)
         buf_free(&c->out);
-    http_free(&c->request);
-    http_init(&c->request);
+    sim_http_free(&c->request);
+    sim_http_init(&c->request);
     c->is_slow_asked = false;
 }
 
@@ -290,7 +290,7 @@ static void read_slowly(struct conn *c)
 static void wait_for_more(struct conn *c, const char *data, size_t len)
 {
     size_t body_len;
-    const char *body = http_body(&c->request, data, len, &body_len);
+    const char *body = sim_http_body(&c->request, data, len, &body_len);
     if (c->request.is_expecting) {
         c->request.is_expecting = false;
         buf_puts(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -310,7 +310,7 @@ static void take_request(struct conn *c, const char *data, size_t len)
         event_add(&c->read_ev, NULL);
     }
     c->state = ANSWERING;
-    if (c->request.state == HTTP_BAD)
+    if (c->request.state == SIM_HTTP_BAD)
         all.handler->on_bad_request(c, &c->request);
     else
         all.handler->on_request(c, &c->request, data, len);
@@ -325,10 +325,10 @@ static void process_input(struct conn *c)
     while ((c->state == READING || c->state == READING_SLOWLY) && c->in_at < c->in.len) {
         const char *data = c->in.data + c->in_at;
         size_t len = c->in.len - c->in_at;
-        enum http_state state = http_read(&c->request, data, len);
-        if (state == HTTP_IN_BODY)
+        enum sim_http_state state = sim_http_read(&c->request, data, len);
+        if (state == SIM_HTTP_IN_BODY)
             wait_for_more(c, data, len);
-        if (state == HTTP_IN_HEAD || state == HTTP_IN_BODY)
+        if (state == SIM_HTTP_IN_HEAD || state == SIM_HTTP_IN_BODY)
             break;
         take_request(c, data, len);
     }
@@ -344,9 +344,9 @@ static bool is_reading(const struct conn *c)
  * its buffer. */
 static ssize_t receive(struct conn *c, size_t max)
 {
-    const struct http_request *r = &c->request;
+    const struct sim_http_request *r = &c->request;
     uint64_t left = 0;
-    if (is_reading(c) && r->state == HTTP_IN_BODY && !r->is_chunked)
+    if (is_reading(c) && r->state == SIM_HTTP_IN_BODY && !r->is_chunked)
         left = r->head_len + r->content_length - r->read_at;
     if (left <= READ_BYTES || max < READ_BYTES) {
         ssize_t n = recv(c->fd, all.scratch, max, 0);
@@ -425,7 +425,7 @@ void conn_new(evutil_socket_t fd)
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     c->fd = fd;
-    http_init(&c->request);
+    sim_http_init(&c->request);
     event_assign(&c->read_ev, all.base, fd, EV_READ | EV_PERSIST, on_readable, c);
     event_assign(&c->write_ev, all.base, fd, EV_WRITE, on_writable, c);
     evtimer_assign(&c->timer, all.base, on_timer, c);

@@ -29,9 +29,9 @@ struct conn_answerer {
 struct conn_handler {
     /* A request is complete. `data` is its head and, unless it was chunked, its body; valid, as is
      * r, only during the call. */
-    void (*on_request)(struct conn *c, struct http_request *r, const char *data, size_t len);
+    void (*on_request)(struct conn *c, struct sim_http_request *r, const char *data, size_t len);
     /* A request that cannot be read: answer r->error_status, then conn_close. */
-    void (*on_bad_request)(struct conn *c, struct http_request *r);
+    void (*on_bad_request)(struct conn *c, struct sim_http_request *r);
     /* A body begins to arrive: shall it be read slowly? */
     bool (*is_slow)(const char *body, size_t len);
     void (*on_open)(void);

@@ -317,7 +317,7 @@ static void answer_route(struct control *k, const char *method, size_t method_le
                          is_known ? "this path does not know the method" : "unknown path");
 }
 
-void control_request(struct conn *c, struct http_request *r, const char *data, size_t len)
+void control_request(struct conn *c, struct sim_http_request *r, const char *data, size_t len)
 {
     struct control k = {.conn = c};
     const char *target = data + r->target.at;
@@ -327,7 +327,7 @@ void control_request(struct conn *c, struct http_request *r, const char *data, s
         k.query = question + 1;
         k.query_len = r->target.len - path_len - 1;
     }
-    k.body = http_body(r, data, len, &k.body_len);
+    k.body = sim_http_body(r, data, len, &k.body_len);
     if (!conn_is_quiet(c)) {
         conn_set_quiet(c);
         models_uncount_connection();

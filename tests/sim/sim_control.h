@@ -8,7 +8,7 @@
 #include "tests/sim/sim_conn.h"
 
 /* Answers; may do so later (wait). */
-void control_request(struct conn *c, struct http_request *r, const char *data, size_t len);
+void control_request(struct conn *c, struct sim_http_request *r, const char *data, size_t len);
 
 /* Sends a JSON answer and ends it; frees the body. Also for sim_wait.c. */
 void control_answer(struct conn *c, int status, struct buf *body);

@@ -9,21 +9,21 @@
 #define CHUNK_LINE_MAX 1024 /* of a chunk-size line with its extensions, and of a trailer line */
 #define LENGTH_DIGITS  15
 
-void http_init(struct http_request *r)
+void sim_http_init(struct sim_http_request *r)
 {
-    *r = (struct http_request){.state = HTTP_IN_HEAD, .chunked_body = BUF_INIT};
+    *r = (struct sim_http_request){.state = SIM_HTTP_IN_HEAD, .chunked_body = BUF_INIT};
 }
 
-void http_free(struct http_request *r)
+void sim_http_free(struct sim_http_request *r)
 {
     buf_free(&r->chunked_body);
 }
 
-static enum http_state bad(struct http_request *r, int status, const char *why)
+static enum sim_http_state bad(struct sim_http_request *r, int status, const char *why)
 {
     r->error_status = status;
     r->error = why;
-    return r->state = HTTP_BAD;
+    return r->state = SIM_HTTP_BAD;
 }
 
 static bool is_same(const char *text, size_t len, const char *word)
@@ -41,8 +41,8 @@ static void trim(const char **s, size_t *len)
         (*len)--;
 }
 
-bool http_next_field(const char **fields, size_t *fields_len, const char **name, size_t *name_len,
-                     const char **value, size_t *value_len)
+bool sim_http_next_field(const char **fields, size_t *fields_len, const char **name,
+                         size_t *name_len, const char **value, size_t *value_len)
 {
     if (*fields_len == 0)
         return false;
@@ -83,7 +83,7 @@ static bool parse_length(const char *value, size_t len, uint64_t *out)
     return true;
 }
 
-static bool read_content_length(struct http_request *r, const char *value, size_t len)
+static bool read_content_length(struct sim_http_request *r, const char *value, size_t len)
 {
     if (r->has_content_length || !parse_length(value, len, &r->content_length))
         return false;
@@ -91,7 +91,7 @@ static bool read_content_length(struct http_request *r, const char *value, size_
     return true;
 }
 
-static bool read_transfer_encoding(struct http_request *r, const char *value, size_t len)
+static bool read_transfer_encoding(struct sim_http_request *r, const char *value, size_t len)
 {
     if (r->has_transfer_encoding || !is_same(value, len, "chunked"))
         return false;
@@ -99,7 +99,7 @@ static bool read_transfer_encoding(struct http_request *r, const char *value, si
     return true;
 }
 
-static bool read_connection(struct http_request *r, const char *value, size_t len)
+static bool read_connection(struct sim_http_request *r, const char *value, size_t len)
 {
     const char *end = value + len;
     while (value < end) {
@@ -114,7 +114,7 @@ static bool read_connection(struct http_request *r, const char *value, size_t le
     return true;
 }
 
-static bool read_expect(struct http_request *r, const char *value, size_t len)
+static bool read_expect(struct sim_http_request *r, const char *value, size_t len)
 {
     r->is_expecting = is_same(value, len, "100-continue");
     return r->is_expecting;
@@ -122,7 +122,7 @@ static bool read_expect(struct http_request *r, const char *value, size_t len)
 
 static const struct {
     const char *name;
-    bool (*read)(struct http_request *r, const char *value, size_t len);
+    bool (*read)(struct sim_http_request *r, const char *value, size_t len);
     const char *error;
 } known_fields[] = {
     {"content-length", read_content_length, "bad or repeated Content-Length"},
@@ -131,8 +131,8 @@ static const struct {
     {"expect", read_expect, "unknown expectation"},
 };
 
-static bool read_field(struct http_request *r, const char *name, size_t name_len, const char *value,
-                       size_t value_len)
+static bool read_field(struct sim_http_request *r, const char *name, size_t name_len,
+                       const char *value, size_t value_len)
 {
     if (!is_token(name, name_len)) {
         bad(r, 400, "malformed field line");
@@ -149,18 +149,18 @@ static bool read_field(struct http_request *r, const char *name, size_t name_len
     return true;
 }
 
-static bool read_fields(struct http_request *r, const char *data)
+static bool read_fields(struct sim_http_request *r, const char *data)
 {
     const char *at = data + r->fields.at, *name, *value;
     size_t left = r->fields.len, name_len, value_len;
-    while (http_next_field(&at, &left, &name, &name_len, &value, &value_len))
+    while (sim_http_next_field(&at, &left, &name, &name_len, &value, &value_len))
         if (!read_field(r, name, name_len, value, value_len))
             return false;
     return true;
 }
 
 /* METHOD SP TARGET SP HTTP/1.x */
-static bool read_request_line(struct http_request *r, const char *data)
+static bool read_request_line(struct sim_http_request *r, const char *data)
 {
     const char *line = data + r->line.at;
     size_t at = r->line.at, len = r->line.len;
@@ -170,8 +170,8 @@ static bool read_request_line(struct http_request *r, const char *data)
     const char *last = memrchr(line, ' ', len);
     if (first == NULL || last == first || !is_token(line, (size_t)(first - line)))
         return false;
-    r->method = (struct http_span){at, (size_t)(first - line)};
-    r->target = (struct http_span){at + (size_t)(first + 1 - line), (size_t)(last - first - 1)};
+    r->method = (struct sim_http_span){at, (size_t)(first - line)};
+    r->target = (struct sim_http_span){at + (size_t)(first + 1 - line), (size_t)(last - first - 1)};
     const char *version = last + 1;
     size_t version_len = len - (size_t)(version - line);
     r->is_http10 = is_same(version, version_len, "HTTP/1.0");
@@ -179,7 +179,7 @@ static bool read_request_line(struct http_request *r, const char *data)
            (r->is_http10 || is_same(version, version_len, "HTTP/1.1"));
 }
 
-static enum http_state read_head(struct http_request *r, const char *data)
+static enum sim_http_state read_head(struct sim_http_request *r, const char *data)
 {
     if (!read_request_line(r, data))
         return bad(r, 400, "malformed request line");
@@ -187,11 +187,11 @@ static enum http_state read_head(struct http_request *r, const char *data)
         return r->state;
     if (r->is_chunked && (r->has_content_length || r->is_http10))
         return bad(r, 400, "Transfer-Encoding beside Content-Length, or in HTTP/1.0");
-    if (r->content_length > HTTP_BODY_MAX)
+    if (r->content_length > SIM_HTTP_BODY_MAX)
         return bad(r, 413, "body too large");
     r->is_keep_alive = !r->is_http10 && !r->is_close_asked;
     r->read_at = r->head_len;
-    return r->state = HTTP_IN_BODY;
+    return r->state = SIM_HTTP_IN_BODY;
 }
 
 /* Length of a line's end at p: 1 for LF, 2 for CRLF, 0 for neither. */
@@ -202,7 +202,7 @@ static size_t eol_length(const char *p, size_t len)
     return len >= 2 && p[0] == '\r' && p[1] == '\n' ? 2 : 0;
 }
 
-static void skip_blank_lines(struct http_request *r, const char *data, size_t len)
+static void skip_blank_lines(struct sim_http_request *r, const char *data, size_t len)
 {
     size_t eol;
     while ((eol = eol_length(data + r->read_at, len - r->read_at)) > 0)
@@ -210,15 +210,15 @@ static void skip_blank_lines(struct http_request *r, const char *data, size_t le
 }
 
 /* Goes on line by line from where the last call stopped, until the blank line. */
-static enum http_state find_head(struct http_request *r, const char *data, size_t len)
+static enum sim_http_state find_head(struct sim_http_request *r, const char *data, size_t len)
 {
     const char *lf;
     if (r->fields.at == 0)
         skip_blank_lines(r, data, len);
     while ((lf = memchr(data + r->read_at, '\n', len - r->read_at)) != NULL) {
-        struct http_span line = {r->read_at, (size_t)(lf - data) - r->read_at};
+        struct sim_http_span line = {r->read_at, (size_t)(lf - data) - r->read_at};
         r->read_at = (size_t)(lf - data) + 1;
-        if (r->read_at > HTTP_HEAD_MAX)
+        if (r->read_at > SIM_HTTP_HEAD_MAX)
             break;
         if (r->fields.at == 0) {
             r->line = line;
@@ -229,7 +229,7 @@ static enum http_state find_head(struct http_request *r, const char *data, size_
             return read_head(r, data);
         }
     }
-    return len > HTTP_HEAD_MAX ? bad(r, 431, "request head too large") : r->state;
+    return len > SIM_HTTP_HEAD_MAX ? bad(r, 431, "request head too large") : r->state;
 }
 
 /* 1-8 hex digits, then an optional extension. */
@@ -247,7 +247,8 @@ static bool parse_chunk_size(const char *line, size_t len, uint64_t *out)
 }
 
 /* The chunk steps: each reads what it can, and returns whether the next one may go on. */
-static bool read_chunk_line(struct http_request *r, const char *data, size_t len, size_t *line_len)
+static bool read_chunk_line(struct sim_http_request *r, const char *data, size_t len,
+                            size_t *line_len)
 {
     const char *lf = memchr(data + r->read_at, '\n', len - r->read_at);
     size_t seen = lf != NULL ? (size_t)(lf - data) - r->read_at : len - r->read_at;
@@ -259,13 +260,13 @@ static bool read_chunk_line(struct http_request *r, const char *data, size_t len
     return lf != NULL;
 }
 
-static void skip_line(struct http_request *r, const char *data, size_t len)
+static void skip_line(struct sim_http_request *r, const char *data, size_t len)
 {
     const char *lf = memchr(data + r->read_at, '\n', len - r->read_at);
     r->read_at = (size_t)(lf - data) + 1;
 }
 
-static bool read_chunk_size(struct http_request *r, const char *data, size_t len)
+static bool read_chunk_size(struct sim_http_request *r, const char *data, size_t len)
 {
     size_t line_len;
     if (!read_chunk_line(r, data, len, &line_len))
@@ -274,7 +275,7 @@ static bool read_chunk_size(struct http_request *r, const char *data, size_t len
         bad(r, 400, "malformed chunk size");
         return false;
     }
-    if (r->chunked_body.len + r->chunk_left > HTTP_BODY_MAX) {
+    if (r->chunked_body.len + r->chunk_left > SIM_HTTP_BODY_MAX) {
         bad(r, 413, "body too large");
         return false;
     }
@@ -283,7 +284,7 @@ static bool read_chunk_size(struct http_request *r, const char *data, size_t len
     return true;
 }
 
-static bool read_chunk_data(struct http_request *r, const char *data, size_t len)
+static bool read_chunk_data(struct sim_http_request *r, const char *data, size_t len)
 {
     size_t here = len - r->read_at;
     size_t n = here < r->chunk_left ? here : (size_t)r->chunk_left;
@@ -296,7 +297,7 @@ static bool read_chunk_data(struct http_request *r, const char *data, size_t len
     return true;
 }
 
-static bool read_chunk_data_end(struct http_request *r, const char *data, size_t len)
+static bool read_chunk_data_end(struct sim_http_request *r, const char *data, size_t len)
 {
     size_t eol = eol_length(data + r->read_at, len - r->read_at);
     if (eol == 0) {
@@ -309,20 +310,20 @@ static bool read_chunk_data_end(struct http_request *r, const char *data, size_t
     return true;
 }
 
-static bool read_chunk_trailer(struct http_request *r, const char *data, size_t len)
+static bool read_chunk_trailer(struct sim_http_request *r, const char *data, size_t len)
 {
     size_t line_len;
     if (!read_chunk_line(r, data, len, &line_len))
         return false;
     skip_line(r, data, len);
     if (line_len == 0)
-        r->state = HTTP_COMPLETE;
+        r->state = SIM_HTTP_COMPLETE;
     return line_len > 0;
 }
 
-static void read_chunks(struct http_request *r, const char *data, size_t len)
+static void read_chunks(struct sim_http_request *r, const char *data, size_t len)
 {
-    static bool (*const steps[])(struct http_request *, const char *, size_t) = {
+    static bool (*const steps[])(struct sim_http_request *, const char *, size_t) = {
         [CHUNK_SIZE] = read_chunk_size,
         [CHUNK_DATA] = read_chunk_data,
         [CHUNK_DATA_END] = read_chunk_data_end,
@@ -332,29 +333,30 @@ static void read_chunks(struct http_request *r, const char *data, size_t len)
         continue;
 }
 
-static void read_length(struct http_request *r, size_t len)
+static void read_length(struct sim_http_request *r, size_t len)
 {
     size_t end = r->head_len + (size_t)r->content_length;
     r->read_at = len < end ? len : end;
     if (r->read_at == end)
-        r->state = HTTP_COMPLETE;
+        r->state = SIM_HTTP_COMPLETE;
 }
 
-const char *http_body(const struct http_request *r, const char *data, size_t len, size_t *body_len)
+const char *sim_http_body(const struct sim_http_request *r, const char *data, size_t len,
+                          size_t *body_len)
 {
     if (r->is_chunked) {
         *body_len = r->chunked_body.len;
         return r->chunked_body.data != NULL ? r->chunked_body.data : "";
     }
-    *body_len = r->state == HTTP_IN_HEAD ? 0 : r->read_at - r->head_len;
-    return data + (r->state == HTTP_IN_HEAD ? len : r->head_len);
+    *body_len = r->state == SIM_HTTP_IN_HEAD ? 0 : r->read_at - r->head_len;
+    return data + (r->state == SIM_HTTP_IN_HEAD ? len : r->head_len);
 }
 
-static void hash_on(struct http_request *r, const char *data, size_t len)
+static void hash_on(struct sim_http_request *r, const char *data, size_t len)
 {
     size_t body_len;
-    const char *body = http_body(r, data, len, &body_len);
-    if (body_len <= HTTP_HASH_FROM)
+    const char *body = sim_http_body(r, data, len, &body_len);
+    if (body_len <= SIM_HTTP_HASH_FROM)
         return;
     if (r->hashed == 0)
         sha256_init(&r->hash);
@@ -362,22 +364,22 @@ static void hash_on(struct http_request *r, const char *data, size_t len)
     r->hashed = body_len;
 }
 
-void http_body_digest(struct http_request *r, char hex[SHA256_HEX_BYTES])
+void sim_http_body_digest(struct sim_http_request *r, char hex[SHA256_HEX_BYTES])
 {
     sha256_final(&r->hash, hex);
 }
 
-enum http_state http_read(struct http_request *r, const char *data, size_t len)
+enum sim_http_state sim_http_read(struct sim_http_request *r, const char *data, size_t len)
 {
-    if (r->state == HTTP_IN_HEAD)
+    if (r->state == SIM_HTTP_IN_HEAD)
         find_head(r, data, len);
-    if (r->state == HTTP_IN_BODY) {
+    if (r->state == SIM_HTTP_IN_BODY) {
         if (r->is_chunked)
             read_chunks(r, data, len);
         else
             read_length(r, len);
     }
-    if (r->state == HTTP_IN_BODY || r->state == HTTP_COMPLETE)
+    if (r->state == SIM_HTTP_IN_BODY || r->state == SIM_HTTP_COMPLETE)
         hash_on(r, data, len);
     return r->state;
 }

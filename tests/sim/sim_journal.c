@@ -19,7 +19,7 @@ struct journal_entry {
     char *model; /* NULL: none */
     bool is_stream;
     char digest[SHA256_HEX_BYTES]; /* empty: the body is whole */
-    struct http_span target, fields;
+    struct sim_http_span target, fields;
     size_t head_len, body_len, kept_len;
     char bytes[];
 };
@@ -48,11 +48,11 @@ static size_t kept_of(const char *body, size_t len)
     return kept;
 }
 
-struct journal_entry *journal_add(struct http_request *r, const char *data, size_t len,
+struct journal_entry *journal_add(struct sim_http_request *r, const char *data, size_t len,
                                   const char *model, int is_stream)
 {
     size_t body_len;
-    const char *body = http_body(r, data, len, &body_len);
+    const char *body = sim_http_body(r, data, len, &body_len);
     size_t kept = kept_of(body, body_len);
     struct journal_entry *e = xmalloc(sizeof(*e) + r->head_len + kept);
     *e = (struct journal_entry){.refs = 2, .is_stream = is_stream, .at_ms = clock_wall_ms()};
@@ -65,7 +65,7 @@ struct journal_entry *journal_add(struct http_request *r, const char *data, size
     memcpy(e->bytes, data, r->head_len);
     memcpy(e->bytes + r->head_len, body, kept);
     if (kept < body_len)
-        http_body_digest(r, e->digest);
+        sim_http_body_digest(r, e->digest);
     struct journal_entry **slot = &journal.entries[journal.count++ % JOURNAL_ENTRIES];
     unref(*slot);
     *slot = e;
@@ -84,7 +84,7 @@ static bool is_repeated(const struct journal_entry *e, const char *until, const 
 {
     const char *at = e->bytes + e->fields.at, *other, *value;
     size_t left = e->fields.len, other_len, value_len;
-    while (http_next_field(&at, &left, &other, &other_len, &value, &value_len) && other < until)
+    while (sim_http_next_field(&at, &left, &other, &other_len, &value, &value_len) && other < until)
         if (other_len == name_len && strncasecmp(other, name, name_len) == 0)
             return true;
     return false;
@@ -96,7 +96,7 @@ static void put_values(struct buf *b, const struct journal_entry *e, const char 
     const char *at = e->bytes + e->fields.at, *other, *value;
     size_t left = e->fields.len, other_len, value_len;
     struct buf joined = BUF_INIT;
-    while (http_next_field(&at, &left, &other, &other_len, &value, &value_len)) {
+    while (sim_http_next_field(&at, &left, &other, &other_len, &value, &value_len)) {
         if (other_len != name_len || strncasecmp(other, name, name_len) != 0)
             continue;
         if (joined.data != NULL)
@@ -123,7 +123,7 @@ static void put_headers(struct buf *b, const struct journal_entry *e)
     size_t left = e->fields.len, name_len, value_len;
     const char *comma = "";
     buf_putc(b, '{');
-    while (http_next_field(&at, &left, &name, &name_len, &value, &value_len)) {
+    while (sim_http_next_field(&at, &left, &name, &name_len, &value, &value_len)) {
         if (is_repeated(e, name, name, name_len))
             continue;
         buf_puts(b, comma);

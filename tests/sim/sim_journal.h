@@ -18,7 +18,7 @@
 struct journal_entry;
 
 /* Notes a complete request; `model` may be NULL. The entry carries a reference for the caller. */
-struct journal_entry *journal_add(struct http_request *r, const char *data, size_t len,
+struct journal_entry *journal_add(struct sim_http_request *r, const char *data, size_t len,
                                   const char *model, int is_stream);
 /* Tells how it ended and gives the reference back. */
 void journal_end(struct journal_entry *e, enum ending ending);

@@ -19,7 +19,7 @@
 /* A request on its way to its answer. */
 struct call {
     struct conn *conn;
-    struct http_request *request;
+    struct sim_http_request *request;
     const char *data;
     size_t len;
     const char *path; /* without the query */
@@ -87,7 +87,7 @@ static void answer_error(struct call *k, struct model *m, int status, const char
 static bool read_body(struct call *k, struct body *body)
 {
     size_t len;
-    const char *text = http_body(k->request, k->data, k->len, &len);
+    const char *text = sim_http_body(k->request, k->data, k->len, &len);
     if (body_read(body, text, len) != BODY_GOOD)
         answer_error(k, NULL, 400, body->error, "invalid_json");
     else if (!body->has_model)
@@ -131,7 +131,7 @@ static void answer_generation(struct call *k, enum play_kind kind)
     request.is_stream = body.is_stream && kind != PLAY_EMBEDDINGS;
     request.is_usage_wanted = body.is_usage_wanted;
     size_t body_len;
-    http_body(k->request, k->data, k->len, &body_len);
+    sim_http_body(k->request, k->data, k->len, &body_len);
     request.body_len = body_len;
     const char *error;
     models_count_request(m);
@@ -202,7 +202,7 @@ static bool is_allowed(const struct call *k)
     size_t left = k->request->fields.len, name_len, value_len;
     if (all.key == NULL)
         return true;
-    while (http_next_field(&at, &left, &name, &name_len, &value, &value_len)) {
+    while (sim_http_next_field(&at, &left, &name, &name_len, &value, &value_len)) {
         if (name_len != 13 || strncasecmp(name, "authorization", 13) != 0)
             continue;
         return value_len > 7 && strncasecmp(value, "bearer ", 7) == 0 &&
@@ -228,7 +228,7 @@ static void answer_route(struct call *k)
         answer_error(k, NULL, 404, "unknown path", NULL);
 }
 
-static void on_request(struct conn *c, struct http_request *r, const char *data, size_t len)
+static void on_request(struct conn *c, struct sim_http_request *r, const char *data, size_t len)
 {
     const char *target = data + r->target.at;
     const char *question = memchr(target, '?', r->target.len);
@@ -245,7 +245,7 @@ static void on_request(struct conn *c, struct http_request *r, const char *data,
         answer_error(&k, NULL, 401, "the key is missing or wrong", NULL);
 }
 
-static void on_bad_request(struct conn *c, struct http_request *r)
+static void on_bad_request(struct conn *c, struct sim_http_request *r)
 {
     struct buf body = BUF_INIT;
     log_fields(LOGLV_WARN, LOG_LIST(LOG_INT("status", r->error_status), LOG_STR("error", r->error)),

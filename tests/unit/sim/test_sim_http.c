@@ -9,14 +9,15 @@
 #include "tests/unit/unit.h"
 
 /* Feeds text in pieces of `step` bytes, from memory of exactly the size seen so far. */
-static enum http_state feed(struct http_request *r, const char *text, size_t len, size_t step)
+static enum sim_http_state feed(struct sim_http_request *r, const char *text, size_t len,
+                                size_t step)
 {
-    enum http_state state = HTTP_IN_HEAD;
-    for (size_t n = step; state == HTTP_IN_HEAD || state == HTTP_IN_BODY; n += step) {
+    enum sim_http_state state = SIM_HTTP_IN_HEAD;
+    for (size_t n = step; state == SIM_HTTP_IN_HEAD || state == SIM_HTTP_IN_BODY; n += step) {
         size_t now = n < len ? n : len;
         char *copy = xmalloc(now);
         memcpy(copy, text, now);
-        state = http_read(r, copy, now);
+        state = sim_http_read(r, copy, now);
         free(copy);
         if (now == len)
             break;
@@ -24,7 +25,7 @@ static enum http_state feed(struct http_request *r, const char *text, size_t len
     return state;
 }
 
-static bool span_is(const char *text, struct http_span span, const char *wanted)
+static bool span_is(const char *text, struct sim_http_span span, const char *wanted)
 {
     return span.len == strlen(wanted) && memcmp(text + span.at, wanted, span.len) == 0;
 }
@@ -53,19 +54,19 @@ static void assert_good(size_t row, size_t step)
 {
     const char *text = good[row].text;
     size_t len = strlen(text), body_len;
-    struct http_request r;
-    http_init(&r);
-    ck_assert_msg(feed(&r, text, len, step) == HTTP_COMPLETE, "row %zu, step %zu: %s", row, step,
-                  r.error);
+    struct sim_http_request r;
+    sim_http_init(&r);
+    ck_assert_msg(feed(&r, text, len, step) == SIM_HTTP_COMPLETE, "row %zu, step %zu: %s", row,
+                  step, r.error);
     ck_assert(span_is(text, r.method, good[row].method));
     ck_assert(span_is(text, r.target, good[row].target));
-    const char *body = http_body(&r, text, len, &body_len);
+    const char *body = sim_http_body(&r, text, len, &body_len);
     ck_assert_uint_eq(body_len, strlen(good[row].body));
     ck_assert_int_eq(memcmp(body, good[row].body, body_len), 0);
     ck_assert_msg(r.read_at + good[row].ahead == len, "row %zu, step %zu ends at %zu", row, step,
                   r.read_at);
     ck_assert_int_eq(r.is_keep_alive, good[row].is_keep_alive);
-    http_free(&r);
+    sim_http_free(&r);
 }
 
 START_TEST(good_requests_are_read_however_they_are_cut)
@@ -112,28 +113,28 @@ START_TEST(what_two_readers_could_read_differently_is_refused)
     for (size_t row = 0; row < UNIT_ROWS(refused); row++) {
         const char *text = refused[row].text;
         for (size_t step = 1; step <= strlen(text); step++) {
-            struct http_request r;
-            http_init(&r);
-            ck_assert_msg(feed(&r, text, strlen(text), step) == HTTP_BAD, "row %zu, step %zu", row,
-                          step);
+            struct sim_http_request r;
+            sim_http_init(&r);
+            ck_assert_msg(feed(&r, text, strlen(text), step) == SIM_HTTP_BAD, "row %zu, step %zu",
+                          row, step);
             ck_assert_int_eq(r.error_status, refused[row].status);
             ck_assert_ptr_nonnull(r.error);
-            http_free(&r);
+            sim_http_free(&r);
         }
     }
 }
 END_TEST
 
-static enum http_state read_long_head(size_t bytes, int *status)
+static enum sim_http_state read_long_head(size_t bytes, int *status)
 {
     char *text = xmalloc(bytes);
     memset(text, 'a', bytes);
     memcpy(text, "GET / HTTP/1.1\r\nA: ", 19);
-    struct http_request r;
-    http_init(&r);
-    enum http_state state = http_read(&r, text, bytes);
+    struct sim_http_request r;
+    sim_http_init(&r);
+    enum sim_http_state state = sim_http_read(&r, text, bytes);
     *status = r.error_status;
-    http_free(&r);
+    sim_http_free(&r);
     free(text);
     return state;
 }
@@ -141,8 +142,8 @@ static enum http_state read_long_head(size_t bytes, int *status)
 START_TEST(a_head_is_bounded)
 {
     int status;
-    ck_assert_int_eq(read_long_head(HTTP_HEAD_MAX, &status), HTTP_IN_HEAD);
-    ck_assert_int_eq(read_long_head(HTTP_HEAD_MAX + 1, &status), HTTP_BAD);
+    ck_assert_int_eq(read_long_head(SIM_HTTP_HEAD_MAX, &status), SIM_HTTP_IN_HEAD);
+    ck_assert_int_eq(read_long_head(SIM_HTTP_HEAD_MAX + 1, &status), SIM_HTTP_BAD);
     ck_assert_int_eq(status, 431);
 }
 END_TEST
@@ -150,12 +151,12 @@ END_TEST
 START_TEST(a_request_that_stops_is_not_complete)
 {
     static const char text[] = "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhell";
-    struct http_request r;
-    http_init(&r);
+    struct sim_http_request r;
+    sim_http_init(&r);
     for (size_t n = 1; n < sizeof(text); n++)
-        ck_assert_int_ne(http_read(&r, text, n), HTTP_COMPLETE);
-    ck_assert_int_eq(r.state, HTTP_IN_BODY);
-    http_free(&r);
+        ck_assert_int_ne(sim_http_read(&r, text, n), SIM_HTTP_COMPLETE);
+    ck_assert_int_eq(r.state, SIM_HTTP_IN_BODY);
+    sim_http_free(&r);
 }
 END_TEST
 
@@ -163,11 +164,11 @@ START_TEST(expectations_are_seen)
 {
     static const char text[] =
         "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n";
-    struct http_request r;
-    http_init(&r);
-    ck_assert_int_eq(http_read(&r, text, sizeof(text) - 1), HTTP_IN_BODY);
+    struct sim_http_request r;
+    sim_http_init(&r);
+    ck_assert_int_eq(sim_http_read(&r, text, sizeof(text) - 1), SIM_HTTP_IN_BODY);
     ck_assert(r.is_expecting);
-    http_free(&r);
+    sim_http_free(&r);
 }
 END_TEST
 
@@ -175,13 +176,13 @@ START_TEST(fields_come_one_by_one)
 {
     const char *at = "A:b\r\nC : d\nE:\t f g \r\n", *name, *value;
     size_t left = strlen(at), name_len, value_len;
-    ck_assert(http_next_field(&at, &left, &name, &name_len, &value, &value_len));
+    ck_assert(sim_http_next_field(&at, &left, &name, &name_len, &value, &value_len));
     ck_assert(name_len == 1 && *name == 'A' && value_len == 1 && *value == 'b');
-    ck_assert(http_next_field(&at, &left, &name, &name_len, &value, &value_len));
+    ck_assert(sim_http_next_field(&at, &left, &name, &name_len, &value, &value_len));
     ck_assert(name_len == 2 && value_len == 1 && *value == 'd');
-    ck_assert(http_next_field(&at, &left, &name, &name_len, &value, &value_len));
+    ck_assert(sim_http_next_field(&at, &left, &name, &name_len, &value, &value_len));
     ck_assert(name_len == 1 && value_len == 3 && memcmp(value, "f g", 3) == 0);
-    ck_assert(!http_next_field(&at, &left, &name, &name_len, &value, &value_len));
+    ck_assert(!sim_http_next_field(&at, &left, &name, &name_len, &value, &value_len));
 }
 END_TEST
 
@@ -192,14 +193,14 @@ static void assert_digest(size_t step)
     char *text = xmalloc(len), hex[SHA256_HEX_BYTES];
     memset(text, 'a', len);
     memcpy(text, head, head_len);
-    struct http_request r;
-    http_init(&r);
-    for (size_t n = step; http_read(&r, text, n < len ? n : len) == HTTP_IN_BODY; n += step)
+    struct sim_http_request r;
+    sim_http_init(&r);
+    for (size_t n = step; sim_http_read(&r, text, n < len ? n : len) == SIM_HTTP_IN_BODY; n += step)
         continue;
-    ck_assert_int_eq(r.state, HTTP_COMPLETE);
-    http_body_digest(&r, hex);
+    ck_assert_int_eq(r.state, SIM_HTTP_COMPLETE);
+    sim_http_body_digest(&r, hex);
     ck_assert_str_eq(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
-    http_free(&r);
+    sim_http_free(&r);
     free(text);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* http1_chunked: bodies cut at every place give the same bytes; what is not exactly the grammar is
+/* http_chunked: bodies cut at every place give the same bytes; what is not exactly the grammar is
  * refused at the first wrong byte. */
 #include <stdlib.h>
 #include <string.h>
@@ -11,23 +11,23 @@
 
 /* Feeds in pieces of `step` bytes and collects the body. Returns the last result; *taken is how
  * much of the input belongs to the body. */
-static enum http1_chunk_result feed(const char *data, size_t len, size_t step, struct buf *body,
-                                    size_t *taken)
+static enum http_chunked_result feed(const char *data, size_t len, size_t step, struct buf *body,
+                                     size_t *taken)
 {
-    struct http1_chunked chunked;
-    enum http1_chunk_result result = HTTP1_CHUNK_MORE;
-    http1_chunked_init(&chunked);
+    struct http_chunked chunked;
+    enum http_chunked_result result = HTTP_CHUNKED_MORE;
+    http_chunked_init(&chunked);
     *taken = 0;
-    while (*taken < len && (result == HTTP1_CHUNK_MORE || result == HTTP1_CHUNK_DATA)) {
+    while (*taken < len && (result == HTTP_CHUNKED_MORE || result == HTTP_CHUNKED_DATA)) {
         size_t n = len - *taken < step ? len - *taken : step, used;
-        struct http1_text piece;
+        struct http_text piece;
         char *copy = xmalloc(n);
         memcpy(copy, data + *taken, n);
-        result = http1_chunked_feed(&chunked, copy, n, &used, &piece);
+        result = http_chunked_feed(&chunked, copy, n, &used, &piece);
         ck_assert_uint_le(used, n);
-        if (result == HTTP1_CHUNK_MORE)
+        if (result == HTTP_CHUNKED_MORE)
             ck_assert_uint_eq(used, n);
-        if (result == HTTP1_CHUNK_DATA) {
+        if (result == HTTP_CHUNKED_DATA) {
             ck_assert(piece.len > 0 && piece.at >= copy && piece.at + piece.len <= copy + used);
             buf_put(body, piece.at, piece.len);
         }
@@ -62,7 +62,7 @@ START_TEST(reads_bodies_cut_anywhere)
         for (size_t step = 1; step <= len; step++) {
             struct buf body = BUF_INIT;
             size_t taken;
-            ck_assert_msg(feed(good[i].data, len, step, &body, &taken) == HTTP1_CHUNK_END,
+            ck_assert_msg(feed(good[i].data, len, step, &body, &taken) == HTTP_CHUNKED_END,
                           "row %zu in steps of %zu", i, step);
             ck_assert_str_eq(buf_cstr(&body), good[i].body);
             ck_assert_str_eq(good[i].data + taken, good[i].rest);
@@ -130,7 +130,7 @@ START_TEST(refuses_all_else)
         for (size_t step = 1; step <= bad[i].len; step++) {
             struct buf body = BUF_INIT;
             size_t taken;
-            ck_assert_msg(feed(bad[i].data, bad[i].len, step, &body, &taken) == HTTP1_CHUNK_BAD,
+            ck_assert_msg(feed(bad[i].data, bad[i].len, step, &body, &taken) == HTTP_CHUNKED_BAD,
                           "row %zu in steps of %zu: %s", i, step, bad[i].data);
             buf_free(&body);
         }
@@ -140,16 +140,16 @@ END_TEST
 
 START_TEST(a_refusal_and_an_end_stay)
 {
-    struct http1_chunked chunked;
-    struct http1_text piece;
+    struct http_chunked chunked;
+    struct http_text piece;
     size_t used;
-    http1_chunked_init(&chunked);
-    ck_assert_int_eq(http1_chunked_feed(&chunked, "x", 1, &used, &piece), HTTP1_CHUNK_BAD);
-    ck_assert_int_eq(http1_chunked_feed(&chunked, "0\r\n\r\n", 5, &used, &piece), HTTP1_CHUNK_BAD);
+    http_chunked_init(&chunked);
+    ck_assert_int_eq(http_chunked_feed(&chunked, "x", 1, &used, &piece), HTTP_CHUNKED_BAD);
+    ck_assert_int_eq(http_chunked_feed(&chunked, "0\r\n\r\n", 5, &used, &piece), HTTP_CHUNKED_BAD);
     ck_assert_uint_eq(used, 0);
-    http1_chunked_init(&chunked);
-    ck_assert_int_eq(http1_chunked_feed(&chunked, "0\r\n\r\n", 5, &used, &piece), HTTP1_CHUNK_END);
-    ck_assert_int_eq(http1_chunked_feed(&chunked, "x", 1, &used, &piece), HTTP1_CHUNK_END);
+    http_chunked_init(&chunked);
+    ck_assert_int_eq(http_chunked_feed(&chunked, "0\r\n\r\n", 5, &used, &piece), HTTP_CHUNKED_END);
+    ck_assert_int_eq(http_chunked_feed(&chunked, "x", 1, &used, &piece), HTTP_CHUNKED_END);
     ck_assert_uint_eq(used, 0);
 }
 END_TEST
@@ -162,7 +162,7 @@ static void check_bound(const char *first, char filler, size_t bound)
     buf_puts(&data, first);
     for (size_t i = 0; i < 2 * bound; i++)
         buf_putc(&data, filler);
-    ck_assert_msg(feed(data.data, data.len, 100, &body, &taken) == HTTP1_CHUNK_BAD, "%s", first);
+    ck_assert_msg(feed(data.data, data.len, 100, &body, &taken) == HTTP_CHUNKED_BAD, "%s", first);
     ck_assert_msg(taken <= strlen(first) + bound + 1, "%s: %zu", first, taken);
     buf_free(&data);
     buf_free(&body);
@@ -184,7 +184,7 @@ START_TEST(bounds_all_trailers_together)
     for (int i = 0; i < 2000; i++)
         buf_puts(&data, "X: a\r\n");
     buf_puts(&data, "\r\n");
-    ck_assert_int_eq(feed(data.data, data.len, data.len, &body, &taken), HTTP1_CHUNK_BAD);
+    ck_assert_int_eq(feed(data.data, data.len, data.len, &body, &taken), HTTP_CHUNKED_BAD);
     buf_free(&data);
     buf_free(&body);
 }
@@ -201,7 +201,7 @@ START_TEST(a_long_extension_on_every_chunk_passes)
         buf_puts(&data, "\r\na\r\n");
     }
     buf_puts(&data, "0\r\n\r\n");
-    ck_assert_int_eq(feed(data.data, data.len, 7, &body, &taken), HTTP1_CHUNK_END);
+    ck_assert_int_eq(feed(data.data, data.len, 7, &body, &taken), HTTP_CHUNKED_END);
     ck_assert_uint_eq(body.len, 100);
     buf_free(&data);
     buf_free(&body);
@@ -210,18 +210,18 @@ END_TEST
 
 START_TEST(the_largest_chunk_is_four_gigabytes)
 {
-    struct http1_chunked chunked;
-    struct http1_text piece;
+    struct http_chunked chunked;
+    struct http_text piece;
     size_t used;
-    http1_chunked_init(&chunked);
-    ck_assert_int_eq(http1_chunked_feed(&chunked, "ffffffff\r\nab", 12, &used, &piece),
-                     HTTP1_CHUNK_DATA);
+    http_chunked_init(&chunked);
+    ck_assert_int_eq(http_chunked_feed(&chunked, "ffffffff\r\nab", 12, &used, &piece),
+                     HTTP_CHUNKED_DATA);
     ck_assert_uint_eq(used, 12);
     ck_assert_uint_eq(piece.len, 2);
     ck_assert_uint_eq(chunked.left, UINT32_MAX - 2);
 }
 END_TEST
 
-UNIT_MAIN("http1_chunked", reads_bodies_cut_anywhere, refuses_all_else, a_refusal_and_an_end_stay,
+UNIT_MAIN("http_chunked", reads_bodies_cut_anywhere, refuses_all_else, a_refusal_and_an_end_stay,
           bounds_what_is_no_body, bounds_all_trailers_together,
           a_long_extension_on_every_chunk_passes, the_largest_chunk_is_four_gigabytes)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* httpdate: the three formats of HTTP, and what only looks like them. */
+/* date: the three formats of HTTP, and what only looks like them. */
 #include "common/http/date.h"
 
 #include "tests/unit/unit.h"
@@ -31,7 +31,7 @@ START_TEST(reads_the_three_formats)
 {
     for (size_t i = 0; i < UNIT_ROWS(good); i++) {
         uint64_t wall_ms = 1;
-        ck_assert_msg(httpdate_parse(good[i].text, NOW_MS, &wall_ms), "%s", good[i].text);
+        ck_assert_msg(http_date_parse(good[i].text, NOW_MS, &wall_ms), "%s", good[i].text);
         ck_assert_msg(wall_ms == good[i].wall_ms, "%s: %llu", good[i].text,
                       (unsigned long long)wall_ms);
     }
@@ -79,9 +79,9 @@ START_TEST(refuses_all_else)
 {
     for (size_t i = 0; i < UNIT_ROWS(bad); i++) {
         uint64_t wall_ms;
-        ck_assert_msg(!httpdate_parse(bad[i], NOW_MS, &wall_ms), "%s", bad[i]);
+        ck_assert_msg(!http_date_parse(bad[i], NOW_MS, &wall_ms), "%s", bad[i]);
     }
 }
 END_TEST
 
-UNIT_MAIN("httpdate", reads_the_three_formats, refuses_all_else)
+UNIT_MAIN("date", reads_the_three_formats, refuses_all_else)

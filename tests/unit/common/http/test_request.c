@@ -11,29 +11,29 @@
 #include "tests/unit/unit.h"
 
 /* Parses a copy that ends where the head ends. */
-static enum http1_error parse(const char *head, size_t len, struct http1_request *out)
+static enum http_request_error parse(const char *head, size_t len, struct http_request *out)
 {
     static char *copy;
     free(copy);
     copy = xmalloc(len);
     memcpy(copy, head, len);
-    enum http1_error error = http1_parse_request(copy, len, out);
-    ck_assert_msg((error == HTTP1_OK) == (out->why == NULL), "%.*s", (int)len, head);
+    enum http_request_error error = http_request_parse(copy, len, out);
+    ck_assert_msg((error == HTTP_REQUEST_OK) == (out->why == NULL), "%.*s", (int)len, head);
     return error;
 }
 
 /* A row is a whole head, with its length where a NUL is in it (0 = strlen). */
 struct refusal {
     const char *head;
-    enum http1_error error;
+    enum http_request_error error;
     size_t len;
 };
 
 #define H  "Host: weir\r\n"
 #define NL "\r\n"
-#define R(head)                              \
-    {                                        \
-        head, HTTP1_BAD, sizeof(head "") - 1 \
+#define R(head)                                     \
+    {                                               \
+        head, HTTP_REQUEST_BAD, sizeof(head "") - 1 \
     }
 #define RE(head, error)                  \
     {                                    \
@@ -167,12 +167,12 @@ static const struct refusal refusals[] = {
     R("POST / HTTP/1,1" NL H NL),
     R("POST / HTTPS/1.1" NL H NL),
     R("POST / FTP/1.1" NL H NL),
-    RE("POST / HTTP/0.9" NL H NL, HTTP1_BAD_VERSION),
-    RE("POST / HTTP/1.2" NL H NL, HTTP1_BAD_VERSION),
-    RE("POST / HTTP/1.5" NL H NL, HTTP1_BAD_VERSION),
-    RE("POST / HTTP/2.0" NL H NL, HTTP1_BAD_VERSION),
-    RE("POST / HTTP/3.0" NL H NL, HTTP1_BAD_VERSION),
-    RE("PRI * HTTP/2.0" NL NL, HTTP1_BAD_VERSION),
+    RE("POST / HTTP/0.9" NL H NL, HTTP_REQUEST_BAD_VERSION),
+    RE("POST / HTTP/1.2" NL H NL, HTTP_REQUEST_BAD_VERSION),
+    RE("POST / HTTP/1.5" NL H NL, HTTP_REQUEST_BAD_VERSION),
+    RE("POST / HTTP/2.0" NL H NL, HTTP_REQUEST_BAD_VERSION),
+    RE("POST / HTTP/3.0" NL H NL, HTTP_REQUEST_BAD_VERSION),
+    RE("PRI * HTTP/2.0" NL NL, HTTP_REQUEST_BAD_VERSION),
     /* the target */
     R("POST v1 HTTP/1.1" NL H NL),
     R("POST ?x HTTP/1.1" NL H NL),
@@ -198,9 +198,9 @@ static const struct refusal refusals[] = {
     R("GET / HTTP/1.1" NL H "Transfer-Encoding: chunked" NL NL),
     R("HEAD / HTTP/1.1" NL H "Transfer-Encoding: chunked" NL NL),
     /* expectations */
-    RE("POST / HTTP/1.1" NL H "Expect: x" NL NL, HTTP1_EXPECTATION_FAILED),
-    RE("POST / HTTP/1.1" NL H "Expect: 100-continue, x" NL NL, HTTP1_EXPECTATION_FAILED),
-    RE("POST / HTTP/1.1" NL H "Expect:" NL NL, HTTP1_EXPECTATION_FAILED),
+    RE("POST / HTTP/1.1" NL H "Expect: x" NL NL, HTTP_REQUEST_EXPECTATION_FAILED),
+    RE("POST / HTTP/1.1" NL H "Expect: 100-continue, x" NL NL, HTTP_REQUEST_EXPECTATION_FAILED),
+    RE("POST / HTTP/1.1" NL H "Expect:" NL NL, HTTP_REQUEST_EXPECTATION_FAILED),
     /* an empty line inside: what follows is no header */
     R("POST / HTTP/1.1" NL H NL "X: a" NL NL),
 };
@@ -208,80 +208,81 @@ static const struct refusal refusals[] = {
 START_TEST(refuses_what_can_be_read_in_two_ways)
 {
     for (size_t i = 0; i < UNIT_ROWS(refusals); i++) {
-        struct http1_request req;
-        enum http1_error error = parse(refusals[i].head, refusals[i].len, &req);
+        struct http_request req;
+        enum http_request_error error = parse(refusals[i].head, refusals[i].len, &req);
         ck_assert_msg(error == refusals[i].error, "row %zu gives %d: %s", i, error,
                       refusals[i].head);
     }
 }
 END_TEST
 
-static bool is_text(struct http1_text text, const char *expected)
+static bool is_text(struct http_text text, const char *expected)
 {
     return text.len == strlen(expected) && memcmp(text.at, expected, text.len) == 0;
 }
 
 static const struct {
     const char *head, *method, *target, *path;
-    enum http1_framing framing;
+    enum http_request_framing framing;
     uint64_t length;
     bool keep_alive, expect_continue;
 } good[] = {
-    {"GET / HTTP/1.1" NL H NL, "GET", "/", "/", HTTP1_NO_BODY, 0, true, false},
-    {"GET / HTTP/1.0" NL NL, "GET", "/", "/", HTTP1_NO_BODY, 0, false, false},
-    {"GET / HTTP/1.0" NL "Connection: keep-alive" NL NL, "GET", "/", "/", HTTP1_NO_BODY, 0, true,
-     false},
-    {"GET / HTTP/1.0" NL "Connection: Keep-Alive, close" NL NL, "GET", "/", "/", HTTP1_NO_BODY, 0,
+    {"GET / HTTP/1.1" NL H NL, "GET", "/", "/", HTTP_REQUEST_NO_BODY, 0, true, false},
+    {"GET / HTTP/1.0" NL NL, "GET", "/", "/", HTTP_REQUEST_NO_BODY, 0, false, false},
+    {"GET / HTTP/1.0" NL "Connection: keep-alive" NL NL, "GET", "/", "/", HTTP_REQUEST_NO_BODY, 0,
+     true, false},
+    {"GET / HTTP/1.0" NL "Connection: Keep-Alive, close" NL NL, "GET", "/", "/",
+     HTTP_REQUEST_NO_BODY, 0, false, false},
+    {"GET / HTTP/1.1" NL H "Connection: close" NL NL, "GET", "/", "/", HTTP_REQUEST_NO_BODY, 0,
      false, false},
-    {"GET / HTTP/1.1" NL H "Connection: close" NL NL, "GET", "/", "/", HTTP1_NO_BODY, 0, false,
-     false},
-    {"GET / HTTP/1.1" NL H "connection: Upgrade ,\tCLOSE , x" NL NL, "GET", "/", "/", HTTP1_NO_BODY,
-     0, false, false},
+    {"GET / HTTP/1.1" NL H "connection: Upgrade ,\tCLOSE , x" NL NL, "GET", "/", "/",
+     HTTP_REQUEST_NO_BODY, 0, false, false},
     {"GET / HTTP/1.1" NL H "Connection: x" NL "Connection: close" NL NL, "GET", "/", "/",
-     HTTP1_NO_BODY, 0, false, false},
-    {"GET / HTTP/1.1" NL H "Connection: closed, ,," NL NL, "GET", "/", "/", HTTP1_NO_BODY, 0, true,
+     HTTP_REQUEST_NO_BODY, 0, false, false},
+    {"GET / HTTP/1.1" NL H "Connection: closed, ,," NL NL, "GET", "/", "/", HTTP_REQUEST_NO_BODY, 0,
+     true, false},
+    {"GET / HTTP/1.1" NL H "Content-Length: 0" NL NL, "GET", "/", "/", HTTP_REQUEST_NO_BODY, 0,
+     true, false},
+    {"HEAD /health HTTP/1.1" NL H NL, "HEAD", "/health", "/health", HTTP_REQUEST_NO_BODY, 0, true,
      false},
-    {"GET / HTTP/1.1" NL H "Content-Length: 0" NL NL, "GET", "/", "/", HTTP1_NO_BODY, 0, true,
-     false},
-    {"HEAD /health HTTP/1.1" NL H NL, "HEAD", "/health", "/health", HTTP1_NO_BODY, 0, true, false},
     {"POST /v1/x?a=b/c?d HTTP/1.1" NL H "Content-Length: 12" NL NL, "POST", "/v1/x?a=b/c?d",
-     "/v1/x", HTTP1_LENGTH, 12, true, false},
-    {"POST /? HTTP/1.1" NL H "content-length:\t 012 \t" NL NL, "POST", "/?", "/", HTTP1_LENGTH, 12,
-     true, false},
-    {"POST / HTTP/1.1" NL H "CONTENT-LENGTH: 999999999999999" NL NL, "POST", "/", "/", HTTP1_LENGTH,
-     UINT64_C(999999999999999), true, false},
-    {"POST / HTTP/1.1" NL H "Transfer-Encoding: chunked" NL NL, "POST", "/", "/", HTTP1_CHUNKED, 0,
-     true, false},
-    {"POST / HTTP/1.1" NL H "transfer-encoding:  Chunked " NL NL, "POST", "/", "/", HTTP1_CHUNKED,
-     0, true, false},
-    {"POST / HTTP/1.1" NL H NL, "POST", "/", "/", HTTP1_NO_BODY, 0, true, false},
+     "/v1/x", HTTP_REQUEST_LENGTH, 12, true, false},
+    {"POST /? HTTP/1.1" NL H "content-length:\t 012 \t" NL NL, "POST", "/?", "/",
+     HTTP_REQUEST_LENGTH, 12, true, false},
+    {"POST / HTTP/1.1" NL H "CONTENT-LENGTH: 999999999999999" NL NL, "POST", "/", "/",
+     HTTP_REQUEST_LENGTH, UINT64_C(999999999999999), true, false},
+    {"POST / HTTP/1.1" NL H "Transfer-Encoding: chunked" NL NL, "POST", "/", "/",
+     HTTP_REQUEST_CHUNKED, 0, true, false},
+    {"POST / HTTP/1.1" NL H "transfer-encoding:  Chunked " NL NL, "POST", "/", "/",
+     HTTP_REQUEST_CHUNKED, 0, true, false},
+    {"POST / HTTP/1.1" NL H NL, "POST", "/", "/", HTTP_REQUEST_NO_BODY, 0, true, false},
     {"POST / HTTP/1.1" NL H "Expect: 100-Continue" NL "Content-Length: 1" NL NL, "POST", "/", "/",
-     HTTP1_LENGTH, 1, true, true},
-    {"POST / HTTP/1.1" NL H "Expect: 100-continue" NL NL, "POST", "/", "/", HTTP1_NO_BODY, 0, true,
-     false},
-    {"POST / HTTP/1.0" NL "Expect: 100-continue" NL "Content-Length: 1" NL NL, "POST", "/", "/",
-     HTTP1_LENGTH, 1, false, false},
-    {"POST http://weir:3429/v1/models?x HTTP/1.1" NL H NL, "POST", "http://weir:3429/v1/models?x",
-     "/v1/models", HTTP1_NO_BODY, 0, true, false},
-    {"GET HTTPS://[::1]:80 HTTP/1.1" NL H NL, "GET", "HTTPS://[::1]:80", "/", HTTP1_NO_BODY, 0,
+     HTTP_REQUEST_LENGTH, 1, true, true},
+    {"POST / HTTP/1.1" NL H "Expect: 100-continue" NL NL, "POST", "/", "/", HTTP_REQUEST_NO_BODY, 0,
      true, false},
-    {"GET http://weir?x HTTP/1.1" NL H NL, "GET", "http://weir?x", "/", HTTP1_NO_BODY, 0, true,
-     false},
-    {"OPTIONS * HTTP/1.1" NL H NL, "OPTIONS", "*", "*", HTTP1_NO_BODY, 0, true, false},
-    {"DELETE / HTTP/1.1" NL H "Content-Length: 3" NL NL, "DELETE", "/", "/", HTTP1_LENGTH, 3, true,
-     false},
+    {"POST / HTTP/1.0" NL "Expect: 100-continue" NL "Content-Length: 1" NL NL, "POST", "/", "/",
+     HTTP_REQUEST_LENGTH, 1, false, false},
+    {"POST http://weir:3429/v1/models?x HTTP/1.1" NL H NL, "POST", "http://weir:3429/v1/models?x",
+     "/v1/models", HTTP_REQUEST_NO_BODY, 0, true, false},
+    {"GET HTTPS://[::1]:80 HTTP/1.1" NL H NL, "GET", "HTTPS://[::1]:80", "/", HTTP_REQUEST_NO_BODY,
+     0, true, false},
+    {"GET http://weir?x HTTP/1.1" NL H NL, "GET", "http://weir?x", "/", HTTP_REQUEST_NO_BODY, 0,
+     true, false},
+    {"OPTIONS * HTTP/1.1" NL H NL, "OPTIONS", "*", "*", HTTP_REQUEST_NO_BODY, 0, true, false},
+    {"DELETE / HTTP/1.1" NL H "Content-Length: 3" NL NL, "DELETE", "/", "/", HTTP_REQUEST_LENGTH, 3,
+     true, false},
     {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF / HTTP/1.1" NL H NL, "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF", "/",
-     "/", HTTP1_NO_BODY, 0, true, false},
+     "/", HTTP_REQUEST_NO_BODY, 0, true, false},
     {"!#$%&'*+-.^_`|~09 /%00\"<>\\^`{|} HTTP/1.1" NL H NL, "!#$%&'*+-.^_`|~09", "/%00\"<>\\^`{|}",
-     "/%00\"<>\\^`{|}", HTTP1_NO_BODY, 0, true, false},
+     "/%00\"<>\\^`{|}", HTTP_REQUEST_NO_BODY, 0, true, false},
 };
 
 START_TEST(reads_requests)
 {
     for (size_t i = 0; i < UNIT_ROWS(good); i++) {
-        struct http1_request req;
-        enum http1_error error = parse(good[i].head, strlen(good[i].head), &req);
-        ck_assert_msg(error == HTTP1_OK, "%s: %s", good[i].head, req.why);
+        struct http_request req;
+        enum http_request_error error = parse(good[i].head, strlen(good[i].head), &req);
+        ck_assert_msg(error == HTTP_REQUEST_OK, "%s: %s", good[i].head, req.why);
         ck_assert_msg(is_text(req.method, good[i].method), "%s", good[i].head);
         ck_assert_msg(is_text(req.target, good[i].target), "%s", good[i].head);
         ck_assert_msg(is_text(req.path, good[i].path), "%s", good[i].head);
@@ -298,39 +299,40 @@ START_TEST(gives_headers_by_name)
     static const char head[] =
         "GET / HTTP/1.1" NL H "X-One:1" NL "x-two:  2 two\t " NL "X-ONE: again" NL "Empty:" NL
         "Blank: \t " NL "Odd: caf\xc3\xa9 \xff\tx" NL NL;
-    struct http1_request req;
-    ck_assert_int_eq(parse(head, strlen(head), &req), HTTP1_OK);
+    struct http_request req;
+    ck_assert_int_eq(parse(head, strlen(head), &req), HTTP_REQUEST_OK);
     ck_assert_uint_eq(req.n_headers, 7);
     ck_assert_int_eq(req.version_minor, 1);
-    ck_assert(is_text(*http1_header(&req, "host"), "weir"));
-    ck_assert(is_text(*http1_header(&req, "x-one"), "1"));
-    ck_assert(is_text(*http1_header(&req, "X-TWO"), "2 two"));
-    ck_assert(is_text(*http1_header(&req, "empty"), ""));
-    ck_assert(is_text(*http1_header(&req, "blank"), ""));
-    ck_assert(is_text(*http1_header(&req, "odd"), "caf\xc3\xa9 \xff\tx"));
-    ck_assert_ptr_null(http1_header(&req, "x-on"));
-    ck_assert_ptr_null(http1_header(&req, "x-ones"));
+    ck_assert(is_text(*http_request_header(&req, "host"), "weir"));
+    ck_assert(is_text(*http_request_header(&req, "x-one"), "1"));
+    ck_assert(is_text(*http_request_header(&req, "X-TWO"), "2 two"));
+    ck_assert(is_text(*http_request_header(&req, "empty"), ""));
+    ck_assert(is_text(*http_request_header(&req, "blank"), ""));
+    ck_assert(is_text(*http_request_header(&req, "odd"), "caf\xc3\xa9 \xff\tx"));
+    ck_assert_ptr_null(http_request_header(&req, "x-on"));
+    ck_assert_ptr_null(http_request_header(&req, "x-ones"));
     ck_assert(is_text(req.headers[3].name, "X-ONE"));
 }
 END_TEST
 
-static enum http1_error parse_with_headers(size_t n)
+static enum http_request_error parse_with_headers(size_t n)
 {
     struct buf head = BUF_INIT;
-    struct http1_request req;
+    struct http_request req;
     buf_puts(&head, "GET / HTTP/1.1" NL H);
     for (size_t i = 1; i < n; i++)
         buf_puts(&head, "X: y" NL);
     buf_puts(&head, NL);
-    enum http1_error error = parse(head.data, head.len, &req);
+    enum http_request_error error = parse(head.data, head.len, &req);
     buf_free(&head);
     return error;
 }
 
 START_TEST(bounds_the_number_of_headers)
 {
-    ck_assert_int_eq(parse_with_headers(HTTP1_HEADERS_MAX), HTTP1_OK);
-    ck_assert_int_eq(parse_with_headers(HTTP1_HEADERS_MAX + 1), HTTP1_TOO_MANY_HEADERS);
+    ck_assert_int_eq(parse_with_headers(HTTP_REQUEST_HEADERS_MAX), HTTP_REQUEST_OK);
+    ck_assert_int_eq(parse_with_headers(HTTP_REQUEST_HEADERS_MAX + 1),
+                     HTTP_REQUEST_TOO_MANY_HEADERS);
 }
 END_TEST
 
@@ -339,10 +341,10 @@ START_TEST(refuses_every_prefix_of_a_head)
 {
     static const char head[] = "POST /v1/chat/completions HTTP/1.1" NL H
                                "Content-Type: application/json" NL "Content-Length: 5" NL NL;
-    struct http1_request req;
+    struct http_request req;
     for (size_t len = 0; len < strlen(head); len++)
-        ck_assert_msg(parse(head, len, &req) != HTTP1_OK, "%zu", len);
-    ck_assert_int_eq(parse(head, strlen(head), &req), HTTP1_OK);
+        ck_assert_msg(parse(head, len, &req) != HTTP_REQUEST_OK, "%zu", len);
+    ck_assert_int_eq(parse(head, strlen(head), &req), HTTP_REQUEST_OK);
 }
 END_TEST
 
@@ -373,7 +375,7 @@ START_TEST(finds_the_end_of_the_head)
 {
     for (size_t i = 0; i < UNIT_ROWS(ends); i++) {
         size_t skip, len = strlen(ends[i].data);
-        size_t end = http1_head_end(ends[i].data, len, 0, &skip);
+        size_t end = http_request_head_end(ends[i].data, len, 0, &skip);
         ck_assert_msg(end == ends[i].end && skip == ends[i].skip, "row %zu: %zu, %zu", i, end,
                       skip);
     }
@@ -388,9 +390,9 @@ START_TEST(finds_the_end_piecewise)
         for (size_t have = 0, step = 1; step <= len; step++) {
             size_t from = 0, end = 0;
             for (have = step; end == 0 && have < until; from = have, have += step)
-                end = http1_head_end(ends[i].data, have, from, &skip);
+                end = http_request_head_end(ends[i].data, have, from, &skip);
             ck_assert_msg(end == 0, "row %zu: %zu before %zu", i, end, until);
-            end = http1_head_end(ends[i].data, until, from, &skip);
+            end = http_request_head_end(ends[i].data, until, from, &skip);
             ck_assert_msg(end == ends[i].end, "row %zu in steps of %zu: %zu", i, step, end);
         }
     }
@@ -400,11 +402,11 @@ END_TEST
 START_TEST(a_found_end_that_is_none_is_refused)
 {
     for (size_t i = 0; i < UNIT_ROWS(ends); i++) {
-        struct http1_request req;
+        struct http_request req;
         if (ends[i].end == 0 || strstr(ends[i].data, H) != NULL)
             continue;
         ck_assert_msg(parse(ends[i].data + ends[i].skip, ends[i].end - ends[i].skip, &req) !=
-                          HTTP1_OK,
+                          HTTP_REQUEST_OK,
                       "row %zu", i);
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* http1_response: answers cut at every place read the same; what is not exactly the grammar is
+/* http_response: answers cut at every place read the same; what is not exactly the grammar is
  * refused; how a body ends is never a guess. */
 #include "common/http/response.h"
 
@@ -10,7 +10,7 @@
 #include "tests/unit/unit.h"
 
 struct got {
-    enum http1_response_result result; /* the last one */
+    enum http_response_result result; /* the last one */
     int heads, status;
     struct buf headers, body; /* headers as "name=value;" */
     size_t taken;             /* how much of the input belongs to the answer */
@@ -18,7 +18,7 @@ struct got {
     const char *why;
 };
 
-static void note_head(struct got *got, const struct http1_response_head *head)
+static void note_head(struct got *got, const struct http_response_head *head)
 {
     got->heads++;
     got->status = head->status;
@@ -30,32 +30,32 @@ static void note_head(struct got *got, const struct http1_response_head *head)
     }
 }
 
-static bool is_final(enum http1_response_result result)
+static bool is_final(enum http_response_result result)
 {
-    return result == HTTP1_RESPONSE_END || result == HTTP1_RESPONSE_BAD;
+    return result == HTTP_RESPONSE_END || result == HTTP_RESPONSE_BAD;
 }
 
 /* Feeds one piece, in a copy that ends where the piece ends, until it is used up. */
-static void feed_piece(struct http1_response *r, struct got *got, const char *data, size_t len)
+static void feed_piece(struct http_response *r, struct got *got, const char *data, size_t len)
 {
-    static struct http1_response_head head;
+    static struct http_response_head head;
     char *copy = xmalloc(len);
     memcpy(copy, data, len);
     size_t at = 0;
     do {
         size_t used = 0;
-        struct http1_text piece;
-        got->result = http1_response_feed(r, copy + at, len - at, &used, &head, &piece);
+        struct http_text piece;
+        got->result = http_response_feed(r, copy + at, len - at, &used, &head, &piece);
         at += used;
         ck_assert_uint_le(at, len);
-        if (got->result == HTTP1_RESPONSE_HEAD)
+        if (got->result == HTTP_RESPONSE_HEAD)
             note_head(got, &head);
-        if (got->result == HTTP1_RESPONSE_DATA) {
+        if (got->result == HTTP_RESPONSE_DATA) {
             ck_assert(piece.len > 0 && piece.at >= copy && piece.at + piece.len <= copy + at);
             buf_put(&got->body, piece.at, piece.len);
         }
-    } while (!is_final(got->result) && got->result != HTTP1_RESPONSE_MORE);
-    if (got->result == HTTP1_RESPONSE_MORE)
+    } while (!is_final(got->result) && got->result != HTTP_RESPONSE_MORE);
+    if (got->result == HTTP_RESPONSE_MORE)
         ck_assert_uint_eq(at, len);
     got->taken += at;
     free(copy);
@@ -63,16 +63,16 @@ static void feed_piece(struct http1_response *r, struct got *got, const char *da
 
 static struct got feed(const char *data, size_t len, size_t step)
 {
-    struct http1_response r;
-    struct got got = {.result = HTTP1_RESPONSE_MORE};
-    http1_response_init(&r);
+    struct http_response r;
+    struct got got = {.result = HTTP_RESPONSE_MORE};
+    http_response_init(&r);
     for (size_t at = 0; at < len && !is_final(got.result); at += step)
         feed_piece(&r, &got, data + at, len - at < step ? len - at : step);
     got.keeps_alive = r.keeps_alive;
-    got.may_end_here = http1_response_may_end_here(&r);
-    got.has_head = http1_response_has_head(&r);
-    got.why = got.result == HTTP1_RESPONSE_BAD ? http1_response_why(&r) : NULL;
-    http1_response_deinit(&r);
+    got.may_end_here = http_response_may_end_here(&r);
+    got.has_head = http_response_has_head(&r);
+    got.why = got.result == HTTP_RESPONSE_BAD ? http_response_why(&r) : NULL;
+    http_response_deinit(&r);
     return got;
 }
 
@@ -143,8 +143,7 @@ START_TEST(reads_answers_cut_anywhere)
         size_t len = strlen(good[i].data);
         for (size_t step = 1; step <= len; step++) {
             struct got got = feed(good[i].data, len, step);
-            ck_assert_msg(got.result ==
-                              (good[i].is_whole ? HTTP1_RESPONSE_END : HTTP1_RESPONSE_MORE),
+            ck_assert_msg(got.result == (good[i].is_whole ? HTTP_RESPONSE_END : HTTP_RESPONSE_MORE),
                           "row %zu in steps of %zu: %d", i, step, (int)got.result);
             ck_assert_int_eq(got.heads, 1);
             ck_assert(got.has_head);
@@ -262,7 +261,7 @@ START_TEST(refuses_all_other_heads)
     for (size_t i = 0; i < UNIT_ROWS(bad_heads); i++) {
         for (size_t step = 1; step <= bad_heads[i].len; step++) {
             struct got got = feed(bad_heads[i].data, bad_heads[i].len, step);
-            ck_assert_msg(got.result == HTTP1_RESPONSE_BAD, "row %zu in steps of %zu: %s", i, step,
+            ck_assert_msg(got.result == HTTP_RESPONSE_BAD, "row %zu in steps of %zu: %s", i, step,
                           bad_heads[i].data);
             ck_assert_int_eq(got.heads, 0);
             ck_assert(!got.has_head && !got.may_end_here);
@@ -289,7 +288,7 @@ START_TEST(refuses_malformed_chunks_behind_a_head)
 {
     for (size_t i = 0; i < UNIT_ROWS(bad_bodies); i++) {
         struct got got = feed(bad_bodies[i], strlen(bad_bodies[i]), 1);
-        ck_assert_msg(got.result == HTTP1_RESPONSE_BAD, "row %zu", i);
+        ck_assert_msg(got.result == HTTP_RESPONSE_BAD, "row %zu", i);
         ck_assert_int_eq(got.heads, 1);
         ck_assert(got.has_head && !got.may_end_here);
         got_free(&got);
@@ -299,24 +298,24 @@ END_TEST
 
 START_TEST(a_refusal_and_an_end_stay)
 {
-    static struct http1_response_head head;
-    struct http1_response r;
-    struct http1_text piece;
+    static struct http_response_head head;
+    struct http_response r;
+    struct http_text piece;
     size_t used;
-    http1_response_init(&r);
-    ck_assert_int_eq(http1_response_feed(&r, "x", 1, &used, &head, &piece), HTTP1_RESPONSE_BAD);
-    ck_assert_int_eq(http1_response_feed(&r, OK NL, strlen(OK NL), &used, &head, &piece),
-                     HTTP1_RESPONSE_BAD);
+    http_response_init(&r);
+    ck_assert_int_eq(http_response_feed(&r, "x", 1, &used, &head, &piece), HTTP_RESPONSE_BAD);
+    ck_assert_int_eq(http_response_feed(&r, OK NL, strlen(OK NL), &used, &head, &piece),
+                     HTTP_RESPONSE_BAD);
     ck_assert_uint_eq(used, 0);
-    http1_response_deinit(&r);
-    http1_response_init(&r);
+    http_response_deinit(&r);
+    http_response_init(&r);
     static const char none[] = "HTTP/1.1 204 -" NL NL;
-    ck_assert_int_eq(http1_response_feed(&r, none, strlen(none), &used, &head, &piece),
-                     HTTP1_RESPONSE_HEAD);
-    ck_assert_int_eq(http1_response_feed(&r, "", 0, &used, &head, &piece), HTTP1_RESPONSE_END);
-    ck_assert_int_eq(http1_response_feed(&r, "x", 1, &used, &head, &piece), HTTP1_RESPONSE_END);
+    ck_assert_int_eq(http_response_feed(&r, none, strlen(none), &used, &head, &piece),
+                     HTTP_RESPONSE_HEAD);
+    ck_assert_int_eq(http_response_feed(&r, "", 0, &used, &head, &piece), HTTP_RESPONSE_END);
+    ck_assert_int_eq(http_response_feed(&r, "x", 1, &used, &head, &piece), HTTP_RESPONSE_END);
     ck_assert_uint_eq(used, 0);
-    http1_response_deinit(&r);
+    http_response_deinit(&r);
 }
 END_TEST
 
@@ -338,16 +337,16 @@ START_TEST(bounds_heads)
 {
     static const size_t steps[] = {100, 65536, 1u << 20};
     for (size_t i = 0; i < UNIT_ROWS(steps); i++) {
-        struct got fits = feed_long(OK "A: ", "x", HTTP1_RESPONSE_HEAD_MAX, NL NL, steps[i]);
+        struct got fits = feed_long(OK "A: ", "x", HTTP_RESPONSE_HEAD_MAX, NL NL, steps[i]);
         ck_assert_int_eq(fits.heads, 1);
-        struct got over = feed_long(OK "A: ", "x", HTTP1_RESPONSE_HEAD_MAX + 1, NL NL, steps[i]);
-        ck_assert_int_eq(over.result, HTTP1_RESPONSE_BAD);
+        struct got over = feed_long(OK "A: ", "x", HTTP_RESPONSE_HEAD_MAX + 1, NL NL, steps[i]);
+        ck_assert_int_eq(over.result, HTTP_RESPONSE_BAD);
         ck_assert_int_eq(over.heads, 0);
         struct got endless = feed_long(OK "A: ", "x", 1u << 20, "", steps[i]);
-        ck_assert_int_eq(endless.result, HTTP1_RESPONSE_BAD);
-        ck_assert_uint_le(endless.taken, HTTP1_RESPONSE_HEAD_MAX + 1);
+        ck_assert_int_eq(endless.result, HTTP_RESPONSE_BAD);
+        ck_assert_uint_le(endless.taken, HTTP_RESPONSE_HEAD_MAX + 1);
         struct got interim = feed_long("", "HTTP/1.1 102 P" NL NL, 1u << 20, "", steps[i]);
-        ck_assert_int_eq(interim.result, HTTP1_RESPONSE_BAD);
+        ck_assert_int_eq(interim.result, HTTP_RESPONSE_BAD);
         got_free(&fits);
         got_free(&over);
         got_free(&endless);
@@ -359,16 +358,16 @@ END_TEST
 START_TEST(bounds_the_number_of_headers)
 {
     size_t first = strlen(OK), each = strlen("A:" NL);
-    struct got fits = feed_long(OK, "A:" NL, first + HTTP1_RESPONSE_HEADERS_MAX * each + 2, NL, 9);
+    struct got fits = feed_long(OK, "A:" NL, first + HTTP_RESPONSE_HEADERS_MAX * each + 2, NL, 9);
     ck_assert_int_eq(fits.heads, 1);
     struct got over =
-        feed_long(OK, "A:" NL, first + (HTTP1_RESPONSE_HEADERS_MAX + 1) * each + 2, NL, 9);
-    ck_assert_int_eq(over.result, HTTP1_RESPONSE_BAD);
+        feed_long(OK, "A:" NL, first + (HTTP_RESPONSE_HEADERS_MAX + 1) * each + 2, NL, 9);
+    ck_assert_int_eq(over.result, HTTP_RESPONSE_BAD);
     got_free(&fits);
     got_free(&over);
 }
 END_TEST
 
-UNIT_MAIN("http1_response", reads_answers_cut_anywhere, knows_where_a_connection_may_end,
+UNIT_MAIN("http_response", reads_answers_cut_anywhere, knows_where_a_connection_may_end,
           refuses_all_other_heads, refuses_malformed_chunks_behind_a_head,
           a_refusal_and_an_end_stay, bounds_heads, bounds_the_number_of_headers)

@@ -37,7 +37,7 @@ START_TEST(urls_come_apart)
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
         const struct row *row = &rows[i];
         struct http_url url;
-        struct numeric_addresses addresses;
+        struct http_numeric_addresses addresses;
         ck_assert_msg(http_url_parse(row->url, &url), "%s", row->url);
         check_text(row->url, url.origin_len, row->origin);
         check_text(url.authority, url.authority_len, row->authority);
@@ -45,7 +45,7 @@ START_TEST(urls_come_apart)
         ck_assert_uint_eq(url.port, row->port);
         ck_assert_str_eq(url.path, row->path);
         ck_assert_int_eq(url.is_tls, row->is_tls);
-        ck_assert_int_eq(numeric_addresses_find(&url, &addresses), row->addresses > 0);
+        ck_assert_int_eq(http_numeric_addresses_find(&url, &addresses), row->addresses > 0);
         ck_assert_uint_eq(addresses.n, row->addresses);
     }
 }

@@ -8,6 +8,7 @@ libcommon_base_a_SOURCES = \
 	common/base/bytescan.h \
 	common/base/clock.c common/base/clock.h \
 	common/base/decimal.h \
+	common/base/fd.h \
 	common/base/fnv.h \
 	common/base/killpoint.c common/base/killpoint.h \
 	common/base/log.c common/base/log.h \

@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/base/fd.h"
+
 /* A worker whose connection does not fit gets EAGAIN and comes again; this is room for a restart of
  * all of them at once. */
 #define BACKLOG 512
@@ -25,14 +27,6 @@ static int fill_address(const char *path, struct sockaddr_un *out)
     return 0;
 }
 
-static int close_keeping_errno(int fd)
-{
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
-}
-
 static int new_socket(void)
 {
     return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -47,7 +41,7 @@ int unixsock_connect(const char *path)
     if (fd < 0)
         return -1;
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-        return close_keeping_errno(fd);
+        return fd_close_keeping_errno(fd);
     return fd;
 }
 
@@ -95,7 +89,7 @@ int unixsock_listen(const char *path, mode_t mode, int gid)
     if (fd < 0)
         return -1;
     if (bind_with_rights(fd, &address, mode, gid) != 0)
-        return close_keeping_errno(fd);
+        return fd_close_keeping_errno(fd);
     return fd;
 }
 

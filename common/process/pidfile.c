@@ -12,6 +12,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/buf.h"
+#include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/process/daemon.h"
 
@@ -41,14 +42,6 @@ static bool is_still_at(int fd, const char *path)
            ours.st_ino == there.st_ino;
 }
 
-static int close_keeping_errno(int fd)
-{
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
-}
-
 /* Never O_CREAT alone: in a folder that others may write to (sticky, of the service's group) Linux
  * refuses it for an existing file of theirs, even to root. */
 static int open_or_create(const char *path)
@@ -73,7 +66,7 @@ static int open_locked(const char *path)
         if (fd < 0)
             return -1;
         if (lock_whole(fd) != 0)
-            return close_keeping_errno(fd);
+            return fd_close_keeping_errno(fd);
         if (is_still_at(fd, path))
             return fd;
         close(fd);
@@ -94,7 +87,7 @@ static int write_pid(int fd)
 static int own(const char *path, int fd)
 {
     if (write_pid(fd) != 0)
-        return close_keeping_errno(fd);
+        return fd_close_keeping_errno(fd);
     free(pf.path); /* a parent's */
     pf.path = xstrdup(path);
     pf.fd = fd;
@@ -145,7 +138,7 @@ void daemon_pid_file_release(void)
 int daemon_pid_file_take_over(const char *path, int fd)
 {
     if (fd >= 0 && path != NULL && is_still_at(fd, path))
-        return lock_whole(fd) == 0 ? own(path, fd) : close_keeping_errno(fd);
+        return lock_whole(fd) == 0 ? own(path, fd) : fd_close_keeping_errno(fd);
     if (fd >= 0)
         close(fd);
     return daemon_pid_file_write(path);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/base/alloc.h"
+#include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/conf/listen_address.h"
 
@@ -41,10 +42,7 @@ static int open_socket(const union listen_address *addr, socklen_t len, int reus
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (bind(fd, &addr->any, len) == 0)
         return fd;
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
+    return fd_close_keeping_errno(fd);
 }
 
 /* SO_REUSEPORT would let a second weir of the same user take half of the connections: a socket

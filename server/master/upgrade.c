@@ -17,6 +17,7 @@
 #include "common/base/alloc.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/base/unixsock.h"
 
@@ -41,20 +42,13 @@ static bool tell(int fd, char word)
     return send(fd, &message, sizeof(message), MSG_NOSIGNAL) == (ssize_t)sizeof(message);
 }
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
 void master_upgrade_close_in_child(struct master *m)
 {
-    close_fd(&m->successor.launcher_fd);
-    close_fd(&m->successor.link);
-    close_fd(&m->successor.stderr_fd);
-    close_fd(&m->predecessor.link);
-    close_fd(&m->pid_file);
+    fd_close(&m->successor.launcher_fd);
+    fd_close(&m->successor.link);
+    fd_close(&m->successor.stderr_fd);
+    fd_close(&m->predecessor.link);
+    fd_close(&m->pid_file);
 }
 
 /* ---- handover ---------------------------------------------------------------------------------
@@ -184,8 +178,8 @@ struct pairs {
 
 static void close_pair(int pair[2])
 {
-    close_fd(&pair[0]);
-    close_fd(&pair[1]);
+    fd_close(&pair[0]);
+    fd_close(&pair[1]);
 }
 
 /* For a daemon, whose standard error is nowhere, also a pipe for what the successor says before it
@@ -223,9 +217,9 @@ static void forget_successor(struct master *m)
 {
     m->successor.launcher = 0;
     m->successor.due_at = 0;
-    close_fd(&m->successor.launcher_fd);
-    close_fd(&m->successor.link);
-    close_fd(&m->successor.stderr_fd);
+    fd_close(&m->successor.launcher_fd);
+    fd_close(&m->successor.link);
+    fd_close(&m->successor.stderr_fd);
 }
 
 static bool may_begin(const struct master *m)
@@ -257,9 +251,9 @@ void master_upgrade_begin(struct master *m)
     pid_t launcher = fork();
     if (launcher == 0)
         start_launcher(m, &pairs);
-    close_fd(&pairs.link[1]);
-    close_fd(&pairs.launcher[1]);
-    close_fd(&pairs.stderr_fd[1]);
+    fd_close(&pairs.link[1]);
+    fd_close(&pairs.launcher[1]);
+    fd_close(&pairs.stderr_fd[1]);
     m->successor =
         (struct successor){launcher, pairs.launcher[0], pairs.link[0], pairs.stderr_fd[0], 0};
     if (launcher < 0) {
@@ -277,7 +271,7 @@ void master_upgrade_begin(struct master *m)
 /* When this returns, the successor is no descendant of ours any more. */
 static void dismiss_launcher(struct master *m)
 {
-    close_fd(&m->successor.launcher_fd);
+    fd_close(&m->successor.launcher_fd);
     while (waitpid(m->successor.launcher, NULL, 0) < 0 && errno == EINTR)
         ;
     m->successor.launcher = 0;
@@ -312,7 +306,7 @@ bool master_upgrade_read_successor(struct master *m)
         hand_over(m, message.pid);
         return true;
     }
-    close_fd(&m->successor.link); /* it ends: how, we see when we reap the launcher */
+    fd_close(&m->successor.link); /* it ends: how, we see when we reap the launcher */
     return false;
 }
 
@@ -323,7 +317,7 @@ void master_upgrade_read_stderr(struct master *m)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
-        close_fd(&m->successor.stderr_fd);
+        fd_close(&m->successor.stderr_fd);
         return;
     }
     text[n] = '\0';
@@ -409,5 +403,5 @@ void master_upgrade_read_predecessor(struct master *m)
         take_over(m); /* told to, or the predecessor has died: nobody else is there */
     if (n > 0)
         return;
-    close_fd(&m->predecessor.link);
+    fd_close(&m->predecessor.link);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/alloc.h"
+#include "common/base/fd.h"
 #include "server/upstream/conn_kind.h"
 
 #define NEXT_ADDRESS_MS 500 /* for an address to answer while others are left to try */
@@ -46,13 +47,6 @@ static int begin_connect(struct tcp_conn *c, const struct http_numeric_address *
     return errno;
 }
 
-static void close_fd(struct tcp_conn *c)
-{
-    if (c->fd >= 0)
-        close(c->fd);
-    c->fd = -1;
-}
-
 /* Tries addresses until one is on its way; when none is, says so from the loop. */
 static void try_next(struct tcp_conn *c)
 {
@@ -68,7 +62,7 @@ static void try_next(struct tcp_conn *c)
             event_add(&c->on_connect, c->addresses_left > 0 ? &tv : NULL);
             return;
         }
-        close_fd(c);
+        fd_close(&c->fd);
     }
     event_assign(&c->on_connect, c->events, -1, 0, on_connect, c);
     event_active(&c->on_connect, EV_WRITE, 0);
@@ -94,7 +88,7 @@ static void on_connect(evutil_socket_t fd, short what, void *arg)
     }
     c->error = connect_error(c, what);
     if (c->error != 0) {
-        close_fd(c);
+        fd_close(&c->fd);
         try_next(c);
         return;
     }
@@ -131,7 +125,7 @@ static void close_conn(struct conn *conn)
 {
     struct tcp_conn *c = (struct tcp_conn *)conn;
     event_del(&c->on_connect);
-    close_fd(c);
+    fd_close(&c->fd);
     free(c);
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/base/alloc.h"
+#include "common/base/fd.h"
 #include "common/base/log.h"
 #include "tests/sim/sim_conn.h"
 
@@ -56,10 +57,7 @@ static int open_socket(const struct addrinfo *where)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
+    return fd_close_keeping_errno(fd);
 }
 
 static void name_socket(struct listener *l, int fd)

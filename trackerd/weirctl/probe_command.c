@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/fd.h"
 #include "common/conf/listen_address.h"
 #include "common/routing/pair_rows.h"
 #include "common/terms/outcome.h"
@@ -56,10 +57,7 @@ static int connect_to(const struct conf_listen *listen, unsigned patience_s)
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &reading, sizeof(reading)) == 0 &&
         connect(fd, &address.any, len) == 0)
         return fd;
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
+    return fd_close_keeping_errno(fd);
 }
 
 /* The first listener that answers: its descriptor, or -1, and the failure of the last has been

@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	tests/e2e/daemons.py \
 	tests/e2e/eventline.py \
 	tests/e2e/faults.py \
+	tests/e2e/lonetracker.py \
 	tests/e2e/rawhttp.py \
 	tests/e2e/rawprovider.py \
 	tests/e2e/weirtest.py \
@@ -39,6 +40,10 @@ EXTRA_DIST += \
 	tests/e2e/test_streams.py \
 	tests/e2e/test_tls.py \
 	tests/e2e/test_tracker.py \
+	tests/e2e/test_tracker_damage.py \
+	tests/e2e/test_tracker_kills.py \
+	tests/e2e/test_tracker_peers.py \
+	tests/e2e/test_tracker_reboot.py \
 	tests/e2e/test_weirctl.py
 
 .PHONY: check-e2e

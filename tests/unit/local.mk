@@ -4,6 +4,7 @@
 # include (tests/lint/rooms.txt), and with no other.
 EXTRA_DIST += tests/unit/unit.h
 EXTRA_DIST += tests/unit/conf_fixture.h
+EXTRA_DIST += tests/unit/trackerd/table/cooldown_fixture.h
 if HAVE_CHECK
 # What automake knows: build all of this before any test is linked. The lines behind narrow it.
 LDADD = libsim.a $(SERVER_LIBS) libweirctl.a libtrackerd_daemon.a libtrackerd_table.a $(COMMON_LIBS) $(CHECK_LIBS)
@@ -79,6 +80,7 @@ UNIT_TESTS = \
 	tests/unit/sim/test_sim_http \
 	tests/unit/sim/test_sim_scenario \
 	tests/unit/trackerd/table/test_cooldown \
+	tests/unit/trackerd/table/test_cooldown_model \
 	tests/unit/trackerd/table/test_publish \
 	tests/unit/trackerd/table/test_statefile \
 	tests/unit/trackerd/table/test_table \

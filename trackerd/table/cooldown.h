@@ -2,7 +2,7 @@
 /* What an outcome does to a pair: THE state machine of the tracker (CONTRACT 5.2). Pure: a row, the
  * rules, an event and the time go in; the row changes, and what happened comes out as a list that
  * the caller (apply.c) logs and publishes. Its reference model is in
- * tests/unit/trackerd/table/test_cooldown.c.
+ * tests/unit/trackerd/table/test_cooldown_model.c.
  *
  * Consecutive means: the counter is the number of failures that ended after the latest completed
  * stream ended, since the latest cooldown of their own cause began. Order is by the instants in

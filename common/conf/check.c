@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks the tree of a configuration file against the schema and fills a struct conf from it; the
- * part every kind of section shares. See parse.h; called by conf.c, tests and the fuzzer.
- * Goes on after a fault, so that one run tells all of them. Pure. */
+/* See check.h. */
+#include "common/conf/check.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/alloc.h"
 #include "common/base/nearest.h"
-#include "common/conf/reader.h"
+#include "common/conf/link.h"
+#include "common/conf/lists.h"
+#include "common/conf/secret.h"
+#include "common/conf/value.h"
+#include "common/conf/yaml.h"
 
 /* What a section is read from and into. */
 struct scope {
@@ -175,7 +179,7 @@ static void settle_base_url(struct conf_reader *reader, const char *where,
 {
     if (conf_node_get(node, "baseUrl", NULL) != NULL)
         return;
-    const char *own = conf_type_base_url(provider->type);
+    const char *own = provider_type_base_url(provider->type);
     if (own != NULL)
         provider->base_url = xstrdup(own);
     else
@@ -272,24 +276,24 @@ static void free_reader(struct conf_reader *reader)
     free(reader->default_chain);
 }
 
-int conf_parse(const struct conf_source *source, struct conf **out, struct buf *messages)
+bool conf_parse(const struct conf_source *source, struct conf **out, struct buf *messages)
 {
     struct conf_faults faults = CONF_FAULTS_INIT;
     struct conf_tree tree = CONF_TREE_INIT;
     struct conf *conf = xcalloc(1, sizeof(*conf));
     conf->path = xstrdup(source->path);
     struct conf_reader reader = {.source = source, .faults = &faults, .conf = conf};
-    if (conf_tree_parse(&tree, source->text, source->len, &faults) == 0) {
+    if (conf_tree_parse(&tree, source->text, source->len, &faults)) {
         reader.root = tree.root;
         read_root(&reader);
     }
-    int rc = faults.n_errors == 0 ? 0 : -1;
+    bool is_good = faults.n_errors == 0;
     conf_faults_print(&faults, source->path, messages);
     free_reader(&reader);
     conf_tree_free(&tree);
     conf_faults_free(&faults);
-    if (rc != 0)
+    if (!is_good)
         conf_free(&conf);
     *out = conf;
-    return rc;
+    return is_good;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration as both daemons, weirctl and the tests read it (CONTRACT 3). Immutable once
- * loaded. Keys, bounds, defaults and help live in schema.c as data. */
+/* The configuration as both daemons and weirctl use it (CONTRACT 3): one struct, made by load.h,
+ * never changed afterwards. Keys, bounds, defaults and help stand in schema.c as data. */
 #ifndef WEIR_COMMON_CONF_CONF_H
 #define WEIR_COMMON_CONF_CONF_H
 
@@ -16,9 +16,6 @@
 #define CONF_PROVIDER_ID_MAX 63
 #define CONF_MODEL_MAX       127
 #define CONF_CHAIN_NAME_MAX  127
-
-/* A larger file is refused, in bytes. */
-#define CONF_FILE_MAX 1048576
 
 enum delivery {
     DELIVERY_STREAM,
@@ -98,35 +95,13 @@ struct conf {
     uint32_t tracker_capacity;
 };
 
-/* Reads and checks the file. On success *out is set (caller frees) and 0 is returned; warnings may
- * stand in messages. On failure -1, and messages holds every fault, each a line
- * `FILE:LINE:COLUMN: text`. Secrets are never in messages. */
-int conf_load(const char *path, struct conf **out, struct buf *messages);
-/* As conf_load, for programs that use no key (weir-trackerd, weirctl): ${NAME} is left as it
- * stands, so that the environment need not hold the keys. */
-int conf_load_without_secrets(const char *path, struct conf **out, struct buf *messages);
-/* As conf_load, for a client of weir: of the keys, only settings.apiKeys are read. */
-int conf_load_with_client_keys(const char *path, struct conf **out, struct buf *messages);
 /* Accepts NULL inside; sets *conf to NULL. */
 void conf_free(struct conf **conf);
-
-/* Appends the settings as in force, as YAML, secrets masked. */
-void conf_print_effective(const struct conf *conf, struct buf *out);
-
-/* For a reload: appends the keys that differ but take effect at a restart only, as "server.user,
- * tracker.shm", and returns how many there are. */
-size_t conf_print_fixed_changes(const struct conf *running, const struct conf *fresh,
-                                struct buf *out);
-
-/* The same, and then gives `fresh` the running values of those keys. */
-size_t conf_keep_fixed(const struct conf *running, struct conf *fresh, struct buf *out);
 
 /* Index of a chain or a pair; -1 when there is none. All search from the front. */
 int conf_find_chain(const struct conf *conf, const char *name, size_t len);
 int conf_find_chain_by_hash(const struct conf *conf, uint64_t name_hash); /* chain_name_hash */
 int conf_find_pair(const struct conf *conf, uint64_t key_hash);           /* pair_key_hash */
 int conf_find_pair_by_name(const struct conf *conf, const char *name);    /* PROVIDER/MODEL */
-
-const char *provider_type_name(enum provider_type type);
 
 #endif

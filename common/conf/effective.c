@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints the settings in force, by the schema, as a configuration file that loads again (with its
- * secrets masked, of course); and tells which of two configurations' settings differ by comparing
- * what is printed of them. See conf.h. Pure. */
+/* See effective.h. */
+#include "common/conf/effective.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -241,8 +241,7 @@ size_t conf_print_fixed_changes(const struct conf *running, const struct conf *f
     return n;
 }
 
-/* ---- keys that only a start can change ---------------------------------------------------------
- */
+/* ---- keys that only a start can change ------------------------------------------------------ */
 
 static bool is_text(const struct conf_key *key)
 {

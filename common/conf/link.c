@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The last step of reading a configuration: what one value says about another. Chain entries become
- * pairs, names are looked up, times that depend on others get their values. Called by check.c
- * once. Pure. */
+/* See link.h. */
+#include "common/conf/link.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/alloc.h"
 #include "common/base/nearest.h"
 #include "common/conf/index.h"
-#include "common/conf/reader.h"
 #include "common/terms/pair_key.h"
 
 /* Texts by which pairs are found: id, a NUL, model. Owned here. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the lists of scalars of a configuration file: client keys and listen addresses. Called by
- * check.c. Pure. */
+/* See lists.h. */
+#include "common/conf/lists.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/alloc.h"
 #include "common/conf/listen.h"
-#include "common/conf/reader.h"
+#include "common/conf/secret.h"
+#include "common/conf/value.h"
 
 /* Reads one element into base; the element's name in messages is "apiKeys[2]". */
 typedef void read_element_fn(struct conf_reader *reader, const struct conf_field *field);

@@ -2,20 +2,20 @@
 # see common/local.mk
 noinst_LIBRARIES += libcommon_conf.a
 libcommon_conf_a_SOURCES = \
-	common/conf/check.c \
+	common/conf/check.c common/conf/check.h \
 	common/conf/conf.c common/conf/conf.h \
-	common/conf/effective.c \
+	common/conf/effective.c common/conf/effective.h \
 	common/conf/faults.c common/conf/faults.h \
 	common/conf/index.c common/conf/index.h \
-	common/conf/link.c \
+	common/conf/link.c common/conf/link.h \
 	common/conf/listen.c common/conf/listen.h \
 	common/conf/listen_address.c common/conf/listen_address.h \
-	common/conf/lists.c \
-	common/conf/node.c \
-	common/conf/parse.h \
-	common/conf/reader.h \
+	common/conf/lists.c common/conf/lists.h \
+	common/conf/load.c common/conf/load.h \
+	common/conf/node.c common/conf/node.h \
+	common/conf/reader.c common/conf/reader.h \
 	common/conf/schema.c common/conf/schema.h \
-	common/conf/secret.c \
+	common/conf/secret.c common/conf/secret.h \
 	common/conf/url.c common/conf/url.h \
-	common/conf/value.c \
+	common/conf/value.c common/conf/value.h \
 	common/conf/yaml.c common/conf/yaml.h

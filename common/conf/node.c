@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading the nodes of a tree (see yaml.h): looking up a key, and what a scalar is. Pure. */
+/* See node.h. */
+#include "common/conf/node.h"
+
 #include <ctype.h>
 #include <string.h>
-
-#include "common/conf/yaml.h"
 
 const struct conf_node *conf_node_get(const struct conf_node *map, const char *name,
                                       const struct conf_node **key)

@@ -37,11 +37,6 @@ static_assert(sizeof(enum provider_type) == sizeof(uint32_t), "enums are as wide
 static const char *const log_level_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const delivery_words[] = {"stream", "complete", NULL};
 
-#define TYPE_NAME(word, name, url) [word] = (name),
-#define TYPE_URL(word, name, url)  [word] = (url),
-static const char *const provider_type_words[] = {PROVIDER_TYPES(TYPE_NAME) NULL};
-static const char *const provider_type_urls[] = {PROVIDER_TYPES(TYPE_URL)};
-
 /* clang-format off */
 static const struct conf_key settings_keys[] = {
     {KEY("port"), IN(conf, port), INT(1, 65535), PRESET("3429"),
@@ -213,13 +208,3 @@ static const struct conf_key top_keys[] = {
 /* clang-format on */
 
 const struct conf_section conf_schema = {"", top_keys, COUNT(top_keys)};
-
-const char *provider_type_name(enum provider_type type)
-{
-    return provider_type_words[type];
-}
-
-const char *conf_type_base_url(enum provider_type type)
-{
-    return provider_type_urls[type];
-}

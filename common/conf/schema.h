@@ -83,7 +83,5 @@ struct conf_entry {
 
 /* The whole file. */
 extern const struct conf_section conf_schema;
-/* Base URL of a provider type, NULL for one that has none of its own. */
-const char *conf_type_base_url(enum provider_type type);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a secret of a configuration file: a string in which ${NAME} stands for a variable of the
- * environment. Called by check.c and lists.c. Pure (the environment is a function of the
- * source). Its messages name variables, never their values. */
+/* See secret.h. */
+#include "common/conf/secret.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/alloc.h"
-#include "common/conf/reader.h"
+#include "common/conf/value.h"
 
 #define ENV_NAME_MAX 255
 

@@ -317,23 +317,23 @@ static void note_syntax_error(struct builder *b, const yaml_parser_t *parser)
                         parser->context);
 }
 
-static int run_parser(struct builder *b, yaml_parser_t *parser)
+static bool run_parser(struct builder *b, yaml_parser_t *parser)
 {
     enum step step = STEP_GO_ON;
     while (step == STEP_GO_ON) {
         yaml_event_t event;
         if (!yaml_parser_parse(parser, &event)) {
             note_syntax_error(b, parser);
-            return -1;
+            return false;
         }
         step = on_event[event.type](b, &event);
         yaml_event_delete(&event);
     }
-    return step == STEP_DONE ? 0 : -1;
+    return step == STEP_DONE;
 }
 
-int conf_tree_parse(struct conf_tree *tree, const char *text, size_t len,
-                    struct conf_faults *faults)
+bool conf_tree_parse(struct conf_tree *tree, const char *text, size_t len,
+                     struct conf_faults *faults)
 {
     size_t mark = len >= 3 && memcmp(text, BYTE_ORDER_MARK, 3) == 0 ? 3 : 0;
     struct builder b = {tree, faults, .text = text + mark, .len = len - mark};
@@ -342,12 +342,12 @@ int conf_tree_parse(struct conf_tree *tree, const char *text, size_t len,
         abort();
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, (const unsigned char *)b.text, b.len);
-    int rc = run_parser(&b, &parser);
+    bool is_whole = run_parser(&b, &parser);
     yaml_parser_delete(&parser);
     for (size_t i = 0; i < b.n_anchors; i++)
         free(b.anchors[i].name);
     free(b.anchors);
-    return rc;
+    return is_whole;
 }
 
 void conf_tree_free(struct conf_tree *tree)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/base/alloc.h"
+#include "common/conf/load.h"
 #include "common/process/daemon.h"
 
 static const struct option long_options[] = {
@@ -130,12 +131,12 @@ struct conf *daemon_load_conf(const struct daemon_options *options)
 {
     struct conf *conf = NULL;
     struct buf messages = BUF_INIT;
-    int rc = options->without_secrets
-                 ? conf_load_without_secrets(options->conf_path, &conf, &messages)
-                 : conf_load(options->conf_path, &conf, &messages);
+    bool is_good = options->without_secrets
+                       ? conf_load_without_secrets(options->conf_path, &conf, &messages)
+                       : conf_load(options->conf_path, &conf, &messages);
     fputs(buf_cstr(&messages), stderr);
     buf_free(&messages);
-    if (rc != 0)
+    if (!is_good)
         exit(EX_CONFIG);
     load_needs(options, conf);
     if (options->check_only) {

@@ -2,7 +2,7 @@
 /* The types a provider can have, one line each: the word of the enum, the name in the configuration
  * file, and the type's own base URL (NULL: the file must give one). Everything else that a type
  * means is in server/, and a type that has no row there speaks OpenAI's dialect: how to add one is
- * told in doc/provider-types.md. Pure data; included by conf.h. */
+ * told in doc/provider-types.md. Pure. */
 #ifndef WEIR_COMMON_TERMS_PROVIDER_TYPE_H
 #define WEIR_COMMON_TERMS_PROVIDER_TYPE_H
 
@@ -20,5 +20,12 @@ enum provider_type {
     PROVIDER_TYPES(PROVIDER_TYPE_ENUM) PROVIDER_TYPES_COUNT
 };
 #undef PROVIDER_TYPE_ENUM
+
+/* As the configuration file spells it. */
+const char *provider_type_name(enum provider_type type);
+/* All of them by type, NULL at the end. */
+extern const char *const provider_type_words[];
+/* Without a trailing slash; NULL for a type that has none of its own. */
+const char *provider_type_base_url(enum provider_type type);
 
 #endif

@@ -7,6 +7,8 @@
 
 #include "common/base/buf.h"
 #include "common/base/log.h"
+#include "common/conf/effective.h"
+#include "common/conf/load.h"
 #include "server/master/children.h"
 #include "server/upstream/module.h"
 
@@ -85,7 +87,7 @@ static struct conf *load(const struct master *m)
 {
     struct conf *fresh = NULL;
     struct buf messages = BUF_INIT;
-    if (conf_load(m->options->conf_path, &fresh, &messages) == 0) {
+    if (conf_load(m->options->conf_path, &fresh, &messages)) {
         log_messages(&messages, LOGLV_WARN);
         load_module(&fresh);
     } else {

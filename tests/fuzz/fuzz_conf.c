@@ -5,7 +5,8 @@
  *
  * Secrets are recognised by marks, one of letters and one that is a number. Where mutation has put
  * a mark into a value or key that is no secret, messages may show it. */
-#include "common/conf/parse.h"
+#include "common/conf/check.h"
+#include "common/conf/effective.h"
 #include "common/conf/yaml.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -67,7 +68,7 @@ static bool is_mark_secret(const char *text, size_t size)
     struct conf_tree tree = {0};
     struct conf_faults faults = {0};
     unsigned budget = 10000;
-    bool is_whole = conf_tree_parse(&tree, text, size, &faults) == 0 && faults.n == 0;
+    bool is_whole = conf_tree_parse(&tree, text, size, &faults) && faults.n == 0;
     bool is_secret = is_whole && tree.root != NULL && !shows_mark(tree.root, &budget);
     conf_tree_free(&tree);
     conf_faults_free(&faults);
@@ -125,7 +126,7 @@ static void check_printed(const struct conf *conf, bool is_mark_hidden)
                                  .lookup_env = lookup_env,
                                  .n_cpus = 2};
     FUZZ_CHECK(!is_mark_hidden || !text_has_mark(source.text, source.len));
-    FUZZ_CHECK(conf_parse(&source, &again, &messages) == 0);
+    FUZZ_CHECK(conf_parse(&source, &again, &messages));
     conf_print_effective(again, &second);
     FUZZ_CHECK(strcmp(buf_cstr(&first), buf_cstr(&second)) == 0);
     conf_free(&again);
@@ -141,10 +142,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .path = PATH, .text = text, .len = size, .lookup_env = lookup_env, .n_cpus = 2};
     struct conf *conf = NULL;
     struct buf messages = BUF_INIT;
-    int rc = conf_parse(&source, &conf, &messages);
+    bool is_good = conf_parse(&source, &conf, &messages);
     bool is_mark_hidden = is_mark_secret(text, size);
-    FUZZ_CHECK((rc == 0) == (conf != NULL));
-    FUZZ_CHECK(rc == 0 || messages.len > 0);
+    FUZZ_CHECK(is_good == (conf != NULL));
+    FUZZ_CHECK(is_good || messages.len > 0);
     check_messages(&messages);
     FUZZ_CHECK(!is_mark_hidden || messages.len == 0 || !text_has_mark(messages.data, messages.len));
     if (conf != NULL) {

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/conf/load.h"
 #include "common/routing/pair_rows.h"
 #include "common/shm/table.h"
 #include "common/terms/cause.h"
@@ -142,7 +143,7 @@ int main(int argc, char **argv)
 {
     struct conf *conf = NULL;
     struct buf messages = BUF_INIT;
-    if (argc != 2 || conf_load_without_secrets(argv[1], &conf, &messages) != 0)
+    if (argc != 2 || !conf_load_without_secrets(argv[1], &conf, &messages))
         return EX_USAGE;
     print_outcomes();
     print_table_words();

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
-#include "common/conf/parse.h"
+#include "common/conf/check.h"
 #include "tests/unit/unit.h"
 
 #define FIXTURE_PATH "/etc/weir/weir.yaml"
@@ -73,8 +73,8 @@ static inline struct conf *fixture_parse_bytes(const char *text, size_t len, cha
                                  .can_read = fixture_can_read};
     struct conf *conf = NULL;
     struct buf raw = BUF_INIT, cut = BUF_INIT;
-    int rc = conf_parse(&source, &conf, &raw);
-    ck_assert_int_eq(rc, conf != NULL ? 0 : -1);
+    bool is_good = conf_parse(&source, &conf, &raw);
+    ck_assert_int_eq(is_good, conf != NULL);
     for (char *line = strtok((char *)buf_cstr(&raw), "\n"); line != NULL;
          line = strtok(NULL, "\n")) {
         ck_assert_msg(strncmp(line, FIXTURE_PATH ":", strlen(FIXTURE_PATH ":")) == 0, "%s", line);

@@ -8,6 +8,8 @@
 #include "common/base/alloc.h"
 #include "common/base/log.h"
 #include "common/conf/conf.h"
+#include "common/conf/effective.h"
+#include "common/conf/load.h"
 #include "common/process/daemon.h"
 
 /* What names the table, the socket and the files cannot change under a running trackerd. */
@@ -34,7 +36,7 @@ bool reload_conf(struct keeper *keeper, struct buf *messages)
     const struct conf *old = keeper_conf(keeper);
     struct conf *fresh = NULL;
     daemon_notify("RELOADING=1");
-    bool is_valid = conf_load_without_secrets(old->path, &fresh, messages) == 0;
+    bool is_valid = conf_load_without_secrets(old->path, &fresh, messages);
     if (is_valid) {
         keep_fixed(fresh, old, messages);
         log_set_level(fresh->log_level);

@@ -13,6 +13,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/conf/effective.h"
+#include "common/conf/load.h"
 #include "trackerd/weirctl/events.h"
 #include "trackerd/weirctl/explain.h"
 #include "trackerd/weirctl/link.h"
@@ -117,20 +119,20 @@ static int run_check(const struct weirctl *ctl)
 {
     struct buf messages = BUF_INIT, text = BUF_INIT;
     struct conf *conf = NULL;
-    int rc = conf_load_without_secrets(ctl->conf_path, &conf, &messages);
+    bool is_good = conf_load_without_secrets(ctl->conf_path, &conf, &messages);
     fputs(buf_cstr(&messages), stderr);
-    if (rc == 0 && ctl->is_effective) {
+    if (is_good && ctl->is_effective) {
         conf_print_effective(conf, &text);
         fputs(buf_cstr(&text), stdout);
     } else {
-        if (rc == 0)
+        if (is_good)
             buf_printf(&text, "configuration %s is valid", ctl->conf_path);
-        print_result(ctl->as_json, rc == 0, 0, buf_cstr(rc == 0 ? &text : &messages));
+        print_result(ctl->as_json, is_good, 0, buf_cstr(is_good ? &text : &messages));
     }
     buf_free(&messages);
     buf_free(&text);
     conf_free(&conf);
-    return rc == 0 ? WEIRCTL_DONE : EX_CONFIG;
+    return is_good ? WEIRCTL_DONE : EX_CONFIG;
 }
 
 static int run_version(const struct weirctl *ctl)

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "common/base/nearest.h"
+#include "common/conf/load.h"
 #include "common/process/daemon.h"
 #include "trackerd/weirctl/commands.h"
 #include "trackerd/weirctl/weirctl.h"
@@ -73,14 +74,14 @@ static bool arguments_fit(const struct command *command, const struct weirctl *c
            (!ctl->is_all || command->takes_all) && (!ctl->is_effective || command->takes_effective);
 }
 
-static int load_conf(struct weirctl *ctl)
+static bool load_conf(struct weirctl *ctl)
 {
     struct buf messages = BUF_INIT;
-    int rc = conf_load_without_secrets(ctl->conf_path, &ctl->conf, &messages);
-    if (rc != 0)
+    bool is_good = conf_load_without_secrets(ctl->conf_path, &ctl->conf, &messages);
+    if (!is_good)
         fputs(buf_cstr(&messages), stderr);
     buf_free(&messages);
-    return rc;
+    return is_good;
 }
 
 static int run(struct weirctl *ctl, int argc, char **argv)
@@ -94,7 +95,7 @@ static int run(struct weirctl *ctl, int argc, char **argv)
     ctl->argv = argv + 1;
     if (!arguments_fit(command, ctl))
         return fail_usage(command);
-    if (command->needs_conf && load_conf(ctl) != 0)
+    if (command->needs_conf && !load_conf(ctl))
         return EX_CONFIG;
     int code = command->run(ctl);
     conf_free(&ctl->conf);

@@ -15,6 +15,7 @@
 #include "common/base/clock.h"
 #include "common/base/fd.h"
 #include "common/conf/listen_address.h"
+#include "common/conf/load.h"
 #include "common/routing/pair_rows.h"
 #include "common/terms/outcome.h"
 #include "common/terms/pair_key.h"
@@ -294,7 +295,7 @@ int probe_command_run(const struct weirctl *ctl)
     if (pair < 0)
         return weirctl_fail(WEIRCTL_REFUSED, "no pair is called %s/%s; did you mean %s?", provider,
                             model, weirctl_nearest_pair(ctl->conf, provider, model));
-    if (conf_load_with_client_keys(ctl->conf_path, &with_keys, &messages) == 0)
+    if (conf_load_with_client_keys(ctl->conf_path, &with_keys, &messages))
         code = probe_with_key(ctl, with_keys->api_keys[0], (uint32_t)pair);
     else
         fputs(buf_cstr(&messages), stderr);

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "common/conf/effective.h"
 #include "common/terms/pair_key.h"
 #include "tests/unit/conf_fixture.h"
 
@@ -338,7 +339,7 @@ START_TEST(without_an_environment_nothing_is_needed_of_it)
         .path = FIXTURE_PATH, .text = text, .len = strlen(text), .n_cpus = 1};
     struct conf *conf = NULL;
     struct buf messages = BUF_INIT;
-    ck_assert_int_eq(conf_parse(&source, &conf, &messages), 0);
+    ck_assert(conf_parse(&source, &conf, &messages));
     ck_assert_str_eq(conf->providers[1].api_key, "${WEIR_TEST_UNSET}");
     conf_free(&conf);
     buf_free(&messages);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* conf_load: what can be wrong with a file before its first character is read. */
-#include "common/conf/conf.h"
+#include "common/conf/load.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -43,7 +43,7 @@ static void expect_refusal(const char *expected)
     struct conf *conf = NULL;
     struct buf messages = BUF_INIT;
     char *whole = xasprintf("%s:1:1: %s\n", path, expected);
-    ck_assert_int_eq(conf_load(path, &conf, &messages), -1);
+    ck_assert(!conf_load(path, &conf, &messages));
     ck_assert_ptr_null(conf);
     ck_assert_str_eq(buf_cstr(&messages), whole);
     buf_free(&messages);
@@ -57,7 +57,7 @@ START_TEST(a_good_file_loads)
     struct buf messages = BUF_INIT;
     make_dir();
     write_file(text, strlen(text));
-    ck_assert_int_eq(conf_load(path, &conf, &messages), 0);
+    ck_assert(conf_load(path, &conf, &messages));
     ck_assert_uint_eq(messages.len, 0);
     ck_assert_str_eq(conf->path, path);
     ck_assert_uint_ge(conf->workers, 1);
@@ -94,12 +94,12 @@ START_TEST(a_readable_file_with_keys_is_warned_about)
         make_dir();
         write_file(text, strlen(text));
         ck_assert_int_eq(chmod(path, rows[i].mode), 0);
-        ck_assert_int_eq(conf_load(path, &conf, &messages), 0);
+        ck_assert(conf_load(path, &conf, &messages));
         ck_assert_int_eq(strstr(buf_cstr(&messages), "everybody may read") != NULL,
                          rows[i].is_warned_about);
         conf_free(&conf);
         buf_clear(&messages);
-        ck_assert_int_eq(conf_load_without_secrets(path, &conf, &messages), 0);
+        ck_assert(conf_load_without_secrets(path, &conf, &messages));
         ck_assert_int_eq(messages.len > 0, rows[i].is_warned_about);
         conf_free(&conf);
         buf_free(&messages);
@@ -117,12 +117,12 @@ START_TEST(a_file_that_cannot_be_read_is_warned_about)
     struct buf messages = BUF_INIT;
     make_dir();
     write_file(text, strlen(text));
-    ck_assert_int_eq(conf_load(path, &conf, &messages), 0);
+    ck_assert(conf_load(path, &conf, &messages));
     ck_assert_ptr_nonnull(
         strstr(buf_cstr(&messages), ":9:13: warning: providers[0].caFile cannot be read\n"));
     conf_free(&conf);
     buf_clear(&messages);
-    ck_assert_int_eq(conf_load_without_secrets(path, &conf, &messages), 0);
+    ck_assert(conf_load_without_secrets(path, &conf, &messages));
     ck_assert_uint_eq(messages.len, 0); /* it is weir's to read */
     conf_free(&conf);
     buf_free(&messages);
@@ -142,12 +142,12 @@ START_TEST(a_client_needs_no_key_of_a_provider)
     make_dir();
     write_file(text, strlen(text));
     setenv("WEIR_TEST_REAL", "1", 1);
-    ck_assert_int_eq(conf_load_with_client_keys(path, &conf, &messages), 0);
+    ck_assert(conf_load_with_client_keys(path, &conf, &messages));
     ck_assert_str_eq(conf->api_keys[0], "k-1");
     ck_assert_str_eq(conf->providers[0].api_key, "${WEIR_TEST_UNSET}");
     conf_free(&conf);
     unsetenv("WEIR_TEST_REAL");
-    ck_assert_int_eq(conf_load_with_client_keys(path, &conf, &messages), -1);
+    ck_assert(!conf_load_with_client_keys(path, &conf, &messages));
     ck_assert_ptr_nonnull(strstr(buf_cstr(&messages),
                                  ":1:22: settings.apiKeys[0] needs the environment variable "
                                  "WEIR_TEST_REAL, which is not set\n"));
@@ -166,12 +166,12 @@ START_TEST(the_environment_is_asked)
     make_dir();
     write_file(text, strlen(text));
     unsetenv("WEIR_TEST_REAL");
-    ck_assert_int_eq(conf_load(path, &conf, &messages), -1);
+    ck_assert(!conf_load(path, &conf, &messages));
     ck_assert_ptr_nonnull(strstr(buf_cstr(&messages), "WEIR_TEST_REAL, which is not set"));
-    ck_assert_int_eq(conf_load_without_secrets(path, &conf, &messages), 0);
+    ck_assert(conf_load_without_secrets(path, &conf, &messages));
     conf_free(&conf);
     setenv("WEIR_TEST_REAL", "from-outside", 1);
-    ck_assert_int_eq(conf_load(path, &conf, &messages), 0);
+    ck_assert(conf_load(path, &conf, &messages));
     ck_assert_str_eq(conf->providers[1].api_key, "from-outside");
     conf_free(&conf);
     buf_free(&messages);

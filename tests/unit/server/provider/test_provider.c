@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/conf/schema.h"
+#include "common/terms/provider_type.h"
 #include "common/terms/quota.h"
 #include "server/provider/limit_headers.h"
 #include "tests/unit/unit.h"
@@ -77,7 +77,7 @@ static const char *lookup(const void *arg, const char *name)
 START_TEST(every_type_has_its_name_and_address)
 {
     for (int type = 0; type < PROVIDER_TYPES_COUNT; type++) {
-        const char *url = conf_type_base_url((enum provider_type)type);
+        const char *url = provider_type_base_url((enum provider_type)type);
         ck_assert_ptr_nonnull(rows[type].name);
         ck_assert_str_eq(provider_type_name((enum provider_type)type), rows[type].name);
         ck_assert_pstr_eq(url, rows[type].base_url);

@@ -15,6 +15,7 @@
 #include "server/api/start.h"
 #include "server/api/status.h"
 #include "server/api/status_page.h"
+#include "server/client/answer.h"
 
 #define STATUS_HEADERS "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 
@@ -148,7 +149,7 @@ static bool may_look(struct client *client, const struct client_call *call)
 {
     if (call->has_key || call->is_loopback)
         return true;
-    client_answer_error(client, OWN_ERROR_INVALID_API_KEY,
+    client_answer_error(client, OWN_ERROR_INVALID_API_KEY, NULL,
                         "From another machine, this needs an API key.");
     return false;
 }

@@ -4,7 +4,7 @@
 #ifndef WEIR_SERVER_API_ENDPOINTS_H
 #define WEIR_SERVER_API_ENDPOINTS_H
 
-#include "server/client/client.h"
+#include "server/client/endpoint.h"
 
 extern const struct client_endpoint endpoints[]; /* ended by a NULL path */
 

@@ -4,7 +4,8 @@
 #ifndef WEIR_SERVER_API_START_H
 #define WEIR_SERVER_API_START_H
 
-#include "server/client/client.h"
+#include "server/client/answer.h"
+#include "server/client/endpoint.h"
 #include "server/exchange/exchange.h"
 
 /* Gives the request to a new exchange, which takes its body. `endpoint` is the path upstream. The

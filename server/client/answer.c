@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers with HTTP's framing. See state.h. */
-#include "server/client/state.h"
+/* See answer.h. */
+#include "server/client/answer.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/base/clock.h"
 #include "common/base/decimal.h"
 #include "common/http/reason.h"
+#include "server/client/endpoint.h"
+#include "server/client/output.h"
+#include "server/client/state.h"
 #include "server/loop/defer.h"
 #include "server/record/request_record.h"
+
+#define LINGER_MS 2000u /* for a closing client to read our last words */
 
 static const char *http_date(struct clients *owner)
 {
@@ -53,7 +58,6 @@ static void put_framing(struct client *c, int64_t length)
 void client_answer_head(struct client *c, int status, const char *headers, size_t headers_len,
                         int64_t length)
 {
-    c->answer_started = true;
     c->keep_alive = c->keep_alive && !c->owner->is_draining;
     c->is_chunked_answer = length < 0 && !c->is_http10;
     if (length < 0 && c->is_http10)
@@ -82,6 +86,28 @@ void client_answer_body(struct client *c, const struct iovec *pieces, int n)
         client_put(c, pieces[i].iov_base, pieces[i].iov_len);
 }
 
+void client_answer_flush(struct client *c)
+{
+    client_flush(c);
+}
+
+size_t client_answer_queued(const struct client *c)
+{
+    return client_queued(c);
+}
+
+/* Half-closes and waits for the peer's EOF, so that it reads our answer before it sees a reset. */
+static void linger(struct client *c)
+{
+    client_set_state(c, CLIENT_LINGER);
+    buf_free(&c->in);
+    buf_free(&c->body);
+    c->lingered = 0;
+    client_set_timer_ms(c, LINGER_MS);
+    if (c->out == NULL) /* else client_on_writable does it */
+        shutdown(c->fd, SHUT_WR);
+}
+
 void client_answer_end(struct client *c)
 {
     c->job = NULL;
@@ -89,14 +115,14 @@ void client_answer_end(struct client *c)
         return;
     if (c->is_chunked_answer)
         client_put(c, "0\r\n\r\n", 5);
-    client_answer_flush(c);
+    client_flush(c);
     if (!c->keep_alive || c->owner->is_draining) {
-        client_linger(c);
+        linger(c);
         return;
     }
     client_await_request(c);
     if (c->in.len > 0)
-        defer_call(client_go_on, c); /* a request sent ahead: not from inside this answer */
+        defer_call(c->owner->go_on, c); /* a request sent ahead: not from inside this answer */
 }
 
 void client_set_job(struct client *c, const struct client_job *ops, void *job)
@@ -144,8 +170,8 @@ void client_answer(struct client *c, int status, const char *content_type, const
     answer(c, status, content_type, headers, &piece, "answered");
 }
 
-void client_answer_error_with(struct client *c, enum own_error error, const char *headers,
-                              const char *message)
+void client_answer_error(struct client *c, enum own_error error, const char *headers,
+                         const char *message)
 {
     struct buf body = BUF_INIT;
     own_error_put(&body, error, message, strlen(message));
@@ -154,15 +180,9 @@ void client_answer_error_with(struct client *c, enum own_error error, const char
     buf_free(&body);
 }
 
-void client_answer_error(struct client *c, enum own_error error, const char *message)
-{
-    client_answer_error_with(c, error, NULL, message);
-}
-
-/* An error after which nothing more of this connection can be understood or trusted. */
 void client_refuse(struct client *c, enum own_error error, const char *message)
 {
-    c->state = CLIENT_BUSY;
+    client_set_state(c, CLIENT_BUSY);
     c->keep_alive = false;
-    client_answer_error_with(c, error, NULL, message);
+    client_answer_error(c, error, NULL, message);
 }

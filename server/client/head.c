@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* What a request's head asks for: endpoint, key, size, wishes. Everything that can be refused is
- * refused here, before a body is read. See state.h. */
-#include "server/client/state.h"
+/* See head.h. */
+#include "server/client/head.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/http/request.h"
+#include "server/client/answer.h"
+#include "server/client/endpoint.h"
+#include "server/client/output.h"
+#include "server/client/peer.h"
+#include "server/client/state.h"
 
 #define BODY_FIRST_BYTES (64u << 10) /* room made for an announced body before it comes */
 
@@ -39,7 +42,8 @@ static char *put_hex(char *to, uint64_t number)
     return to;
 }
 
-void client_take_request_id(struct client *c, const struct http_request *req)
+/* The client's own id when it is sane, else a new one; req may be NULL. */
+static void take_request_id(struct client *c, const struct http_request *req)
 {
     const struct http_text *id = req != NULL ? http_request_header(req, "x-request-id") : NULL;
     char *end;
@@ -51,6 +55,23 @@ void client_take_request_id(struct client *c, const struct http_request *req)
         end = put_hex(end, next_random(c->owner));
     }
     *end = '\0';
+}
+
+void client_refuse_head(struct client *c, enum own_error error, const char *message)
+{
+    c->endpoint = NULL;
+    c->is_http10 = c->is_head_request = false;
+    take_request_id(c, NULL);
+    client_refuse(c, error, message);
+}
+
+/* Answers with an error instead of reading on; the connection lives unless a body is on its way. */
+static void decline(struct client *c, const struct http_request *req, enum own_error error,
+                    const char *headers, const char *message)
+{
+    client_set_state(c, CLIENT_BUSY);
+    c->keep_alive = c->keep_alive && req->framing == HTTP_REQUEST_NO_BODY;
+    client_answer_error(c, error, headers, message);
 }
 
 /* In time that depends on nothing but the length of what the client sent. */
@@ -98,12 +119,9 @@ static void refuse_path(struct client *c, const struct http_request *req)
     }
     bool is_found = allow.len > 0;
     buf_puts(&allow, "\r\n");
-    c->state = CLIENT_BUSY;
-    c->keep_alive = c->keep_alive && req->framing == HTTP_REQUEST_NO_BODY;
-    client_answer_error_with(c, is_found ? OWN_ERROR_METHOD_NOT_ALLOWED : OWN_ERROR_NOT_FOUND,
-                             is_found ? buf_cstr(&allow) : NULL,
-                             is_found ? "This path does not take that method."
-                                      : "There is no such path.");
+    decline(c, req, is_found ? OWN_ERROR_METHOD_NOT_ALLOWED : OWN_ERROR_NOT_FOUND,
+            is_found ? buf_cstr(&allow) : NULL,
+            is_found ? "This path does not take that method." : "There is no such path.");
     buf_free(&allow);
 }
 
@@ -124,8 +142,7 @@ static bool check_body(struct client *c, const struct http_request *req)
 {
     const struct conf *conf = c->owner->setup.conf;
     if (c->endpoint->has_body && req->framing == HTTP_REQUEST_NO_BODY) {
-        c->state = CLIENT_BUSY;
-        client_answer_error_with(c, OWN_ERROR_INVALID_REQUEST, NULL, "The request has no body.");
+        decline(c, req, OWN_ERROR_INVALID_REQUEST, NULL, "The request has no body.");
         return false;
     }
     if (req->framing == HTTP_REQUEST_LENGTH && req->content_length > conf->max_body_bytes) {
@@ -163,7 +180,7 @@ static bool check_wishes(struct client *c, const struct http_request *req)
 {
     c->explain = is_1(req, "x-weir-explain");
     c->is_probe = is_1(req, "x-weir-probe");
-    if (c->is_probe && !client_is_local(c)) {
+    if (c->is_probe && !c->is_loopback && !client_peer_has_our_address(c->fd)) {
         client_refuse(c, OWN_ERROR_INVALID_REQUEST, "X-Weir-Probe is for this machine only.");
         return false;
     }
@@ -175,11 +192,8 @@ static bool check_key(struct client *c, const struct http_request *req)
     c->has_key = has_valid_key(c->owner->setup.conf, req);
     if (c->has_key || !c->endpoint->needs_key)
         return true;
-    c->state = CLIENT_BUSY;
-    c->keep_alive = c->keep_alive && req->framing == HTTP_REQUEST_NO_BODY;
-    client_answer_error_with(
-        c, OWN_ERROR_INVALID_API_KEY, "WWW-Authenticate: Bearer\r\n",
-        "The API key is missing or wrong. Send it as: Authorization: Bearer KEY");
+    decline(c, req, OWN_ERROR_INVALID_API_KEY, "WWW-Authenticate: Bearer\r\n",
+            "The API key is missing or wrong. Send it as: Authorization: Bearer KEY");
     return false;
 }
 
@@ -197,7 +211,7 @@ void client_serve(struct client *c)
         .body = c->body.data != NULL ? buf_take(&c->body) : NULL,
     };
     call.body_len = call.body != NULL ? c->body_expected : 0;
-    c->state = CLIENT_BUSY;
+    client_set_state(c, CLIENT_BUSY);
     client_set_timer_at(c, 0);
     c->endpoint->answer(c->owner->setup.endpoints_arg, c, &call);
     free(call.body);
@@ -216,18 +230,18 @@ static void begin_body(struct client *c, const struct http_request *req)
         client_serve(c);
         return;
     }
-    c->state = CLIENT_BODY;
+    client_set_state(c, CLIENT_BODY);
     c->body_at_timer = 0;
     buf_reserve(&c->body,
                 c->body_expected < BODY_FIRST_BYTES ? c->body_expected + 1 : BODY_FIRST_BYTES);
     client_set_timer_ms(c, c->owner->setup.conf->client_body_timeout_ms);
     if (req->expect_continue) {
         client_put(c, go_ahead, sizeof(go_ahead) - 1);
-        client_answer_flush(c);
+        client_flush(c);
     }
 }
 
-static void refuse_head(struct client *c, enum http_request_error error, const char *why)
+static void on_head(struct client *c, const char *head, size_t len)
 {
     static const enum own_error kinds[] = {
         [HTTP_REQUEST_BAD] = OWN_ERROR_INVALID_REQUEST,
@@ -235,40 +249,30 @@ static void refuse_head(struct client *c, enum http_request_error error, const c
         [HTTP_REQUEST_BAD_VERSION] = OWN_ERROR_HTTP_VERSION,
         [HTTP_REQUEST_EXPECTATION_FAILED] = OWN_ERROR_EXPECTATION_FAILED,
     };
-    c->endpoint = NULL;
-    c->is_http10 = c->is_head_request = false;
-    client_take_request_id(c, NULL);
-    client_refuse(c, kinds[error], why != NULL ? why : "The request is not well-formed HTTP.");
-}
-
-static void on_head(struct client *c, const char *head, size_t len)
-{
     struct http_request req;
     enum http_request_error error = http_request_parse(head, len, &req);
     if (error != HTTP_REQUEST_OK) {
-        refuse_head(c, error, req.why);
+        client_refuse_head(c, kinds[error],
+                           req.why != NULL ? req.why : "The request is not well-formed HTTP.");
         return;
     }
     c->received_at = clock_boot_ns();
     c->is_http10 = req.version_minor == 0;
     c->keep_alive = req.keep_alive;
-    client_take_request_id(c, &req);
+    take_request_id(c, &req);
     if (find_endpoint(c, &req) && check_key(c, &req) && check_body(c, &req) &&
         check_wishes(c, &req))
         begin_body(c, &req);
 }
 
-/* Each takes what it can of the input and returns how much; 0: more is needed. */
 size_t client_take_head(struct client *c, const char *data, size_t len)
 {
     size_t skip = 0;
     size_t head_len = http_request_head_end(data, len, c->head_looked, &skip);
     if (head_len > c->owner->setup.conf->max_header_bytes ||
         (head_len == 0 && len > c->owner->setup.conf->max_header_bytes)) {
-        c->endpoint = NULL;
-        client_take_request_id(c, NULL);
-        client_refuse(c, OWN_ERROR_HEADERS_TOO_LARGE,
-                      "The head is larger than server.maxHeaderBytes.");
+        client_refuse_head(c, OWN_ERROR_HEADERS_TOO_LARGE,
+                           "The head is larger than server.maxHeaderBytes.");
         return len;
     }
     if (head_len == 0) {

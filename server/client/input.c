@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* From bytes to requests: what a recv brought is used as far as it goes, whole from the worker's
- * buffer where it can be; only what is incomplete is kept. See state.h. */
+/* See input.h. */
+#include "server/client/input.h"
+
+#include "server/client/answer.h"
+#include "server/client/head.h"
 #include "server/client/state.h"
 
-#define LINGER_BYTES (1u << 20) /* that may still come from it */
+/* Input a client may send ahead while its answer runs; past it the connection is closed. */
+#define AHEAD_MAX (64u << 10)
+#define LINGER_BYTES \
+    (1u << 20) /* may still come from a client that was answered for the last time */
 
 static size_t take_counted(struct client *c, const char *data, size_t len)
 {
@@ -60,7 +66,7 @@ static void keep_rest(struct client *c, const char *data, size_t len)
 {
     if (c->state == CLIENT_HEAD && c->in.len == 0 && len > 0)
         client_set_timer_ms(c, c->owner->setup.conf->client_header_timeout_ms);
-    if (c->state == CLIENT_BUSY && len > CLIENT_AHEAD_MAX)
+    if (c->state == CLIENT_BUSY && len > AHEAD_MAX)
         client_drop(c);
     else if (c->state != CLIENT_LINGER && c->state != CLIENT_DEAD)
         buf_put(&c->in, data, len);
@@ -114,7 +120,7 @@ void client_on_input(struct client *c, const char *data, size_t len)
         if (c->lingered > LINGER_BYTES)
             client_drop(c);
     } else if (c->in.len > 0) {
-        if (c->state == CLIENT_BUSY && c->in.len + len > CLIENT_AHEAD_MAX) {
+        if (c->state == CLIENT_BUSY && c->in.len + len > AHEAD_MAX) {
             client_drop(c);
             return;
         }

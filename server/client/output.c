@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A client's output: what an answer puts is collected in the worker's one buffer until its flush,
- * which sends it in one system call; what the socket does not take then waits in an evbuffer. See
- * state.h. */
-#include "server/client/state.h"
+/* See output.h. */
+#include "server/client/output.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -10,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "server/client/answer.h"
+#include "server/client/state.h"
 
 #define CHUNK_HEAD_BYTES   6 /* four digits, CR, LF */
 #define CHUNK_TAIL_BYTES   2
@@ -81,7 +82,7 @@ static struct client_outbox *outbox_of(struct client *c)
 {
     struct client_outbox *box = &c->owner->outbox;
     if (box->client != c && box->client != NULL)
-        client_answer_flush(box->client);
+        client_flush(box->client);
     box->client = c;
     return box;
 }
@@ -127,7 +128,7 @@ static void flush_with(struct client_outbox *box, const struct iovec *more, int 
     send_pieces(c, pieces, n + 1);
 }
 
-void client_answer_flush(struct client *c)
+void client_flush(struct client *c)
 {
     if (c->owner->outbox.client == c)
         flush_with(&c->owner->outbox, NULL, 0);
@@ -169,7 +170,7 @@ void client_put_chunk(struct client *c, const struct iovec *pieces, int n)
         return;
     }
     if (total + CHUNK_HEAD_BYTES + CHUNK_TAIL_BYTES > CLIENT_OUT_BYTES - box->len) {
-        client_answer_flush(c);
+        client_flush(c);
         box = outbox_of(c);
     }
     if (!box->is_in_chunk)
@@ -178,17 +179,7 @@ void client_put_chunk(struct client *c, const struct iovec *pieces, int n)
         put(box, pieces[i].iov_base, pieces[i].iov_len);
 }
 
-void client_discard(struct client *c)
-{
-    struct client_outbox *box = &c->owner->outbox;
-    if (box->client != c)
-        return;
-    box->client = NULL;
-    box->len = 0;
-    box->is_in_chunk = false;
-}
-
-size_t client_answer_queued(const struct client *c)
+size_t client_queued(const struct client *c)
 {
     const struct client_outbox *box = &c->owner->outbox;
     return (c->out != NULL ? evbuffer_get_length(c->out) : 0) + (box->client == c ? box->len : 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of a client's connection, for the files that make it up and for nobody else:
- * client.c (its life and clock), input.c (bytes to requests), head.c (what a
- * head asks for), answer.c (answers), output.c (their bytes). */
+/* A client's connection and all connections of a worker, for the files of this room: what they
+ * hold, how a connection changes its state, its one timer, its end. The other files stand on it in
+ * this order, each calling only those before it: output, answer, head, input, client. */
 #ifndef WEIR_SERVER_CLIENT_STATE_H
 #define WEIR_SERVER_CLIENT_STATE_H
 
@@ -12,17 +12,19 @@
 #include <time.h>
 
 #include "common/base/buf.h"
+#include "common/http/request.h"
 #include "server/client/client.h"
 
-#define CLIENT_READ_BYTES (64u << 10) /* of a recv: the worker's shared buffer */
-#define CLIENT_OUT_BYTES  (64u << 10) /* collected for a send; a chunk's size has four digits */
+#define CLIENT_REQUEST_ID_MAX 128
+#define CLIENT_READ_BYTES     (64u << 10) /* of a recv: the worker's shared buffer */
+#define CLIENT_OUT_BYTES      (64u << 10) /* collected for a send; a chunk's size has four digits */
 
 enum client_state {
     CLIENT_HEAD,   /* waits for a request's head */
     CLIENT_BODY,   /* reads its body */
     CLIENT_BUSY,   /* its answer is being made */
     CLIENT_LINGER, /* answered for the last time, waits for the peer to close */
-    CLIENT_DEAD,
+    CLIENT_DEAD,   /* closed; its memory lives until the callback has returned to the loop */
 };
 
 struct client {
@@ -34,23 +36,23 @@ struct client {
     struct buf in;        /* input not used yet */
     size_t head_looked;   /* how much of `in` holds no end of a head */
 
-    const struct client_endpoint *endpoint;
+    const struct client_endpoint *endpoint; /* NULL: not known yet, or there is none */
     char request_id[CLIENT_REQUEST_ID_MAX + 1];
-    uint64_t received_at;
+    uint64_t received_at; /* the head, boot clock ns */
     bool has_key, is_loopback, is_http10, keep_alive, is_head_request;
-    int delivery; /* asked for by X-Weir-Delivery; -1 = not */
+    int delivery; /* asked for by X-Weir-Delivery: enum delivery; -1 = not */
     bool explain, is_probe;
-    bool is_chunked_answer, answer_started, is_broken;
+    bool is_chunked_answer, is_broken; /* broken: the socket takes nothing any more */
     enum http_request_framing framing;
     struct http_chunked chunked;
     uint64_t body_expected;
     struct buf body;
     size_t body_at_timer; /* body.len when its timer was set */
-    size_t lingered;
+    size_t lingered;      /* bytes that came since the last answer */
 
     const struct client_job *job_ops;
     void *job;         /* NULL: none */
-    uint64_t timer_at; /* what on_time is set to, 0 = off */
+    uint64_t timer_at; /* what on_time is set to, boot clock ns; 0 = off */
     LIST_ENTRY(client) link;
 };
 
@@ -68,6 +70,7 @@ struct clients {
     LIST_HEAD(, client) all;
     unsigned count;
     bool is_draining;
+    void (*go_on)(void *client); /* input.c's, for answer.c: uses what came ahead */
     uint64_t id_seed[2];
     char date[64]; /* of the Date header, for date_second */
     time_t date_second;
@@ -75,44 +78,18 @@ struct clients {
     char buffer[CLIENT_READ_BYTES];
 };
 
-/* client.c: the one timer of a connection (boot clock ns, 0 = off; ms from now). */
+/* The one way to change c->state. */
+void client_set_state(struct client *c, enum client_state state);
+
+/* The one timer of a connection: boot clock ns, 0 = off; ms from now. */
 void client_set_timer_at(struct client *c, uint64_t at);
 void client_set_timer_ms(struct client *c, uint32_t ms);
-/* Ends the connection at once, and its job with it. Freed at the end of the turn. */
-void client_drop(struct client *c);
-/* Is the peer this machine: loopback, a Unix socket, or an address that is ours? */
-bool client_is_local(const struct client *c);
+
 /* Ready for the next request. */
 void client_await_request(struct client *c);
-/* The peer shall read our answer before it meets a reset: ends our side and waits for its end. */
-void client_linger(struct client *c);
 
-/* input.c: bytes that came. */
-void client_on_input(struct client *c, const char *data, size_t len);
-/* Goes on with what came ahead; for defer_call. */
-void client_go_on(void *client);
-
-/* head.c: takes a head from the input, finds its endpoint and checks what it may ask.
- * Returns how many bytes were used; 0 = more are needed. */
-size_t client_take_head(struct client *c, const char *data, size_t len);
-/* Hands the complete request to its endpoint. */
-void client_serve(struct client *c);
-/* The request's own id (req may be NULL), or a new one. */
-void client_take_request_id(struct client *c, const struct http_request *req);
-
-/* output.c: what is put goes out with the next flush, at the latest when another client puts.
- */
-void client_put(struct client *c, const void *data, size_t len);
-/* The same as a chunk of the body; chunks that go out together become one. At most eight pieces. */
-void client_put_chunk(struct client *c, const struct iovec *pieces, int n);
-void client_discard(struct client *c);
-void client_on_writable(evutil_socket_t fd, short what, void *client);
-
-/* answer.c: answers. */
-/* An error with extra headers; NULL = none. */
-void client_answer_error_with(struct client *c, enum own_error error, const char *headers,
-                              const char *message);
-/* An error after which nothing more of this connection can be understood or trusted. */
-void client_refuse(struct client *c, enum own_error error, const char *message);
+/* The end: closes the connection at once, with what was put and not sent, and tells its job. Frees
+ * it once the callback has returned to the loop. */
+void client_drop(struct client *c);
 
 #endif

@@ -50,7 +50,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
         socklen_t len = sizeof(peer);
         int conn = accept4(fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (conn >= 0 && clients_count(l->owner->clients) >= l->owner->max_connections)
-            client_refuse_overload(l->owner->clients, conn);
+            client_refuse_overload(conn);
         else if (conn >= 0)
             client_accept(l->owner->clients, conn, (struct sockaddr *)&peer);
         else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker's listeners: accepts connections and hands them to client_http. The sockets belong to
+/* A worker's listeners: accepts connections and hands them to their client. The sockets belong to
  * the master; a worker closes its copies only. */
 #ifndef WEIR_SERVER_WORKER_ACCEPT_H
 #define WEIR_SERVER_WORKER_ACCEPT_H

@@ -7,7 +7,7 @@
 #include "trackerd/weirctl/text.h"
 
 #define HEIGHT_LEAST 2
-#define REASON_LEAST 16 /* characters of a reason that are worth more than a count */
+#define REASON_LEAST 16 /* a reason gets at least this many characters before counts do */
 #define NAME_LEAST   8
 
 enum {
@@ -124,7 +124,7 @@ static const struct column {
     [REASON] = {"REASON", put_reason, NULL, 2, 0, false},
 };
 
-/* What is left out first where there is no room. */
+/* Left out first if there is no room. */
 static const int dispensable[] = {SUCCEEDED, COOLDOWNS, REQUESTS, FAILED};
 #define N_DISPENSABLE (sizeof(dispensable) / sizeof(dispensable[0]))
 
@@ -152,7 +152,7 @@ static int natural_width(const struct column *column, const struct pair_row *row
     return width;
 }
 
-/* Of all but the reason. */
+/* Without the reason. */
 static int total_width(const struct layout *layout)
 {
     int total = 0;
@@ -210,7 +210,7 @@ static void put_cell(struct buf *out, const struct buf *cell, int column, int wi
         put_blanks(out, padding);
 }
 
-/* The headings, without a row. */
+/* Appends a row; the headings if row is NULL. */
 static void put_line(struct buf *out, const struct layout *layout, const struct screen *screen,
                      const struct pair_row *row)
 {
@@ -226,7 +226,7 @@ static void put_line(struct buf *out, const struct layout *layout, const struct 
             columns[i].put(&cell, row);
         if (row != NULL && columns[i].color != NULL)
             color = columns[i].color(row);
-        if (cell.len > 0) /* no blanks for a reason that is not there */
+        if (cell.len > 0) /* no blanks for an empty reason */
             put_cell(out, &cell, i, layout->widths[i], screen, color);
     }
     buf_putc(out, '\n');
@@ -239,7 +239,7 @@ static bool is_quiet(const struct pair_row *row)
            row->mid_failures == 0;
 }
 
-/* Appends those that are quiet, or those that are not, while there is room. */
+/* Appends the rows that are quiet, or those that are not, while there is room. Returns how many. */
 static size_t put_some(struct buf *out, const struct layout *layout, const struct screen *screen,
                        const struct pair_row *rows, size_t n, bool quiet, size_t room)
 {
@@ -264,7 +264,7 @@ void columns_put(struct buf *out, const struct pair_row *rows, size_t n,
             put_line(out, &layout, screen, &rows[i]);
         return;
     }
-    size_t room = lines - 2; /* headings, and the line of what is left out */
+    size_t room = lines - 2; /* minus the headings and the last line */
     size_t done = put_some(out, &layout, screen, rows, n, false, room);
     done += put_some(out, &layout, screen, rows, n, true, room - done);
     buf_printf(out, "... and %zu more\n", n - done);

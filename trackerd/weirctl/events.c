@@ -11,10 +11,10 @@
 #include "trackerd/weirctl/print.h"
 
 #define RECONNECT_MS 500
-/* How soon an interrupt that comes between looking for it and waiting is seen. */
+/* How late an interrupt is seen that comes just before a wait. */
 #define LOOK_UP_MS 500
 
-/* 0 when subscribed, -1: not now, with errno; an exit code above 0: never. */
+/* 0: subscribed; -1 with errno: not now; above 0, an exit code: never. */
 static int subscribe(const struct weirctl *ctl, int *fd)
 {
     struct evwire_command command = {.command = EVCMD_EVENTS};

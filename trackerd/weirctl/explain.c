@@ -16,18 +16,18 @@
 #include "common/terms/pair_key.h"
 #include "trackerd/weirctl/print.h"
 
-#define LATEST         20 /* that are listed */
+#define LATEST         20 /* requests in a list */
 #define NAME_BYTES     (CONF_PROVIDER_ID_MAX + CONF_MODEL_MAX + 2)
 #define UNKNOWN        "?"
 #define US_PER_MS      1000
 #define NS_PER_US      (CLOCK_NS_PER_MS / US_PER_MS)
 #define OUTCOME_COLUMN 24
 
-/* Records name pairs and chains by hashes; their names stand in the configuration and, of those
- * that are gone from it, in the workers' pages. */
+/* Where names are looked up: records have hashes of pairs and chains. What is gone from the
+ * configuration may still be in the workers' pages. */
 struct names {
     const struct conf *conf;
-    struct pages *pages; /* NULL: the configuration must do */
+    struct pages *pages; /* NULL: only the configuration is searched */
 };
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -47,7 +47,7 @@ static bool find_pair(const struct names *names, uint64_t key_hash, const char *
     return i >= 0;
 }
 
-/* NULL: the request had no chain, or nobody knows its name any more. */
+/* NULL: the request had no chain, or its name is known nowhere any more. */
 static const char *find_chain(const struct names *names, uint64_t hash)
 {
     int chain = conf_find_chain_by_hash(names->conf, hash);
@@ -248,7 +248,7 @@ static void list_latest(const struct weirctl *ctl, const struct names *names,
     }
 }
 
-/* A client may give several requests one id: all of them are told, the latest comes last. */
+/* A client may give several requests the same id: all are printed, the latest last. */
 static int explain_id(const struct weirctl *ctl, const struct names *names,
                       const struct recent_request *requests, size_t n)
 {

@@ -76,7 +76,7 @@ static json_object *member(json_object *o, const char *key)
     return value;
 }
 
-/* "" for what is no string. */
+/* "" for anything but a string. */
 static const char *text_of(json_object *o, const char *key)
 {
     json_object *value = member(o, key);
@@ -89,7 +89,7 @@ static int64_t count_of(json_object *o, const char *key)
     return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
 }
 
-/* As much as there is room for, cut between characters; is it all? */
+/* Copies what there is room for, cut between characters. True if that is all of it. */
 static bool copy(char *out, size_t size, const char *text)
 {
     size_t len = strlen(text), whole_len = len;
@@ -103,7 +103,7 @@ static bool copy(char *out, size_t size, const char *text)
     return len == whole_len;
 }
 
-/* An error of weir's: with `probe` when the pair was tried, else weir speaks for itself. */
+/* weir's error object. It has a member `probe` if the pair was tried; else weir itself refused. */
 static void read_error(struct probe_result *r, json_object *root)
 {
     json_object *error = member(root, "error"), *probe = member(root, "probe");
@@ -142,7 +142,7 @@ static void read_chunk(struct probe *p, json_object *root)
     read_usage(r, member(root, "usage"));
 }
 
-/* weir sends nothing before content: the first event that is no error brings the first token. */
+/* weir sends nothing before content, so the first event other than an error is the first token. */
 static bool on_event(void *arg, const struct sse_event *event)
 {
     struct probe *p = arg;

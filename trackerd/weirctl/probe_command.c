@@ -34,7 +34,7 @@ struct report { /* on one probe */
 
 /* ---- the line to weir ------------------------------------------------------------------------ */
 
-/* Where a listener is reached from this machine. */
+/* A listener's address as seen from this machine. */
 static socklen_t reachable_at(const struct conf_listen *listen, union listen_address *out)
 {
     socklen_t len = listen_address_of(listen, out);
@@ -61,9 +61,7 @@ static int connect_to(const struct conf_listen *listen, unsigned patience_s)
     return fd_close_keeping_errno(fd);
 }
 
-/* The first listener that answers: its descriptor, or -1, and the failure of the last has been
- * told.
- */
+/* Connects to the first listener that answers. -1 if none does; the last failure has been told. */
 static int connect_to_weir(const struct conf *conf, unsigned patience_s)
 {
     int fd = -1;
@@ -87,7 +85,7 @@ static bool send_all(int fd, const struct buf *text)
     return true;
 }
 
-/* False with errno when weir fell silent or was lost. */
+/* False with errno if weir fell silent or the connection was lost. */
 static bool receive_all(int fd, struct probe *probe)
 {
     char data[READ_BYTES];
@@ -106,7 +104,7 @@ static bool receive_all(int fd, struct probe *probe)
     }
 }
 
-/* weir ends every wait of its own before this. */
+/* Longer than any wait of weir's own. */
 static unsigned patience_s(const struct conf *conf, const struct conf_provider *provider)
 {
     uint64_t header_ms =
@@ -180,7 +178,7 @@ static void print_text(const struct report *report)
 
 /* ---- for programs ---------------------------------------------------------------------------- */
 
-/* What was not told becomes null. */
+/* "" becomes null. */
 static void add_told(json_object *o, const char *key, const char *text)
 {
     print_add_text(o, key, text[0] != '\0' ? text : NULL);
@@ -285,7 +283,7 @@ static int probe_with_key(const struct weirctl *ctl, const char *api_key, uint32
     return code;
 }
 
-/* The one command that needs a client's key reads the file once more, with it. */
+/* The only command that needs a client's key: the file is read once more for it. */
 int probe_command_run(const struct weirctl *ctl)
 {
     const char *provider = ctl->argv[0], *model = ctl->argv[1];

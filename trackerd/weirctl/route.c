@@ -22,7 +22,7 @@
 #include "trackerd/weirctl/print.h"
 #include "trackerd/weirctl/tracker.h"
 
-/* What routing looks at. Any of pages and ledger may be NULL; then nothing is limited. */
+/* What routing looks at. pages and ledger may be NULL; nothing is limited then. */
 struct sources {
     const struct conf *conf;
     struct tableview *view;
@@ -40,16 +40,17 @@ struct entry {
 struct route {
     const struct conf_chain *chain;
     struct entry *entries;
-    uint32_t n;           /* that were looked at */
+    uint32_t n;           /* how many were looked at */
     int taken;            /* index of the entry a request takes; -1 = none is usable */
-    uint64_t soonest_ms;  /* until one that is at rest comes back; 0 = unknown */
-    uint64_t n_queued;    /* requests that wait already */
+    uint64_t soonest_ms;  /* until the first resting pair comes back; 0 = unknown */
+    uint64_t n_queued;    /* requests that already wait */
     struct sources *from; /* for the verdicts */
 };
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
-/* What a weir left behind that runs no more binds nobody: its ledger is not looked at. */
+/* The ledger is read only while weir runs: claims that a dead weir left behind count for nothing.
+ */
 static void open_sources(struct sources *s, const struct conf *conf)
 {
     *s = (struct sources){.conf = conf, .view = tableview_new(conf)};
@@ -79,7 +80,7 @@ static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
     return entry->look.outcome;
 }
 
-/* Goes on behind the entry that would be taken, so that each has its verdict. */
+/* Goes on after the entry that would be taken, so that every entry has its verdict. */
 static void find_route(struct route *route)
 {
     struct trail trail = TRAIL_INIT;
@@ -106,7 +107,7 @@ static const char *verdict_word(const struct route *route, uint32_t i)
     return (int)i == route->taken ? "taken" : "usable";
 }
 
-/* Of the cooldown that runs, or that the pair recovers from; NULL = of none. */
+/* The cooldown that runs, or that the pair recovers from; NULL = neither. */
 static const struct pair_cooldown *cooldown_of(const struct entry *entry)
 {
     bool is_its = entry->look.outcome == OUTCOME_IN_COOLDOWN ||
@@ -212,7 +213,7 @@ static json_object *entry_json(const struct route *route, uint32_t i)
     return o;
 }
 
-/* What a request gets that no entry takes. */
+/* What a request gets if no entry takes it. */
 static json_object *answer_json(const struct route *route, const struct conf *conf)
 {
     json_object *o = json_object_new_object();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Does trackerd run? Told from its table's header and from its socket; nothing is asked of it. Used
+/* Does trackerd run? Judged by the header of its table and by its socket; no command is sent. Used
  * by status, top and route. */
 #ifndef WEIR_TRACKERD_WEIRCTL_TRACKER_H
 #define WEIR_TRACKERD_WEIRCTL_TRACKER_H

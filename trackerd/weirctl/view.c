@@ -98,7 +98,7 @@ int view_run_status(const struct weirctl *ctl)
     return code;
 }
 
-/* Goes over to newer mappings when there are any; the old ones serve until then. */
+/* Changes to newer objects when there are any; the old ones are read until then. */
 static void view_refresh(struct view *view, const struct conf *conf)
 {
     struct shm_table *tab = NULL;
@@ -116,7 +116,7 @@ static void view_refresh(struct view *view, const struct conf *conf)
     }
 }
 
-/* That it interrupts the wait is all: the next picture has the new size. */
+/* Nothing to do but interrupt the wait: the next picture has the new size. */
 static void on_resize(int signal)
 {
 }

@@ -17,7 +17,7 @@
 #define RELOAD_PATIENCE  10 /* seconds */
 #define UPGRADE_PATIENCE 20 /* longer than the old weir waits for the new one */
 
-/* How the pages stood: what is noted after that is the answer. */
+/* The state of the pages before the signal: what is noted later is the answer. */
 struct weir {
     pid_t master; /* 0 = no weir runs with this table */
     uint64_t notes[PAGES_NOTES];
@@ -43,7 +43,7 @@ static int send_signal(const struct weir *weir, int number)
     return weirctl_fail(WEIRCTL_REFUSED, "weir (pid %d): %s", (int)weir->master, strerror(errno));
 }
 
-/* Looks until is_over says so, or for that many seconds. */
+/* Polls until is_over is true; false after that many seconds, or when interrupted. */
 static bool wait_until(const struct conf *conf, const struct weir *before, struct weir *now,
                        unsigned seconds,
                        bool (*is_over)(const struct weir *before, const struct weir *now))

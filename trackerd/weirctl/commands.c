@@ -5,14 +5,13 @@
 
 #include "config.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
+#include "common/base/fd.h"
 #include "common/conf/effective.h"
 #include "common/conf/load.h"
 #include "trackerd/weirctl/events.h"
@@ -32,11 +31,9 @@ static int ask(const struct weirctl *ctl, const struct evwire_command *command,
     int fd = link_open(ctl->conf);
     if (fd < 0)
         return link_fail(ctl->conf);
-    int rc = link_ask(fd, command, reply);
-    int error = errno;
-    close(fd);
-    errno = error;
-    return rc == 0 ? WEIRCTL_DONE : link_fail(ctl->conf);
+    bool is_answered = link_ask(fd, command, reply);
+    fd_close_keeping_errno(fd);
+    return is_answered ? WEIRCTL_DONE : link_fail(ctl->conf);
 }
 
 /* How trackerd took it; an exit code. */

@@ -22,7 +22,7 @@ static int subscribe(const struct weirctl *ctl, int *fd)
     *fd = link_open(ctl->conf);
     if (*fd < 0)
         return -1;
-    if (link_ask(*fd, &command, &reply) != 0)
+    if (!link_ask(*fd, &command, &reply))
         return -1;
     return reply.status == EVST_DONE ? 0 : weirctl_fail(WEIRCTL_REFUSED, "%s", reply.text);
 }
@@ -32,7 +32,7 @@ static void follow(const struct weirctl *ctl, int fd)
 {
     struct evwire_change change;
     while (!weirctl_is_interrupted) {
-        if (link_next_change(fd, &change, LOOK_UP_MS) != 0) {
+        if (!link_next_change(fd, &change, LOOK_UP_MS)) {
             if (errno == ETIMEDOUT || errno == EINTR)
                 continue;
             return;

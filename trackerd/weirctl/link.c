@@ -35,8 +35,9 @@ enum link_state link_probe(const struct conf *conf)
     return errno == EAGAIN ? LINK_UP : LINK_DOWN; /* its backlog is full: it is there, and busy */
 }
 
-/* One packet of that kind; others are passed over. -1 with ETIMEDOUT when none came in time. */
-static int receive(int fd, enum evwire_kind kind, void *payload, size_t size, int timeout_ms)
+/* One packet of that kind; others are passed over. False with errno; ETIMEDOUT if none came in
+ * time. */
+static bool receive(int fd, enum evwire_kind kind, void *payload, size_t size, int timeout_ms)
 {
     _Alignas(8) char packet[EVWIRE_PACKET_MAX];
     for (;;) {
@@ -46,34 +47,34 @@ static int receive(int fd, enum evwire_kind kind, void *payload, size_t size, in
             continue;
         if (ready <= 0) {
             errno = ready == 0 ? ETIMEDOUT : errno;
-            return -1;
+            return false;
         }
         ssize_t n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             continue;
         if (n <= 0) {
             errno = n == 0 ? 0 : errno;
-            return -1;
+            return false;
         }
         enum ev_status status;
         const struct evwire_head *head = evwire_check(packet, (size_t)n, &status);
         if (head == NULL || head->kind != kind)
             continue;
         memcpy(payload, evwire_payload(head), size);
-        return 0;
+        return true;
     }
 }
 
-int link_ask(int fd, const struct evwire_command *command, struct evwire_reply *reply)
+bool link_ask(int fd, const struct evwire_command *command, struct evwire_reply *reply)
 {
     char packet[EVWIRE_PACKET_MAX];
     size_t len = evwire_pack(packet, sizeof(packet), EVWIRE_COMMAND, command, sizeof(*command), 1);
     if (send(fd, packet, len, MSG_NOSIGNAL) != (ssize_t)len)
-        return -1;
+        return false;
     return receive(fd, EVWIRE_REPLY, reply, sizeof(*reply), LINK_PATIENCE_MS);
 }
 
-int link_next_change(int fd, struct evwire_change *change, int timeout_ms)
+bool link_next_change(int fd, struct evwire_change *change, int timeout_ms)
 {
     return receive(fd, EVWIRE_CHANGE, change, sizeof(*change), timeout_ms);
 }

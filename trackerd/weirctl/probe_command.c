@@ -254,8 +254,11 @@ static int tell(const struct weirctl *ctl, struct report *report, uint32_t pair)
     return r->end == PROBE_COMPLETED ? WEIRCTL_DONE : WEIRCTL_REFUSED;
 }
 
-static int probe_over(const struct weirctl *ctl, int fd, const char *api_key, uint32_t pair)
+static int probe_with_key(const struct weirctl *ctl, const char *api_key, uint32_t pair)
 {
+    int fd = connect_to_weir(ctl->conf, patience_s(ctl->conf, ctl->conf->pairs[pair].provider));
+    if (fd < 0)
+        return EX_UNAVAILABLE;
     struct buf request = BUF_INIT;
     struct probe *probe = probe_new();
     struct report report = {.result = probe_result(probe), .began_at = clock_boot_ns()};
@@ -268,18 +271,9 @@ static int probe_over(const struct weirctl *ctl, int fd, const char *api_key, ui
     else
         code = weirctl_fail(EX_UNAVAILABLE, "weir: %s",
                             errno == EAGAIN ? "no answer in time" : strerror(errno));
+    close(fd);
     buf_free(&request);
     probe_free(&probe);
-    return code;
-}
-
-static int probe_with_key(const struct weirctl *ctl, const char *api_key, uint32_t pair)
-{
-    int fd = connect_to_weir(ctl->conf, patience_s(ctl->conf, ctl->conf->pairs[pair].provider));
-    if (fd < 0)
-        return EX_UNAVAILABLE;
-    int code = probe_over(ctl, fd, api_key, pair);
-    close(fd);
     return code;
 }
 

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "common/base/attributes.h"
 #include "common/conf/conf.h"
 
 /* Exit codes; besides these, those of sysexits(3): EX_USAGE, EX_UNAVAILABLE, EX_CONFIG, EX_IOERR.
@@ -32,7 +33,7 @@ struct weirctl {
 int weirctl_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* A number of seconds above 0. */
-bool weirctl_parse_seconds(const char *text, double *out);
+WEIR_MUST_CHECK bool weirctl_parse_seconds(const char *text, double *out);
 /* The configured pair whose name is nearest, as PROVIDER/MODEL. In a static buffer: valid until the
  * next call. */
 const char *weirctl_nearest_pair(const struct conf *conf, const char *provider, const char *model);

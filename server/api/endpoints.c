@@ -30,19 +30,19 @@ static void answer_json(struct client *client, const char *headers, json_object 
 static void chat_completions(void *arg, struct client *client, struct client_call *call)
 {
     const struct api *api = arg;
-    api_start(client, api->env, CHAT_MESSAGES, "/chat/completions", call);
+    api_start(client, api->env, &dialect_chat_completions, call);
 }
 
 static void completions(void *arg, struct client *client, struct client_call *call)
 {
     const struct api *api = arg;
-    api_start(client, api->env, CHAT_PROMPT, "/completions", call);
+    api_start(client, api->env, &dialect_completions, call);
 }
 
 static void embeddings(void *arg, struct client *client, struct client_call *call)
 {
     const struct api *api = arg;
-    api_start(client, api->env, CHAT_INPUT, "/embeddings", call);
+    api_start(client, api->env, &dialect_embeddings, call);
 }
 
 static void add_model(json_object *list, const char *id, const char *owner)
@@ -196,14 +196,14 @@ static void status_page(void *arg, struct client *client, struct client_call *ca
 }
 
 const struct client_endpoint endpoints[] = {
-    {"POST", "/v1/chat/completions", true, true, chat_completions},
-    {"POST", "/v1/completions", true, true, completions},
-    {"POST", "/v1/embeddings", true, true, embeddings},
-    {"GET", "/v1/models", true, false, models},
-    {"GET", "/v1/ratelimits", true, false, ratelimits},
-    {"GET", "/health", false, false, health},
-    {"GET", "/metrics", false, false, metrics},
-    {"GET", "/status", false, false, status_page},
-    {"GET", "/status.json", false, false, status_document},
-    {NULL, NULL, false, false, NULL},
+    {"POST", "/v1/chat/completions", &dialect_chat, true, true, chat_completions},
+    {"POST", "/v1/completions", &dialect_chat, true, true, completions},
+    {"POST", "/v1/embeddings", &dialect_chat, true, true, embeddings},
+    {"GET", "/v1/models", &dialect_chat, true, false, models},
+    {"GET", "/v1/ratelimits", &dialect_chat, true, false, ratelimits},
+    {"GET", "/health", &dialect_chat, false, false, health},
+    {"GET", "/metrics", &dialect_chat, false, false, metrics},
+    {"GET", "/status", &dialect_chat, false, false, status_page},
+    {"GET", "/status.json", &dialect_chat, false, false, status_document},
+    {NULL, NULL, NULL, false, false, NULL},
 };

@@ -65,13 +65,12 @@ static void shut_down(void *exchange)
 
 static const struct client_job to_exchange = {left, drained, on_timer, leave_queue, shut_down};
 
-void api_start(struct client *client, const struct exchange_env *env, enum chat_kind kind,
-               const char *endpoint, struct client_call *call)
+void api_start(struct client *client, const struct exchange_env *env,
+               const struct dialect_operation *operation, struct client_call *call)
 {
     struct exchange_request order = {
-        .kind = kind,
+        .operation = operation,
         .path = call->path,
-        .endpoint = endpoint,
         .request_id = call->request_id,
         .body = call->body,
         .body_len = call->body_len,

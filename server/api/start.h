@@ -8,9 +8,9 @@
 #include "server/client/endpoint.h"
 #include "server/exchange/exchange.h"
 
-/* Gives the request to a new exchange, which takes its body. `endpoint` is the path upstream. The
- * answer may be complete before this returns. */
-void api_start(struct client *client, const struct exchange_env *env, enum chat_kind kind,
-               const char *endpoint, struct client_call *call);
+/* Gives the request to a new exchange, which takes its body. The answer may be complete before this
+ * returns. */
+void api_start(struct client *client, const struct exchange_env *env,
+               const struct dialect_operation *operation, struct client_call *call);
 
 #endif

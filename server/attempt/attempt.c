@@ -11,7 +11,6 @@
 #include "common/base/log.h"
 #include "server/attempt/body.h"
 #include "server/attempt/classify.h"
-#include "server/dialect/chat_normalize.h"
 #include "server/loop/defer.h"
 #include "server/provider/provider.h"
 
@@ -28,6 +27,7 @@ enum attempt_phase {
 struct attempt {
     struct attempt_spec spec;
     const struct conf_provider *provider;
+    const struct dialect *dialect;
     const struct attempt_events *events;
     void *arg;
     enum attempt_phase phase;
@@ -37,7 +37,7 @@ struct attempt {
     struct sse *sse;
     struct buf body;
     unsigned malformed;
-    uint64_t choices_seen, choices_finished; /* bit sets, see dialect/chat_event.h */
+    struct dialect_stream stream; /* what its events have said */
     uint64_t header_timeout_ms;
     uint64_t last_sign_at; /* the latest event, or piece of a body */
     bool is_paused, has_retry_after, has_event;
@@ -100,22 +100,17 @@ static void set_message_json(struct attempt *a, struct jsonscan_span words)
     mask_key(a, a->result.message, len);
 }
 
-static void set_usage(struct attempt *a, int64_t prompt, int64_t completion, int64_t total)
+static void set_usage(struct attempt *a, const struct dialect_usage *usage)
 {
-    if (prompt >= 0)
-        a->result.prompt_tokens = prompt;
-    if (completion >= 0)
-        a->result.completion_tokens = completion;
-    if (total >= 0)
-        a->result.total_tokens = total;
+    if (usage->prompt_tokens >= 0)
+        a->result.prompt_tokens = usage->prompt_tokens;
+    if (usage->completion_tokens >= 0)
+        a->result.completion_tokens = usage->completion_tokens;
+    if (usage->total_tokens >= 0)
+        a->result.total_tokens = usage->total_tokens;
 }
 
 /* ---- a stream ------------------------------------------------------------------------------ */
-
-static bool is_finished(const struct attempt *a)
-{
-    return a->choices_seen != 0 && a->choices_seen == a->choices_finished;
-}
 
 static bool drop_malformed(struct attempt *a)
 {
@@ -137,27 +132,27 @@ static bool is_error_typed(const struct sse_event *event)
 }
 
 static bool fail_with_error(struct attempt *a, const struct sse_event *event,
-                            const struct dialect_event *chunk)
+                            const struct dialect_event *facts)
 {
-    if (chunk->kind == DIALECT_EVENT_JSON)
-        set_message_json(a, chunk->error_message);
+    if (facts->kind == DIALECT_EVENT_JSON)
+        set_message_json(a, facts->error_message);
     else
         set_message(a, event->data, event->data_len);
     settle(a, OUTCOME_STREAM_ERROR);
     return false;
 }
 
-/* Towards the exchange; what the chunk says holds either way. */
+/* Towards the exchange; what the facts say holds either way. */
 static void hand_on(struct attempt *a, const struct sse_event *event,
-                    const struct dialect_event *chunk)
+                    const struct dialect_event *facts)
 {
     struct sse_event normalized = *event;
     char *data = NULL;
-    if (a->spec.conf->normalize_responses)
-        data = chat_normalize_event(event->data, event->data_len, &normalized.data_len);
+    if (a->spec.conf->normalize_responses && a->dialect->normalize_event != NULL)
+        data = a->dialect->normalize_event(event->data, event->data_len, &normalized.data_len);
     if (data != NULL)
         normalized.data = data;
-    a->events->event(a->arg, &normalized, chunk);
+    a->events->event(a->arg, &normalized, facts);
     free(data);
 }
 
@@ -173,25 +168,23 @@ static void begin_idle_clock(struct attempt *a)
 static bool on_event(void *arg, const struct sse_event *event)
 {
     struct attempt *a = arg;
-    struct dialect_event chunk;
+    struct dialect_event facts;
     a->last_sign_at = clock_boot_ns();
     if (!a->has_event)
         begin_idle_clock(a);
-    chat_read_event(event->data, event->data_len, &chunk);
-    if (chunk.has_error || is_error_typed(event))
-        return fail_with_error(a, event, &chunk);
-    if (chunk.kind == DIALECT_EVENT_MALFORMED)
+    a->dialect->read_event(&a->stream, event->data, event->data_len, &facts);
+    if (facts.has_error || is_error_typed(event))
+        return fail_with_error(a, event, &facts);
+    if (facts.kind == DIALECT_EVENT_MALFORMED)
         return drop_malformed(a);
-    if (chunk.kind == DIALECT_EVENT_END) {
+    if (facts.kind == DIALECT_EVENT_END) {
         settle(a, OUTCOME_STREAM_COMPLETED);
         return false;
     }
-    a->choices_seen |= chunk.choices_seen;
-    a->choices_finished |= chunk.choices_finished;
-    set_usage(a, chunk.prompt_tokens, chunk.completion_tokens, chunk.total_tokens);
-    if (a->result.first_content_at == 0 && (chunk.has_content || chunk.has_finish))
+    set_usage(a, &facts.usage);
+    if (a->result.first_content_at == 0 && (facts.has_content || facts.has_finish))
         a->result.first_content_at = a->last_sign_at;
-    hand_on(a, event, &chunk);
+    hand_on(a, event, &facts);
     return a->phase == PHASE_STREAM;
 }
 
@@ -201,7 +194,7 @@ static void stream_ended(struct attempt *a, enum transfer_end end, const char *d
         settle(a, OUTCOME_STREAM_MALFORMED);
     if (a->phase == PHASE_OVER)
         return;
-    if (is_finished(a)) {
+    if (a->stream.is_complete) {
         /* Everything was said; how the connection ends no longer matters. */
         settle(a, OUTCOME_STREAM_COMPLETED);
     } else if (end == TRANSFER_COMPLETE) {
@@ -223,7 +216,7 @@ static void keep_body(struct attempt *a)
 static void normalize_body(struct attempt *a)
 {
     size_t len;
-    char *body = chat_normalize_reply(a->body.data, a->body.len, &len);
+    char *body = a->dialect->normalize_reply(a->body.data, a->body.len, &len);
     if (body == NULL)
         return;
     buf_free(&a->body);
@@ -232,20 +225,20 @@ static void normalize_body(struct attempt *a)
 
 static void answer_ended(struct attempt *a, enum transfer_end end, const char *detail)
 {
-    struct dialect_reply facts;
+    struct dialect_reply reply;
     if (end != TRANSFER_COMPLETE) {
         set_message(a, detail, strlen(detail));
         settle(a, OUTCOME_ANSWER_CUT);
         return;
     }
-    chat_read_reply(a->body.data != NULL ? a->body.data : "", a->body.len, &facts);
-    if (facts.kind != DIALECT_REPLY_GOOD) {
-        set_message_json(a, facts.error_message);
+    a->dialect->read_reply(buf_cstr(&a->body), a->body.len, &reply);
+    if (reply.kind != DIALECT_REPLY_GOOD) {
+        set_message_json(a, reply.error_message);
         settle(a, OUTCOME_BAD_ANSWER);
         return;
     }
-    set_usage(a, facts.prompt_tokens, facts.completion_tokens, facts.total_tokens);
-    if (a->spec.conf->normalize_responses)
+    set_usage(a, &reply.usage);
+    if (a->spec.conf->normalize_responses && a->dialect->normalize_reply != NULL)
         normalize_body(a);
     keep_body(a);
     a->result.first_content_at = clock_boot_ns();
@@ -255,14 +248,14 @@ static void answer_ended(struct attempt *a, enum transfer_end end, const char *d
 /* An error's body, or as much of it as came: what counts is the status. */
 static void error_ended(struct attempt *a, bool is_whole)
 {
-    struct dialect_reply facts;
-    chat_read_reply(a->body.data != NULL ? a->body.data : "", a->body.len, &facts);
-    enum outcome outcome = classify_status(a->result.status, a->has_retry_after, &facts);
+    struct dialect_reply reply;
+    a->dialect->read_reply(buf_cstr(&a->body), a->body.len, &reply);
+    enum outcome outcome = classify_status(a->result.status, a->has_retry_after, &reply);
     /* What is said of a request may quote it, and goes into the log: its code will do. */
     if (outcome == OUTCOME_CLIENT_ERROR || outcome == OUTCOME_CONTENT_FILTERED)
-        set_message_json(a, facts.error_code.len > 0 ? facts.error_code : facts.error_type);
+        set_message_json(a, reply.error_code.len > 0 ? reply.error_code : reply.error_type);
     else
-        set_message_json(a, facts.error_message);
+        set_message_json(a, reply.error_message);
     if (is_whole) {
         keep_body(a);
         mask_key(a, a->body.data, a->body.len);
@@ -274,7 +267,7 @@ static void error_ended(struct attempt *a, bool is_whole)
 
 static void read_limits(struct attempt *a, const struct transfer_headers *headers)
 {
-    static const struct dialect_reply no_facts;
+    static const struct dialect_reply no_reply;
     bool was_clamped;
     uint64_t now_wall_ms = clock_wall_ms();
     a->has_retry_after = transfer_header(headers, "retry-after") != NULL ||
@@ -287,7 +280,7 @@ static void read_limits(struct attempt *a, const struct transfer_headers *header
     uint64_t named_ms;
     a->result.has_named_wait =
         limits_retry_after_ms(transfer_header, headers, now_wall_ms, &named_ms, &was_clamped);
-    enum outcome outcome = classify_status(a->result.status, a->has_retry_after, &no_facts);
+    enum outcome outcome = classify_status(a->result.status, a->has_retry_after, &no_reply);
     a->result.rest_ms = classify_rest_ms(outcome, a->spec.conf, a->provider->type, transfer_header,
                                          headers, now_wall_ms, &was_clamped);
     if (was_clamped)
@@ -419,7 +412,7 @@ static void timed_out(struct attempt *a)
         settle(a, OUTCOME_ANSWER_CUT);
         break;
     case PHASE_STREAM:
-        settle(a, is_finished(a) ? OUTCOME_STREAM_COMPLETED : OUTCOME_STREAM_IDLE);
+        settle(a, a->stream.is_complete ? OUTCOME_STREAM_COMPLETED : OUTCOME_STREAM_IDLE);
         break;
     case PHASE_OVER:
         break;
@@ -454,7 +447,7 @@ static void send_request(struct attempt *a)
     buf_reserve(&text, REQUEST_TEXT_BYTES);
     provider_put_headers(a->provider, a->is_stream, a->spec.request_id, &text);
     size_t headers_len = text.len;
-    provider_put_url(a->provider, a->spec.endpoint, &text);
+    provider_put_url(a->provider, a->spec.operation->path, &text);
     buf_cstr(&text);
     struct transfer_request request = {
         .url = text.data + headers_len,
@@ -476,9 +469,10 @@ struct attempt *attempt_start(const struct attempt_spec *spec, const struct atte
     struct attempt *a = xcalloc(1, sizeof(*a));
     a->spec = *spec;
     a->provider = spec->conf->pairs[spec->pair].provider;
+    a->dialect = spec->operation->dialect;
     a->is_stream = spec->request->is_stream;
-    a->sent_body =
-        attempt_body_for(&spec->conf->pairs[spec->pair], spec->request, spec->body, spec->body_len);
+    a->sent_body = attempt_body_for(&spec->conf->pairs[spec->pair], a->dialect, spec->request,
+                                    spec->body, spec->body_len);
     a->events = events;
     a->arg = arg;
     a->header_timeout_ms =
@@ -541,10 +535,10 @@ uint32_t attempt_pair(const struct attempt *a)
 
 void attempt_words(const struct attempt *a, char out[ATTEMPT_MESSAGE_BYTES])
 {
-    struct dialect_reply facts = {0};
+    struct dialect_reply reply = {0};
     memcpy(out, a->result.message, ATTEMPT_MESSAGE_BYTES);
     if (a->result.body != NULL)
-        chat_read_reply(a->result.body, a->result.body_len, &facts);
-    if (facts.error_message.len > 0)
-        mask_key(a, out, jsonscan_unescape(facts.error_message, out, ATTEMPT_MESSAGE_BYTES));
+        a->dialect->read_reply(a->result.body, a->result.body_len, &reply);
+    if (reply.error_message.len > 0)
+        mask_key(a, out, jsonscan_unescape(reply.error_message, out, ATTEMPT_MESSAGE_BYTES));
 }

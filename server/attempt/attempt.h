@@ -13,8 +13,7 @@
 #include "common/http/sse.h"
 #include "common/terms/outcome.h"
 #include "common/terms/quota.h"
-#include "server/dialect/chat_event.h"
-#include "server/dialect/chat_request.h"
+#include "server/dialect/dialect.h"
 #include "server/provider/limit_headers.h"
 #include "server/upstream/transfer.h"
 
@@ -29,7 +28,7 @@ struct attempt_spec {
     const struct conf *conf;
     struct transfers *transfers;
     uint32_t pair;
-    const char *endpoint; /* "/chat/completions"; static */
+    const struct dialect_operation *operation;
     const char *request_id;
     const struct dialect_request *request; /* what was read in the body; only for attempt_start */
     const char *body; /* the client's; borrowed until attempt_gives_back_body says so */
@@ -52,8 +51,9 @@ struct attempt_result {
 };
 
 struct attempt_events {
-    /* An event of the stream, JSON checked. Not called for [DONE], comments and dropped events. */
-    void (*event)(void *arg, const struct sse_event *event, const struct dialect_event *chunk);
+    /* An event of the stream, JSON checked. Not called for the mark of its end, comments and
+     * dropped events. */
+    void (*event)(void *arg, const struct sse_event *event, const struct dialect_event *facts);
     /* All events that came in one read were raised. Not called when the last of them ended the
      * attempt. */
     void (*fed)(void *arg);

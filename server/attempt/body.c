@@ -9,7 +9,7 @@
 #include "server/provider/provider.h"
 #include "server/provider/rewrite.h"
 
-struct attempt_body attempt_body_for(const struct conf_pair *pair,
+struct attempt_body attempt_body_for(const struct conf_pair *pair, const struct dialect *dialect,
                                      const struct dialect_request *request, const char *body,
                                      size_t len)
 {
@@ -17,7 +17,7 @@ struct attempt_body attempt_body_for(const struct conf_pair *pair,
     const struct jsonscan_span model = {pair->model_json, strlen(pair->model_json)};
     struct splices edits = SPLICES_INIT;
     struct attempt_body out;
-    chat_edit_request(request, model, &edits);
+    dialect->edit_request(request, model, &edits);
     if (rules != NULL)
         rewrite_request(rules, body, len, &edits);
     out.pieces = xcalloc(SPLICES_PIECES_MAX(&edits), sizeof(*out.pieces));

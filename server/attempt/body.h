@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 
 #include "common/conf/conf.h"
-#include "server/dialect/chat_request.h"
+#include "server/dialect/dialect.h"
 
 struct attempt_body {
     struct iovec *pieces; /* of the client's body, and what is put between; NULL once freed */
@@ -18,7 +18,7 @@ struct attempt_body {
 
 /* The pieces borrow from the client's body (which `request` was read from) and from the
  * configuration. */
-struct attempt_body attempt_body_for(const struct conf_pair *pair,
+struct attempt_body attempt_body_for(const struct conf_pair *pair, const struct dialect *dialect,
                                      const struct dialect_request *request, const char *body,
                                      size_t len);
 /* May be called twice. */

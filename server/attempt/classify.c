@@ -31,7 +31,7 @@ static bool is_content_filter(struct jsonscan_span word)
     return false;
 }
 
-enum outcome classify_status(int status, bool has_retry_after, const struct dialect_reply *facts)
+enum outcome classify_status(int status, bool has_retry_after, const struct dialect_reply *reply)
 {
     static const struct {
         int status;
@@ -48,7 +48,7 @@ enum outcome classify_status(int status, bool has_retry_after, const struct dial
     if (status >= 500)
         return OUTCOME_SERVER_ERROR;
     if (status == 400 &&
-        (is_content_filter(facts->error_code) || is_content_filter(facts->error_type)))
+        (is_content_filter(reply->error_code) || is_content_filter(reply->error_type)))
         return OUTCOME_CONTENT_FILTERED;
     if (status >= 400)
         return OUTCOME_CLIENT_ERROR;

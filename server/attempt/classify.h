@@ -9,7 +9,7 @@
 
 #include "common/conf/conf.h"
 #include "common/terms/outcome.h"
-#include "server/dialect/chat_event.h"
+#include "server/dialect/dialect.h"
 #include "server/provider/limit_headers.h"
 #include "server/upstream/end.h"
 
@@ -17,7 +17,7 @@
 enum outcome classify_no_head(enum transfer_end end);
 
 /* Of a response that is not 2xx, by its status, its headers and its body (as far as it came). */
-enum outcome classify_status(int status, bool has_retry_after, const struct dialect_reply *facts);
+enum outcome classify_status(int status, bool has_retry_after, const struct dialect_reply *reply);
 
 /* Is this the Content-Type of an event stream? NULL (none was sent) is none. */
 bool classify_is_event_stream(const char *content_type);

@@ -170,13 +170,15 @@ void client_answer(struct client *c, int status, const char *content_type, const
     answer(c, status, content_type, headers, &piece, "answered");
 }
 
-void client_answer_error(struct client *c, enum own_error error, const char *headers,
+void client_answer_error(struct client *c, enum own_error own_error, const char *headers,
                          const char *message)
 {
     struct buf body = BUF_INIT;
-    own_error_put(&body, error, message, strlen(message));
+    const struct dialect_error error =
+        own_error_with_message(own_error, message, strlen(message), c->request_id);
+    c->dialect->put_error(&body, &error);
     const struct iovec piece = {body.data, body.len};
-    answer(c, own_error_status(error), "application/json", headers, &piece, own_error_code(error));
+    answer(c, error.status, "application/json", headers, &piece, error.code);
     buf_free(&body);
 }
 

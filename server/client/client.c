@@ -122,12 +122,13 @@ void client_refuse_overload(int fd)
 {
     static const char message[] = "Too many connections.";
     struct buf body = BUF_INIT, answer = BUF_INIT;
-    int status = own_error_status(OWN_ERROR_OVERLOADED);
-    own_error_put(&body, OWN_ERROR_OVERLOADED, message, sizeof(message) - 1);
+    const struct dialect_error error =
+        own_error_with_message(OWN_ERROR_OVERLOADED, message, sizeof(message) - 1, NULL);
+    DIALECT_DEFAULT->put_error(&body, &error);
     buf_printf(&answer,
                "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
                "Retry-After: 1\r\nConnection: close\r\n\r\n",
-               status, http_reason_phrase(status), body.len);
+               error.status, http_reason_phrase(error.status), body.len);
     buf_put(&answer, body.data, body.len);
     ssize_t sent = send(fd, answer.data, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)sent; /* a client that takes not even this learns it from the close */

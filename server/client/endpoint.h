@@ -29,6 +29,7 @@ typedef void (*client_endpoint_fn)(void *arg, struct client *client, struct clie
 
 struct client_endpoint {
     const char *method, *path;
+    const struct dialect *dialect; /* of its errors */
     bool needs_key;
     bool has_body; /* a request without a body is a 400 */
     client_endpoint_fn answer;

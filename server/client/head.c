@@ -131,8 +131,11 @@ static bool find_endpoint(struct client *c, const struct http_request *req)
     c->is_head_request = http_text_equals(req->method, "HEAD");
     c->endpoint = NULL;
     for (const struct client_endpoint *e = c->owner->setup.endpoints; e->path != NULL; e++)
-        if (http_text_equals(req->path, e->path) && is_asked_for(e, req->method))
-            c->endpoint = e;
+        if (http_text_equals(req->path, e->path)) {
+            c->dialect = e->dialect;
+            if (is_asked_for(e, req->method))
+                c->endpoint = e;
+        }
     if (c->endpoint == NULL)
         refuse_path(c, req);
     return c->endpoint != NULL;

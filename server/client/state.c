@@ -53,6 +53,7 @@ void client_await_request(struct client *c)
     const struct conf *conf = c->owner->setup.conf;
     bool has_begun = c->in.len > 0;
     client_set_state(c, CLIENT_HEAD);
+    c->dialect = DIALECT_DEFAULT;
     c->head_looked = 0;
     buf_free(&c->body);
     client_set_timer_ms(c,

@@ -37,6 +37,7 @@ struct client {
     size_t head_looked;   /* how much of `in` holds no end of a head */
 
     const struct client_endpoint *endpoint; /* NULL: not known yet, or there is none */
+    const struct dialect *dialect;          /* of errors: the path's, as soon as that is known */
     char request_id[CLIENT_REQUEST_ID_MAX + 1];
     uint64_t received_at; /* the head, boot clock ns */
     bool has_key, is_loopback, is_http10, keep_alive, is_head_request;

@@ -7,20 +7,19 @@
 
 #define LARGEST_TRACKED_CHOICE 63
 
-/* What stands in an event or answer. */
-struct facts {
-    bool has_content, has_finish, has_error;
-    bool has_result; /* an array `choices` or `data` at the root */
-    bool has_root_error;
+/* What was found beside the facts of an event. */
+struct root_facts {
+    bool has_result; /* an array `choices` or `data` */
+    bool has_error;  /* a member `error` that is one */
     bool is_error_object;
-    uint64_t choices_seen, choices_finished;
-    struct jsonscan_span error_message, error_code, error_type, root_message;
-    int64_t prompt_tokens, completion_tokens, total_tokens;
+    struct jsonscan_span error_code, error_type, message;
 };
 
 struct reader {
     struct jsonscan scan;
-    struct facts facts;
+    struct dialect_event *event;
+    struct dialect_stream *stream;
+    struct root_facts root;
     /* the choice being read */
     int64_t choice_index;
     bool choice_is_finished;
@@ -110,17 +109,17 @@ static int64_t read_count(struct reader *r)
 
 static void read_error_message(struct reader *r)
 {
-    r->facts.error_message = read_text(r);
+    r->event->error_message = read_text(r);
 }
 
 static void read_error_code(struct reader *r)
 {
-    r->facts.error_code = read_text(r);
+    r->root.error_code = read_text(r);
 }
 
 static void read_error_type(struct reader *r)
 {
-    r->facts.error_type = read_text(r);
+    r->root.error_type = read_text(r);
 }
 
 static const struct member error_members[] = {
@@ -135,7 +134,7 @@ static void read_error(struct reader *r)
 {
     enum jsonscan_type type = jsonscan_peek(&r->scan);
     if (type == JSONSCAN_OBJECT) {
-        r->facts.has_error = true;
+        r->event->has_error = true;
         READ_OBJECT(r, error_members);
         return;
     }
@@ -143,43 +142,43 @@ static void read_error(struct reader *r)
     if (type == JSONSCAN_NULL || type == JSONSCAN_FALSE ||
         (type == JSONSCAN_STRING && text.len == 0))
         return;
-    r->facts.has_error = true;
+    r->event->has_error = true;
     if (type == JSONSCAN_STRING)
-        r->facts.error_message = text;
+        r->event->error_message = text;
 }
 
 static void read_root_error(struct reader *r)
 {
     read_error(r);
-    r->facts.has_root_error = r->facts.has_error;
+    r->root.has_error = r->event->has_error;
 }
 
 static void read_root_message(struct reader *r)
 {
-    r->facts.root_message = read_text(r);
+    r->root.message = read_text(r);
 }
 
 static void read_object_kind(struct reader *r)
 {
     if (jsonscan_equals(read_text(r), "error"))
-        r->facts.is_error_object = true;
+        r->root.is_error_object = true;
 }
 
 /* Usage. */
 
 static void read_prompt_tokens(struct reader *r)
 {
-    r->facts.prompt_tokens = read_count(r);
+    r->event->usage.prompt_tokens = read_count(r);
 }
 
 static void read_completion_tokens(struct reader *r)
 {
-    r->facts.completion_tokens = read_count(r);
+    r->event->usage.completion_tokens = read_count(r);
 }
 
 static void read_total_tokens(struct reader *r)
 {
-    r->facts.total_tokens = read_count(r);
+    r->event->usage.total_tokens = read_count(r);
 }
 
 static const struct member usage_members[] = {
@@ -213,20 +212,20 @@ static void read_content(struct reader *r)
     if (type == JSONSCAN_ARRAY) {
         jsonscan_enter(&r->scan);
         while (jsonscan_next_element(&r->scan)) {
-            r->facts.has_content = true;
+            r->event->has_content = true;
             skip(r);
         }
         return;
     }
     struct jsonscan_span text = read_text(r);
     if (type == JSONSCAN_STRING && text.len > 0)
-        r->facts.has_content = true;
+        r->event->has_content = true;
 }
 
 static void read_function_call(struct reader *r)
 {
     if (jsonscan_peek(&r->scan) == JSONSCAN_OBJECT)
-        r->facts.has_content = true;
+        r->event->has_content = true;
     skip(r);
 }
 
@@ -255,7 +254,7 @@ static void read_finish_reason(struct reader *r)
         return;
     r->choice_is_finished = true;
     if (jsonscan_equals(reason, "error"))
-        r->facts.has_error = true;
+        r->event->has_error = true;
 }
 
 static const struct member choice_members[] = {
@@ -269,13 +268,13 @@ static void read_choice(struct reader *r, int64_t position)
     r->choice_index = position;
     r->choice_is_finished = false;
     READ_OBJECT(r, choice_members);
-    r->facts.has_finish |= r->choice_is_finished;
+    r->event->has_finish |= r->choice_is_finished;
     if (r->choice_index < 0 || r->choice_index > LARGEST_TRACKED_CHOICE)
         return;
     uint64_t bit = UINT64_C(1) << r->choice_index;
-    r->facts.choices_seen |= bit;
+    r->stream->opened |= bit;
     if (r->choice_is_finished)
-        r->facts.choices_finished |= bit;
+        r->stream->closed |= bit;
 }
 
 static void read_choices(struct reader *r)
@@ -284,7 +283,7 @@ static void read_choices(struct reader *r)
         skip(r);
         return;
     }
-    r->facts.has_result = true;
+    r->root.has_result = true;
     jsonscan_enter(&r->scan);
     for (int64_t position = 0; jsonscan_next_element(&r->scan); position++)
         read_choice(r, position);
@@ -294,7 +293,7 @@ static void read_choices(struct reader *r)
 static void read_data(struct reader *r)
 {
     if (jsonscan_peek(&r->scan) == JSONSCAN_ARRAY)
-        r->facts.has_result = true;
+        r->root.has_result = true;
     skip(r);
 }
 
@@ -308,21 +307,14 @@ static const struct member root_members[] = {
     MEMBER("data", read_data),
 };
 
-static void init(struct reader *r, const char *text, size_t len)
-{
-    *r = (struct reader){
-        .facts = {.prompt_tokens = -1, .completion_tokens = -1, .total_tokens = -1}};
-    jsonscan_init(&r->scan, text, len);
-}
-
 /* {"object":"error","message":...} says it in its root; so do the data of some error events, and
  * the bodies of some error answers. */
-static void settle_error(struct facts *facts)
+static void complete_error(struct reader *r)
 {
-    if (facts->is_error_object)
-        facts->has_error = true;
-    if (facts->error_message.len == 0)
-        facts->error_message = facts->root_message;
+    if (r->root.is_error_object)
+        r->event->has_error = true;
+    if (r->event->error_message.len == 0)
+        r->event->error_message = r->root.message;
 }
 
 /* True when the text is one valid JSON document whose root is an object. */
@@ -330,7 +322,7 @@ static bool read_root(struct reader *r)
 {
     bool is_object = jsonscan_peek(&r->scan) == JSONSCAN_OBJECT;
     READ_OBJECT(r, root_members);
-    settle_error(&r->facts);
+    complete_error(r);
     return jsonscan_finish(&r->scan) && is_object;
 }
 
@@ -344,29 +336,24 @@ static bool is_done_marker(const char *data, size_t len)
     return len == strlen(marker) && memcmp(data, marker, len) == 0;
 }
 
-void chat_read_event(const char *data, size_t len, struct dialect_event *out)
+void chat_read_event(struct dialect_stream *stream, const char *data, size_t len,
+                     struct dialect_event *out)
 {
-    struct reader r;
-    *out = (struct dialect_event){.prompt_tokens = -1, .completion_tokens = -1, .total_tokens = -1};
+    struct dialect_stream seen = {.opened = stream->opened, .closed = stream->closed};
+    struct reader r = {.event = out, .stream = &seen};
+    *out = (struct dialect_event){.usage = DIALECT_USAGE_UNKNOWN};
     if (is_done_marker(data, len)) {
         out->kind = DIALECT_EVENT_END;
         return;
     }
-    init(&r, data, len);
+    jsonscan_init(&r.scan, data, len);
     if (!read_root(&r)) {
-        out->kind = DIALECT_EVENT_MALFORMED;
+        *out =
+            (struct dialect_event){.kind = DIALECT_EVENT_MALFORMED, .usage = DIALECT_USAGE_UNKNOWN};
         return;
     }
-    out->kind = DIALECT_EVENT_JSON;
-    out->has_content = r.facts.has_content;
-    out->has_finish = r.facts.has_finish;
-    out->has_error = r.facts.has_error;
-    out->choices_seen = r.facts.choices_seen;
-    out->choices_finished = r.facts.choices_finished;
-    out->error_message = r.facts.error_message;
-    out->prompt_tokens = r.facts.prompt_tokens;
-    out->completion_tokens = r.facts.completion_tokens;
-    out->total_tokens = r.facts.total_tokens;
+    seen.is_complete = seen.opened != 0 && seen.opened == seen.closed;
+    *stream = seen;
 }
 
 /* Google's OpenAI-compatible endpoint sends its errors as [{"error":{...}}]. */
@@ -375,30 +362,27 @@ static bool read_error_list(struct reader *r)
     jsonscan_enter(&r->scan);
     while (jsonscan_next_element(&r->scan))
         READ_OBJECT(r, root_members);
-    settle_error(&r->facts);
-    return jsonscan_finish(&r->scan) && r->facts.has_error;
+    complete_error(r);
+    return jsonscan_finish(&r->scan) && r->event->has_error;
 }
 
 void chat_read_reply(const char *body, size_t len, struct dialect_reply *out)
 {
-    struct reader r;
-    *out = (struct dialect_reply){.kind = DIALECT_REPLY_NOT_JSON,
-                                  .prompt_tokens = -1,
-                                  .completion_tokens = -1,
-                                  .total_tokens = -1};
-    init(&r, body, len);
+    struct dialect_event event = {.usage = DIALECT_USAGE_UNKNOWN};
+    struct dialect_stream ignored = {0};
+    struct reader r = {.event = &event, .stream = &ignored};
+    *out = (struct dialect_reply){.kind = DIALECT_REPLY_NOT_JSON, .usage = DIALECT_USAGE_UNKNOWN};
+    jsonscan_init(&r.scan, body, len);
     bool is_list = jsonscan_peek(&r.scan) == JSONSCAN_ARRAY;
     if (!(is_list ? read_error_list(&r) : read_root(&r)))
         return;
-    if (r.facts.has_error)
+    if (event.has_error)
         out->kind = DIALECT_REPLY_ERROR;
-    else if (r.facts.has_result)
+    else if (r.root.has_result)
         out->kind = DIALECT_REPLY_GOOD;
-    out->has_error_member = !is_list && r.facts.has_root_error;
-    out->error_message = r.facts.error_message;
-    out->error_code = r.facts.error_code;
-    out->error_type = r.facts.error_type;
-    out->prompt_tokens = r.facts.prompt_tokens;
-    out->completion_tokens = r.facts.completion_tokens;
-    out->total_tokens = r.facts.total_tokens;
+    out->is_error_event = !is_list && r.root.has_error;
+    out->error_message = event.error_message;
+    out->error_code = r.root.error_code;
+    out->error_type = r.root.error_type;
+    out->usage = event.usage;
 }

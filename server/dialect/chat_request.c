@@ -29,7 +29,8 @@ struct reading {
     size_t why_cap;
 };
 
-/* The reasons below, save when the scanner has one: a value cut short is no wrong type. */
+/* With a reason of those below, unless the scanner has one: a value that is cut short has no wrong
+ * type. */
 static bool refuse(struct reading *r, const char *fmt, const char *arg)
 {
     const struct jsonscan *scan = &r->scan;
@@ -67,7 +68,7 @@ static bool read_messages(struct reading *r)
     return jsonscan_peek(&r->scan) == JSONSCAN_ARRAY && jsonscan_skip(&r->scan, NULL);
 }
 
-/* Present is present, null too: what it may hold is the provider's to say. */
+/* Present is present, null too: the provider decides what it may hold. */
 static bool read_anything(struct reading *r)
 {
     return jsonscan_skip(&r->scan, NULL);
@@ -115,8 +116,8 @@ static bool enter_root(struct reading *r, size_t len)
     return jsonscan_enter(&r->scan);
 }
 
-bool chat_read_request(enum chat_kind kind, const char *body, size_t len,
-                       struct dialect_request *out, char *why, size_t why_cap)
+bool chat_read_request(unsigned kind, const char *body, size_t len, struct dialect_request *out,
+                       char *why, size_t why_cap)
 {
     struct reading r = {
         .out = out, .demanded = MESSAGES + (enum member_id)kind, .why = why, .why_cap = why_cap};
@@ -142,15 +143,15 @@ bool chat_read_request(enum chat_kind kind, const char *body, size_t len,
     return true;
 }
 
-void chat_edit_request(const struct dialect_request *chat, struct jsonscan_span model,
+void chat_edit_request(const struct dialect_request *request, struct jsonscan_span model,
                        struct splices *out)
 {
-    size_t first = chat->first_member_at;
-    if (chat->is_stream && !chat->has_stream_options)
+    size_t first = request->first_member_at;
+    if (request->is_stream && !request->has_stream_options)
         splices_add(out, first, first, SPLICE_TEXT(ADDED_STREAM_OPTIONS));
-    if (!chat->has_model)
+    if (!request->has_model)
         splices_add(out, first, first, SPLICE_TEXT(MODEL_KEY));
-    splices_add(out, chat->model_from, chat->model_to, model);
-    if (!chat->has_model)
+    splices_add(out, request->model_from, request->model_to, model);
+    if (!request->has_model)
         splices_add(out, first, first, SPLICE_TEXT(","));
 }

@@ -36,24 +36,16 @@ const char *own_error_code(enum own_error error)
     return errors[error].code;
 }
 
-static void put_error(struct buf *out, const char *message, size_t len, const char *type,
-                      const char *code)
+struct dialect_error own_error_with_message(enum own_error error, const char *message, size_t len,
+                                            const char *request_id)
 {
-    buf_puts(out, "{\"error\":{\"message\":");
-    buf_put_json(out, message, len);
-    buf_printf(out, ",\"type\":\"%s\",\"param\":null,\"code\":\"%s\"}}", type, code);
-}
-
-void own_error_put(struct buf *out, enum own_error error, const char *message, size_t len)
-{
-    put_error(out, message, len,
-              errors[error].status >= 500 ? "server_error" : "invalid_request_error",
-              errors[error].code);
-}
-
-void own_error_put_in_stream(struct buf *out, const char *code, const char *message, size_t len)
-{
-    put_error(out, message, len, "server_error", code);
+    return (struct dialect_error){
+        .status = errors[error].status,
+        .code = errors[error].code,
+        .message = message,
+        .len = len,
+        .request_id = request_id,
+    };
 }
 
 void own_error_put_with_trail(struct buf *out, const char *json, size_t len, const char *trail)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The texts weir itself answers with: error bodies (CONTRACT 4.2), error events (4.3), heads of
- * streams. Used by exchange, relay and the endpoints; sends nothing. Pure. */
+/* The errors that are weir's own (CONTRACT 4.2): which there are, and their status and code. Their
+ * shape is their dialect's; what can stand beside any error's members is added here. Pure. client
+ * and exchange use it. Known weakness: what is added goes through a tree, so a provider's error
+ * that it is added to does not stay as it was written. */
 #ifndef WEIR_SERVER_DIALECT_OWN_ERROR_H
 #define WEIR_SERVER_DIALECT_OWN_ERROR_H
 
 #include <stddef.h>
 
 #include "common/base/buf.h"
+#include "server/dialect/dialect.h"
 
 /* An error that is not a provider's: rows of the contract's table. */
 enum own_error {
@@ -30,17 +33,16 @@ enum own_error {
 int own_error_status(enum own_error error);
 const char *own_error_code(enum own_error error);
 
-/* Appends {"error":{"message","type","param":null,"code"}}. */
-void own_error_put(struct buf *out, enum own_error error, const char *message, size_t len);
-/* Appends the same object for a failure of a stream, type server_error. */
-void own_error_put_in_stream(struct buf *out, const char *code, const char *message, size_t len);
+/* One of them in words, for the functions of a dialect's row, which borrow them. */
+struct dialect_error own_error_with_message(enum own_error error, const char *message, size_t len,
+                                            const char *request_id);
 
-/* Appends an error's JSON document, weir's or a provider's, with a member "trail" more in its
- * `error`; in its root where `error` is no object; as it is where neither is one. */
+/* Appends an error's JSON document, weir's or a provider's, with one more member "trail" in its
+ * `error`; in its root where `error` is no object; unchanged where neither is one. */
 void own_error_put_with_trail(struct buf *out, const char *json, size_t len, const char *trail);
 
-/* Adds to the error that was put last what came of a probe, behind its `error`:
- * "probe":{"outcome","status","message"}; status 0 = the provider answered none. */
+/* Adds to the error that was put last what came of a probe, as the last member of its root:
+ * "probe":{"outcome","status","message"}; status 0 = the provider sent none. */
 void own_error_add_probe(struct buf *out, const char *outcome, int status, const char *message);
 
 #endif

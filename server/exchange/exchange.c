@@ -213,7 +213,7 @@ struct exchange *exchange_new(const struct exchange_env *env, struct exchange_re
     x->request_id = xstrdup(request->request_id);
     x->state = EX_READ;
     x->prompt_tokens = x->completion_tokens = -1;
-    relay_init(&x->relay, ops, client);
+    relay_init(&x->relay, request->operation->dialect, ops, client);
     request->body = NULL;
     return x;
 }

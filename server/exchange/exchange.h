@@ -23,7 +23,7 @@
 #include "common/routing/claims.h"
 #include "common/shm/pages.h"
 #include "common/tableview/tableview.h"
-#include "server/dialect/chat_request.h"
+#include "server/dialect/dialect.h"
 #include "server/exchange/downstream.h"
 #include "server/exchange/queue.h"
 #include "server/record/credit.h"
@@ -54,9 +54,8 @@ struct exchange_env {
 };
 
 struct exchange_request {
-    enum chat_kind kind;
+    const struct dialect_operation *operation;
     const char *path;       /* as the client asked, for the log; static */
-    const char *endpoint;   /* upstream: "/chat/completions"; static */
     const char *request_id; /* copied */
     char *body;             /* taken */
     size_t body_len;

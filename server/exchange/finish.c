@@ -10,6 +10,7 @@
 #include "server/loop/defer.h"
 
 #define RETRY_UNKNOWN_MS 1000 /* Retry-After where nobody can know */
+#define BROKEN_STATUS    502  /* what a stream that broke would be, had it not begun */
 
 /* The trail, with the attempt that still runs as its last step. */
 void exchange_put_trail(const struct exchange *x, struct buf *out)
@@ -107,16 +108,26 @@ static void add_probe(const struct exchange *x, struct buf *json)
     own_error_add_probe(json, outcome_info(r->outcome)->word, r->status, words);
 }
 
+static const struct dialect *dialect_of(const struct exchange *x)
+{
+    return x->request.operation->dialect;
+}
+
 /* As the answer's body, or, when a heartbeat has sent a 200 head already, as the closing event. */
-static void send_own_error(struct exchange *x, enum own_error error, const struct buf *headers)
+static void send_own_error(struct exchange *x, enum own_error own_error, const struct buf *headers)
 {
     struct buf body = BUF_INIT;
-    own_error_put(&body, error, x->message.data != NULL ? x->message.data : "", x->message.len);
-    add_probe(x, &body);
-    if (x->relay.is_head_sent)
+    const struct dialect_error error =
+        own_error_with_message(own_error, buf_cstr(&x->message), x->message.len, x->request_id);
+    if (x->relay.is_head_sent) {
+        dialect_of(x)->put_error_event(&body, &error);
+        add_probe(x, &body);
         send_error_event(x, body.data, body.len);
-    else
-        send_whole(x, own_error_status(error), "application/json", headers, body.data, body.len);
+    } else {
+        dialect_of(x)->put_error(&body, &error);
+        add_probe(x, &body);
+        send_whole(x, error.status, "application/json", headers, body.data, body.len);
+    }
     buf_free(&body);
 }
 
@@ -147,18 +158,18 @@ static void finish_answer(struct exchange *x)
     buf_free(&headers);
 }
 
-/* A provider's refusal behind a heartbeat's head. SDKs raise on an `error` member, and crash on
- * what is no chunk. */
+/* A provider's refusal behind a heartbeat's head. SDKs crash on an event that they do not know:
+ * what is none gets a shape that they raise on. */
 static void finish_provider_as_event(struct exchange *x)
 {
-    struct dialect_reply facts;
-    chat_read_reply(x->kept.body, x->kept.len, &facts);
-    if (facts.has_error_member) {
+    struct dialect_reply reply;
+    dialect_of(x)->read_reply(x->kept.body, x->kept.len, &reply);
+    if (reply.is_error_event) {
         send_error_event(x, x->kept.body, x->kept.len);
-    } else if (facts.error_message.len > 0) {
-        char *words = buf_reserve(&x->message, facts.error_message.len + 1);
+    } else if (reply.error_message.len > 0) {
+        char *words = buf_reserve(&x->message, reply.error_message.len + 1);
         x->message.len +=
-            jsonscan_unescape(facts.error_message, words, facts.error_message.len + 1);
+            jsonscan_unescape(reply.error_message, words, reply.error_message.len + 1);
         send_own_error(x, OWN_ERROR_INVALID_REQUEST, NULL);
     } else {
         finish_exhausted(x);
@@ -193,15 +204,20 @@ static void finish_refused(struct exchange *x)
 
 static void finish_streamed(struct exchange *x)
 {
-    relay_done(&x->relay);
+    relay_end(&x->relay);
     x->status = 200;
 }
 
 static void finish_broken(struct exchange *x)
 {
     struct buf json = BUF_INIT;
-    own_error_put_in_stream(&json, outcome_info(x->outcome)->error_code, x->message.data,
-                            x->message.len);
+    dialect_of(x)->put_error_event(&json, &(struct dialect_error){
+                                              .status = BROKEN_STATUS,
+                                              .code = outcome_info(x->outcome)->error_code,
+                                              .message = buf_cstr(&x->message),
+                                              .len = x->message.len,
+                                              .request_id = x->request_id,
+                                          });
     add_probe(x, &json);
     send_error_event(x, json.data, json.len);
     buf_free(&json);
@@ -249,7 +265,7 @@ static void record(const struct exchange *x)
                                         .pair = served_by(x),
                                         .trail = &x->trail,
                                         .n_entries = x->next_entry,
-                                        .is_stream = x->chat.is_stream,
+                                        .is_stream = x->asked.is_stream,
                                         .delivery = x->delivery,
                                         .status = x->status,
                                         .outcome = exchange_word(x),

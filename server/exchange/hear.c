@@ -56,7 +56,7 @@ static void hold_or_commit(struct exchange *x, const struct sse_event *event)
 }
 
 static void attempt_event(void *arg, const struct sse_event *event,
-                          const struct dialect_event *chunk)
+                          const struct dialect_event *facts)
 {
     struct exchange *x = arg;
     if (x->state == EX_ATTEMPT)

@@ -4,9 +4,10 @@
 
 #include <string.h>
 
-void relay_init(struct relay *r, const struct downstream *ops, void *client)
+void relay_init(struct relay *r, const struct dialect *dialect, const struct downstream *ops,
+                void *client)
 {
-    *r = (struct relay){.ops = ops, .client = client, .held = BUF_INIT};
+    *r = (struct relay){.dialect = dialect, .ops = ops, .client = client, .held = BUF_INIT};
 }
 
 void relay_deinit(struct relay *r)
@@ -71,9 +72,9 @@ static void send_head(struct relay *r, const char *headers, size_t len)
 
 void relay_heartbeat(struct relay *r, const char *headers, size_t headers_len)
 {
-    static const char comment[] = ": weir\n\n";
+    const char *text = r->dialect->heartbeat;
     send_head(r, headers, headers_len);
-    send_text(r, comment, sizeof(comment) - 1);
+    send_text(r, text, strlen(text));
     relay_flush(r);
 }
 
@@ -102,11 +103,13 @@ void relay_event(struct relay *r, const struct sse_event *event)
 
 void relay_error(struct relay *r, const char *json, size_t len)
 {
-    relay_event(r, &(struct sse_event){.data = json, .data_len = len});
+    const char *type = r->dialect->error_event_type;
+    relay_event(r, &(struct sse_event){
+                       .type = type, .type_len = strlen(type), .data = json, .data_len = len});
 }
 
-void relay_done(struct relay *r)
+void relay_end(struct relay *r)
 {
-    static const char done[] = "data: [DONE]\n\n";
-    send_text(r, done, sizeof(done) - 1);
+    const char *text = r->dialect->end_mark;
+    send_text(r, text, strlen(text));
 }

@@ -10,9 +10,11 @@
 
 #include "common/base/buf.h"
 #include "common/http/sse.h"
+#include "server/dialect/dialect.h"
 #include "server/exchange/downstream.h"
 
 struct relay {
+    const struct dialect *dialect; /* what weir itself says in a stream */
     const struct downstream *ops;
     void *client;
     struct buf held;   /* events before content, ready to send */
@@ -21,14 +23,15 @@ struct relay {
     bool is_committed; /* content went out */
 };
 
-void relay_init(struct relay *relay, const struct downstream *ops, void *client);
+void relay_init(struct relay *relay, const struct dialect *dialect, const struct downstream *ops,
+                void *client);
 void relay_deinit(struct relay *relay);
 
 /* Keeps an event for the commit. */
 void relay_hold(struct relay *relay, const struct sse_event *event);
 /* Forgets what was held: the attempt failed unseen. */
 void relay_drop_held(struct relay *relay);
-/* A comment line, so that the connection is not taken for dead; sends the head when it must. */
+/* So that the connection is not taken for dead; sends the head when it must. */
 void relay_heartbeat(struct relay *relay, const char *headers, size_t headers_len);
 /* Content is there: the head (unless a heartbeat sent it); what was held goes with the next flush.
  */
@@ -38,8 +41,9 @@ void relay_event(struct relay *relay, const struct sse_event *event);
 /* Writes all events since the last flush at once. Called at the end of each read that came from the
  * provider: what arrived together is written together, and nothing is ever delayed. */
 void relay_flush(struct relay *relay);
-/* The closing event after a failure, a JSON document, without [DONE]; the head must be out. */
+/* The closing event after a failure, a JSON document; no end mark follows. The head must be out. */
 void relay_error(struct relay *relay, const char *json, size_t len);
-void relay_done(struct relay *relay); /* data: [DONE] */
+/* The mark of a clean end. */
+void relay_end(struct relay *relay);
 
 #endif

@@ -23,8 +23,9 @@ enum step exchange_refuse(struct exchange *x, enum own_error error, const char *
 enum step exchange_step_read(struct exchange *x)
 {
     char why[160];
-    if (!chat_read_request(x->request.kind, x->request.body, x->request.body_len, &x->chat, why,
-                           sizeof(why)))
+    const struct dialect_operation *operation = x->request.operation;
+    if (!operation->dialect->read_request(operation->kind, x->request.body, x->request.body_len,
+                                          &x->asked, why, sizeof(why)))
         return exchange_refuse(x, OWN_ERROR_INVALID_REQUEST, why);
     exchange_set_state(x, EX_ROUTE);
     return GO_ON;
@@ -47,7 +48,7 @@ static void find_chain(struct exchange *x)
 {
     const struct conf *conf = x->env.conf;
     char name[ROUTE_NAME_BYTES] = "";
-    size_t len = x->chat.has_model ? jsonscan_unescape(x->chat.model, name, sizeof(name)) : 0;
+    size_t len = x->asked.has_model ? jsonscan_unescape(x->asked.model, name, sizeof(name)) : 0;
     if (x->request.is_probe) {
         find_probed_pair(x, name);
         return;
@@ -67,9 +68,9 @@ enum step exchange_step_route(struct exchange *x)
         x->request.delivery >= 0 ? (enum delivery)x->request.delivery : x->chain->delivery;
     if (conf->deadline_ms != 0)
         x->deadline_at = x->request.received_at + conf->deadline_ms * CLOCK_NS_PER_MS;
-    if (x->chat.is_stream && conf->stream_heartbeat_ms != 0)
+    if (x->asked.is_stream && conf->stream_heartbeat_ms != 0)
         x->heartbeat_at = clock_boot_ns() + conf->stream_heartbeat_ms * CLOCK_NS_PER_MS;
-    x->is_counted = x->chat.is_stream;
+    x->is_counted = x->asked.is_stream;
     if (x->is_counted)
         pages_counter_add(&x->env.slot->active_streams, 1);
     exchange_set_state(x, EX_CHOOSE);
@@ -107,9 +108,9 @@ static void start_attempt(struct exchange *x, uint32_t pair)
         .conf = x->env.conf,
         .transfers = x->env.transfers,
         .pair = pair,
-        .endpoint = x->request.endpoint,
+        .operation = x->request.operation,
         .request_id = x->request_id,
-        .request = &x->chat,
+        .request = &x->asked,
         .body = x->request.body,
         .body_len = x->request.body_len,
     };

@@ -11,7 +11,7 @@
 #include "common/base/buf.h"
 #include "common/routing/trail.h"
 #include "server/attempt/attempt.h"
-#include "server/dialect/chat_request.h"
+#include "server/dialect/dialect.h"
 #include "server/dialect/own_error.h"
 #include "server/exchange/exchange.h"
 #include "server/exchange/relay.h"
@@ -57,7 +57,7 @@ struct exchange {
     enum exchange_state state;
     enum ending ending;
 
-    struct dialect_request chat;
+    struct dialect_request asked; /* what its body asks for */
     const struct conf_chain *chain;
     struct conf_chain probed; /* a probe's: of one entry, the pair that the model names */
     uint32_t probed_pair;

@@ -61,9 +61,10 @@ static void read_chat(const struct buf *text)
 
 static void read_chunk(const struct buf *text)
 {
-    struct dialect_event chunk;
-    chat_read_event(text->data, text->len, &chunk);
-    sink += chunk.has_content;
+    struct dialect_event event;
+    struct dialect_stream stream = {0};
+    chat_read_event(&stream, text->data, text->len, &event);
+    sink += event.has_content;
 }
 
 static bool hear(void *arg, const struct sse_event *event)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* chunk: never says anything about what is no JSON object, never points outside its text, and its
- * two readers agree where they read the same. */
+/* chat_event: never says anything about what is no JSON object, never points outside its text, and
+ * its two readers agree where they read the same. */
 #include "server/dialect/chat_event.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -17,36 +17,39 @@ static bool is_json_object(const char *text, size_t size)
     return jsonscan_skip(&scan, NULL) && jsonscan_finish(&scan) && is_object;
 }
 
-static void check_chunk(const char *text, size_t size, const struct dialect_event *chunk)
+static void check_event(const char *text, size_t size, const struct dialect_event *event,
+                        const struct dialect_stream *stream)
 {
-    FUZZ_CHECK((chunk->kind == DIALECT_EVENT_JSON) == is_json_object(text, size));
-    check_span(text, size, chunk->error_message);
-    FUZZ_CHECK((chunk->choices_finished & ~chunk->choices_seen) == 0);
-    FUZZ_CHECK(chunk->has_finish || chunk->choices_finished == 0);
-    FUZZ_CHECK(chunk->prompt_tokens >= -1 && chunk->completion_tokens >= -1 &&
-               chunk->total_tokens >= -1);
-    if (chunk->kind != DIALECT_EVENT_JSON)
-        FUZZ_CHECK(!chunk->has_content && !chunk->has_finish && !chunk->has_error &&
-                   chunk->choices_seen == 0);
+    FUZZ_CHECK((event->kind == DIALECT_EVENT_JSON) == is_json_object(text, size));
+    check_span(text, size, event->error_message);
+    FUZZ_CHECK((stream->closed & ~stream->opened) == 0);
+    FUZZ_CHECK(event->has_finish || stream->closed == 0);
+    FUZZ_CHECK(stream->is_complete == (stream->opened != 0 && stream->opened == stream->closed));
+    FUZZ_CHECK(event->usage.prompt_tokens >= -1 && event->usage.completion_tokens >= -1 &&
+               event->usage.total_tokens >= -1);
+    if (event->kind != DIALECT_EVENT_JSON)
+        FUZZ_CHECK(!event->has_content && !event->has_finish && !event->has_error &&
+                   stream->opened == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = fuzz_copy(data, size);
-    struct dialect_event chunk;
-    struct dialect_reply answer;
-    chat_read_event(text, size, &chunk);
-    chat_read_reply(text, size, &answer);
-    check_chunk(text, size, &chunk);
-    check_span(text, size, answer.error_message);
-    check_span(text, size, answer.error_code);
-    check_span(text, size, answer.error_type);
-    if (chunk.kind == DIALECT_EVENT_JSON) {
-        FUZZ_CHECK((answer.kind == DIALECT_REPLY_ERROR) == chunk.has_error);
-        FUZZ_CHECK(answer.prompt_tokens == chunk.prompt_tokens);
-        FUZZ_CHECK(answer.error_message.len == chunk.error_message.len);
+    struct dialect_event event;
+    struct dialect_stream stream = {0};
+    struct dialect_reply reply;
+    chat_read_event(&stream, text, size, &event);
+    chat_read_reply(text, size, &reply);
+    check_event(text, size, &event, &stream);
+    check_span(text, size, reply.error_message);
+    check_span(text, size, reply.error_code);
+    check_span(text, size, reply.error_type);
+    if (event.kind == DIALECT_EVENT_JSON) {
+        FUZZ_CHECK((reply.kind == DIALECT_REPLY_ERROR) == event.has_error);
+        FUZZ_CHECK(reply.usage.prompt_tokens == event.usage.prompt_tokens);
+        FUZZ_CHECK(reply.error_message.len == event.error_message.len);
     } else {
-        FUZZ_CHECK(answer.kind != DIALECT_REPLY_GOOD);
+        FUZZ_CHECK(reply.kind != DIALECT_REPLY_GOOD);
     }
     free(text);
     return 0;

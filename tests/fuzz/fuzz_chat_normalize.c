@@ -66,10 +66,11 @@ static void check(const char *data, size_t len, const char *out, size_t out_len)
 }
 
 /* Content-bearing is content-bearing, whatever it is called. */
-static void check_chunks(const struct dialect_event *before, const char *out, size_t out_len)
+static void check_events(const struct dialect_event *before, const char *out, size_t out_len)
 {
     struct dialect_event after;
-    chat_read_event(out, out_len, &after);
+    struct dialect_stream stream = {0};
+    chat_read_event(&stream, out, out_len, &after);
     FUZZ_CHECK(after.kind == DIALECT_EVENT_JSON);
     FUZZ_CHECK(after.has_content == before->has_content);
     FUZZ_CHECK(after.has_finish == before->has_finish);
@@ -78,14 +79,15 @@ static void check_chunks(const struct dialect_event *before, const char *out, si
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct dialect_event chunk;
+    struct dialect_event event;
+    struct dialect_stream stream = {0};
     char *text = fuzz_copy(data, size);
-    chat_read_event(text, size, &chunk);
-    if (chunk.kind == DIALECT_EVENT_JSON) {
+    chat_read_event(&stream, text, size, &event);
+    if (event.kind == DIALECT_EVENT_JSON) {
         size_t out_len = size;
         char *out = chat_normalize_event(text, size, &out_len);
         check(text, size, out != NULL ? out : text, out_len);
-        check_chunks(&chunk, out != NULL ? out : text, out_len);
+        check_events(&event, out != NULL ? out : text, out_len);
         free(out);
         free(chat_normalize_reply(text, size, &out_len));
     }

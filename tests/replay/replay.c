@@ -351,8 +351,7 @@ void replay_chat(const char *body)
     ck_assert_ptr_null(r.exchange); /* one at a time */
     forget_answer();
     struct exchange_request request = {
-        .kind = CHAT_MESSAGES,
-        .endpoint = "/chat/completions",
+        .operation = &dialect_chat_completions,
         .request_id = "req-1",
         .body = xstrdup(body),
         .body_len = strlen(body),

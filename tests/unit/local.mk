@@ -70,6 +70,7 @@ UNIT_TESTS = \
 	tests/unit/server/dialect/test_chat_event \
 	tests/unit/server/dialect/test_chat_normalize \
 	tests/unit/server/dialect/test_chat_request \
+	tests/unit/server/dialect/test_dialect \
 	tests/unit/server/dialect/test_own_error \
 	tests/unit/server/exchange/test_queue \
 	tests/unit/server/provider/test_limit_headers \

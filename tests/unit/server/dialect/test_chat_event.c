@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* chunk: what providers send in a stream, and as whole answers, and what weir takes it for. */
+/* chat_event: what providers send in a stream and as whole replies, and what weir takes it for. */
 #include "server/dialect/chat_event.h"
 
 #include <stdlib.h>
@@ -14,19 +14,21 @@ enum {
     ERROR = 4,
 };
 
-static void read_copy(const char *text, struct dialect_event *out)
+static struct dialect_stream read_copy(const char *text, struct dialect_event *out)
 {
+    struct dialect_stream stream = {0};
     char *copy = xmalloc(strlen(text));
     memcpy(copy, text, strlen(text));
-    chat_read_event(copy, strlen(text), out);
+    chat_read_event(&stream, copy, strlen(text), out);
     /* spans are compared by place and length only, on the caller's text */
     if (out->error_message.len > 0)
         out->error_message.at = text + (out->error_message.at - copy);
     free(copy);
+    return stream;
 }
 
 #define CHOICE(members) \
-    "{\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"choices\":[{" members "}]}"
+    "{\"id\":\"x\",\"object\":\"chat.completion.event\",\"choices\":[{" members "}]}"
 #define DELTA(members) CHOICE("\"index\":0,\"delta\":{" members "},\"finish_reason\":null")
 
 static const struct {
@@ -107,14 +109,42 @@ static const struct {
 START_TEST(tells_events_apart)
 {
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
-        struct dialect_event chunk;
-        read_copy(rows[i].data, &chunk);
-        ck_assert_msg(chunk.kind == DIALECT_EVENT_JSON, "%s", rows[i].data);
-        ck_assert_msg(chunk.has_content == ((rows[i].flags & CONTENT) != 0), "%s", rows[i].data);
-        ck_assert_msg(chunk.has_finish == ((rows[i].flags & FINISH) != 0), "%s", rows[i].data);
-        ck_assert_msg(chunk.has_error == ((rows[i].flags & ERROR) != 0), "%s", rows[i].data);
-        ck_assert_msg(chunk.choices_seen == rows[i].seen, "%s", rows[i].data);
-        ck_assert_msg(chunk.choices_finished == rows[i].finished, "%s", rows[i].data);
+        struct dialect_event event;
+        struct dialect_stream stream = read_copy(rows[i].data, &event);
+        ck_assert_msg(event.kind == DIALECT_EVENT_JSON, "%s", rows[i].data);
+        ck_assert_msg(event.has_content == ((rows[i].flags & CONTENT) != 0), "%s", rows[i].data);
+        ck_assert_msg(event.has_finish == ((rows[i].flags & FINISH) != 0), "%s", rows[i].data);
+        ck_assert_msg(event.has_error == ((rows[i].flags & ERROR) != 0), "%s", rows[i].data);
+        ck_assert_msg(stream.opened == rows[i].seen, "%s", rows[i].data);
+        ck_assert_msg(stream.closed == rows[i].finished, "%s", rows[i].data);
+    }
+}
+END_TEST
+
+/* Event by event: is the stream complete, were it to end here? */
+static const struct {
+    const char *data;
+    bool is_complete;
+} stream_rows[] = {
+    {"{\"choices\":[]}", false},
+    {DELTA("\"content\":\"Hi\""), false},
+    {CHOICE("\"index\":1,\"delta\":{},\"finish_reason\":\"stop\""), false},
+    {CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"stop\""), true},
+    {"{\"choices\":[],\"usage\":{\"total_tokens\":1}}", true},
+    {CHOICE("\"index\":2,\"delta\":{}}],\"x\":[{"), false},
+    {"{\"choices\":[{\"index\":2,\"finish_reason\":\"stop\"}", false}, /* cut: says nothing */
+    {CHOICE("\"index\":2,\"delta\":{},\"finish_reason\":\"stop\""), true},
+    {"[DONE]", true},
+};
+
+START_TEST(a_stream_is_complete_when_its_choices_are)
+{
+    struct dialect_stream stream = {0};
+    struct dialect_event event;
+    for (size_t i = 0; i < UNIT_ROWS(stream_rows); i++) {
+        chat_read_event(&stream, stream_rows[i].data, strlen(stream_rows[i].data), &event);
+        ck_assert_msg(stream.is_complete == stream_rows[i].is_complete, "%zu: %s", i,
+                      stream_rows[i].data);
     }
 }
 END_TEST
@@ -123,14 +153,14 @@ START_TEST(knows_the_done_marker)
 {
     static const char *const done[] = {"[DONE]", " [DONE]", "[DONE] ", "\t[DONE]  "};
     static const char *const other[] = {"[DONE", "DONE", "[done]", "[DONE]x", "[DONE] [DONE]", ""};
-    struct dialect_event chunk;
+    struct dialect_event event;
     for (size_t i = 0; i < UNIT_ROWS(done); i++) {
-        read_copy(done[i], &chunk);
-        ck_assert_msg(chunk.kind == DIALECT_EVENT_END, "%s", done[i]);
+        read_copy(done[i], &event);
+        ck_assert_msg(event.kind == DIALECT_EVENT_END, "%s", done[i]);
     }
     for (size_t i = 0; i < UNIT_ROWS(other); i++) {
-        read_copy(other[i], &chunk);
-        ck_assert_msg(chunk.kind == DIALECT_EVENT_MALFORMED, "%s", other[i]);
+        read_copy(other[i], &event);
+        ck_assert_msg(event.kind == DIALECT_EVENT_MALFORMED, "%s", other[i]);
     }
 }
 END_TEST
@@ -158,12 +188,12 @@ static const char *const malformed[] = {
 START_TEST(malformed_events_say_nothing_else)
 {
     for (size_t i = 0; i < UNIT_ROWS(malformed); i++) {
-        struct dialect_event chunk;
-        read_copy(malformed[i], &chunk);
-        ck_assert_msg(chunk.kind == DIALECT_EVENT_MALFORMED, "%s", malformed[i]);
-        ck_assert_msg(!chunk.has_content && !chunk.has_finish && !chunk.has_error, "%s",
+        struct dialect_event event;
+        struct dialect_stream stream = read_copy(malformed[i], &event);
+        ck_assert_msg(event.kind == DIALECT_EVENT_MALFORMED, "%s", malformed[i]);
+        ck_assert_msg(!event.has_content && !event.has_finish && !event.has_error, "%s",
                       malformed[i]);
-        ck_assert_msg(chunk.choices_seen == 0 && chunk.error_message.len == 0, "%s", malformed[i]);
+        ck_assert_msg(stream.opened == 0 && event.error_message.len == 0, "%s", malformed[i]);
     }
 }
 END_TEST
@@ -176,9 +206,10 @@ START_TEST(deep_nesting_is_malformed)
     char *data = xmalloc(DEPTH + 5);
     memcpy(data, "{\"a\":", 5);
     memset(data + 5, '[', DEPTH);
-    struct dialect_event chunk;
-    chat_read_event(data, DEPTH + 5, &chunk);
-    ck_assert_int_eq(chunk.kind, DIALECT_EVENT_MALFORMED);
+    struct dialect_event event;
+    struct dialect_stream stream = {0};
+    chat_read_event(&stream, data, DEPTH + 5, &event);
+    ck_assert_int_eq(event.kind, DIALECT_EVENT_MALFORMED);
     free(data);
 }
 END_TEST
@@ -203,12 +234,12 @@ static const struct {
 START_TEST(finds_the_providers_words)
 {
     for (size_t i = 0; i < UNIT_ROWS(messages); i++) {
-        struct dialect_event chunk;
-        read_copy(messages[i].data, &chunk);
+        struct dialect_event event;
+        read_copy(messages[i].data, &event);
         ck_assert_msg(
-            chunk.error_message.len == strlen(messages[i].message) &&
-                (chunk.error_message.len == 0 ||
-                 memcmp(chunk.error_message.at, messages[i].message, chunk.error_message.len) == 0),
+            event.error_message.len == strlen(messages[i].message) &&
+                (event.error_message.len == 0 ||
+                 memcmp(event.error_message.at, messages[i].message, event.error_message.len) == 0),
             "%s", messages[i].data);
     }
 }
@@ -237,17 +268,17 @@ static const struct {
 START_TEST(counts_tokens)
 {
     for (size_t i = 0; i < UNIT_ROWS(usages); i++) {
-        struct dialect_event chunk;
-        struct dialect_reply facts;
-        read_copy(usages[i].data, &chunk);
-        ck_assert_msg(chunk.prompt_tokens == usages[i].prompt &&
-                          chunk.completion_tokens == usages[i].completion &&
-                          chunk.total_tokens == usages[i].total,
+        struct dialect_event event;
+        struct dialect_reply reply;
+        read_copy(usages[i].data, &event);
+        ck_assert_msg(event.usage.prompt_tokens == usages[i].prompt &&
+                          event.usage.completion_tokens == usages[i].completion &&
+                          event.usage.total_tokens == usages[i].total,
                       "%s", usages[i].data);
-        chat_read_reply(usages[i].data, strlen(usages[i].data), &facts);
-        ck_assert_int_eq(facts.prompt_tokens, usages[i].prompt);
-        ck_assert_int_eq(facts.completion_tokens, usages[i].completion);
-        ck_assert_int_eq(facts.total_tokens, usages[i].total);
+        chat_read_reply(usages[i].data, strlen(usages[i].data), &reply);
+        ck_assert_int_eq(reply.usage.prompt_tokens, usages[i].prompt);
+        ck_assert_int_eq(reply.usage.completion_tokens, usages[i].completion);
+        ck_assert_int_eq(reply.usage.total_tokens, usages[i].total);
     }
 }
 END_TEST
@@ -256,7 +287,7 @@ static const struct {
     const char *body;
     enum dialect_reply_kind kind;
     const char *message, *code, *type;
-} answers[] = {
+} replies[] = {
     {"{\"choices\":[{\"index\":0,\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}",
      DIALECT_REPLY_GOOD, "", "", ""},
     {"\n\n \r\n{\"choices\":[]}\n", DIALECT_REPLY_GOOD, "", "", ""},
@@ -294,18 +325,19 @@ static bool is_text(struct jsonscan_span span, const char *expected)
            (span.len == 0 || memcmp(span.at, expected, span.len) == 0);
 }
 
-START_TEST(tells_answers_apart)
+START_TEST(tells_replies_apart)
 {
-    for (size_t i = 0; i < UNIT_ROWS(answers); i++) {
-        struct dialect_reply facts;
-        chat_read_reply(answers[i].body, strlen(answers[i].body), &facts);
-        ck_assert_msg(facts.kind == answers[i].kind, "%s", answers[i].body);
-        ck_assert_msg(is_text(facts.error_message, answers[i].message), "%s", answers[i].body);
-        ck_assert_msg(is_text(facts.error_code, answers[i].code), "%s", answers[i].body);
-        ck_assert_msg(is_text(facts.error_type, answers[i].type), "%s", answers[i].body);
+    for (size_t i = 0; i < UNIT_ROWS(replies); i++) {
+        struct dialect_reply reply;
+        chat_read_reply(replies[i].body, strlen(replies[i].body), &reply);
+        ck_assert_msg(reply.kind == replies[i].kind, "%s", replies[i].body);
+        ck_assert_msg(is_text(reply.error_message, replies[i].message), "%s", replies[i].body);
+        ck_assert_msg(is_text(reply.error_code, replies[i].code), "%s", replies[i].body);
+        ck_assert_msg(is_text(reply.error_type, replies[i].type), "%s", replies[i].body);
     }
 }
 END_TEST
 
-UNIT_MAIN("chunk", tells_events_apart, knows_the_done_marker, malformed_events_say_nothing_else,
-          deep_nesting_is_malformed, finds_the_providers_words, counts_tokens, tells_answers_apart)
+UNIT_MAIN("chat_event", tells_events_apart, a_stream_is_complete_when_its_choices_are,
+          knows_the_done_marker, malformed_events_say_nothing_else, deep_nesting_is_malformed,
+          finds_the_providers_words, counts_tokens, tells_replies_apart)

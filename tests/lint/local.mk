@@ -3,7 +3,7 @@
 dist_noinst_SCRIPTS += tests/lint/layers.sh
 EXTRA_DIST += tests/lint/rooms.txt tests/lint/layers.open
 TESTS += tests/lint/layers.sh
-dist_noinst_SCRIPTS += tests/lint/contract.sh tests/lint/documents.sh
+dist_noinst_SCRIPTS += tests/lint/circles.sh tests/lint/contract.sh tests/lint/documents.sh
 TESTS += tests/lint/contract.sh tests/lint/documents.sh
 
 # The documentation of the configuration against the table in common/conf/schema.c.

@@ -7,6 +7,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/base/json_out.h"
 #include "common/terms/quota.h"
 
 static void put_last_cooldown(struct pair_cooldown *out, const struct shm_table_state *state)
@@ -98,21 +99,11 @@ void pair_rows_read(const struct conf *conf, const struct shm_table *tab, const 
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-static void add_number(json_object *o, const char *key, uint64_t value)
-{
-    json_object_object_add(o, key, json_object_new_int64((int64_t)value));
-}
-
-static void add_known(json_object *o, const char *key, bool is_known, int64_t value)
-{
-    json_object_object_add(o, key, is_known ? json_object_new_int64(value) : NULL);
-}
-
 /* A reset as the provider told it: ms from the moment of the update. */
 static void add_reset(json_object *o, const char *key, uint64_t reset_wall_ms, uint64_t updated_ms)
 {
     uint64_t ms = reset_wall_ms > updated_ms ? reset_wall_ms - updated_ms : 0;
-    add_known(o, key, reset_wall_ms != 0, (int64_t)ms);
+    json_out_known(o, key, reset_wall_ms != 0, (int64_t)ms);
 }
 
 static json_object *quota_json(const struct pair_row *row)
@@ -120,13 +111,13 @@ static json_object *quota_json(const struct pair_row *row)
     if (!row->has_quota)
         return NULL;
     json_object *o = json_object_new_object();
-    add_known(o, "remainingRequests", row->quota_remaining_requests != QUOTA_UNKNOWN,
-              row->quota_remaining_requests);
-    add_known(o, "remainingTokens", row->quota_remaining_tokens != QUOTA_UNKNOWN,
-              row->quota_remaining_tokens);
+    json_out_known(o, "remainingRequests", row->quota_remaining_requests != QUOTA_UNKNOWN,
+                   row->quota_remaining_requests);
+    json_out_known(o, "remainingTokens", row->quota_remaining_tokens != QUOTA_UNKNOWN,
+                   row->quota_remaining_tokens);
     add_reset(o, "resetRequestsMs", row->quota_reset_requests_wall_ms, row->quota_updated_wall_ms);
     add_reset(o, "resetTokensMs", row->quota_reset_tokens_wall_ms, row->quota_updated_wall_ms);
-    add_number(o, "lastUpdated", row->quota_updated_wall_ms);
+    json_out_number(o, "lastUpdated", row->quota_updated_wall_ms);
     return o;
 }
 
@@ -134,17 +125,17 @@ json_object *pair_row_json(const struct pair_row *row)
 {
     json_object *o = json_object_new_object();
     bool rests = row->cooldown_remaining_ms > 0;
-    json_object_object_add(o, "provider", json_object_new_string(row->provider));
-    json_object_object_add(o, "model", json_object_new_string(row->model));
-    json_object_object_add(o, "status", json_object_new_string(pair_status_word(row->status)));
-    add_known(o, "cooldownUntil", rests, (int64_t)row->cooldown_until_wall_ms);
-    add_number(o, "cooldownRemainingMs", row->cooldown_remaining_ms);
-    json_object_object_add(o, "reason", rests ? json_object_new_string(row->reason) : NULL);
-    add_number(o, "midStreamFailures", row->mid_failures);
-    add_number(o, "cooldowns", row->cooldowns);
-    add_number(o, "requests", row->requests);
-    add_number(o, "successes", row->successes);
-    add_number(o, "failures", row->failures);
+    json_out_text(o, "provider", row->provider);
+    json_out_text(o, "model", row->model);
+    json_out_text(o, "status", pair_status_word(row->status));
+    json_out_known(o, "cooldownUntil", rests, (int64_t)row->cooldown_until_wall_ms);
+    json_out_number(o, "cooldownRemainingMs", row->cooldown_remaining_ms);
+    json_out_text(o, "reason", rests ? row->reason : NULL);
+    json_out_number(o, "midStreamFailures", row->mid_failures);
+    json_out_number(o, "cooldowns", row->cooldowns);
+    json_out_number(o, "requests", row->requests);
+    json_out_number(o, "successes", row->successes);
+    json_out_number(o, "failures", row->failures);
     json_object_object_add(o, "quota", quota_json(row));
     return o;
 }

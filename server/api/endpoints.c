@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/json_out.h"
 #include "common/routing/pair_rows.h"
 #include "config.h"
 #include "server/api/api.h"
@@ -48,10 +49,10 @@ static void embeddings(void *arg, struct client *client, struct client_call *cal
 static void add_model(json_object *list, const char *id, const char *owner)
 {
     json_object *model = json_object_new_object();
-    json_object_object_add(model, "id", json_object_new_string(id));
-    json_object_object_add(model, "object", json_object_new_string("model"));
-    json_object_object_add(model, "created", json_object_new_int64(0));
-    json_object_object_add(model, "owned_by", json_object_new_string(owner));
+    json_out_text(model, "id", id);
+    json_out_text(model, "object", "model");
+    json_out_number(model, "created", 0);
+    json_out_text(model, "owned_by", owner);
     json_object_array_add(list, model);
 }
 
@@ -73,7 +74,7 @@ static void models(void *arg, struct client *client, struct client_call *call)
     for (uint32_t i = 0; i < conf->n_pairs; i++)
         if (!is_listed_before(conf, i))
             add_model(list, conf->pairs[i].model, conf->pairs[i].provider->id);
-    json_object_object_add(root, "object", json_object_new_string("list"));
+    json_out_text(root, "object", "list");
     json_object_object_add(root, "data", list);
     answer_json(client, NULL, root);
 }
@@ -85,8 +86,8 @@ static json_object *queue_json(const struct conf *conf, const struct pages *page
     for (uint32_t i = 0; i < conf->n_chains; i++) {
         json_object *row = json_object_new_object();
         uint64_t depth = pages != NULL ? pages_queued(pages, conf->chains[i].name) : 0;
-        json_object_object_add(row, "chain", json_object_new_string(conf->chains[i].name));
-        json_object_object_add(row, "depth", json_object_new_int64((int64_t)depth));
+        json_out_text(row, "chain", conf->chains[i].name);
+        json_out_number(row, "depth", depth);
         json_object_array_add(list, row);
     }
     return list;
@@ -128,15 +129,13 @@ static void health(void *arg, struct client *client, struct client_call *call)
     json_object *root = json_object_new_object();
     note_default_chain(api->env, &facts);
     bool is_degraded = health_put_why(&facts, &why);
-    json_object_object_add(root, "status", json_object_new_string(is_degraded ? "degraded" : "ok"));
-    json_object_object_add(root, "why",
-                           is_degraded ? json_object_new_string(buf_cstr(&why)) : NULL);
-    json_object_object_add(root, "version", json_object_new_string(PACKAGE_VERSION));
-    json_object_object_add(root, "uptimeMs", json_object_new_int64((int64_t)uptime_ms));
-    json_object_object_add(root, "providers", json_object_new_int64(conf->n_providers));
-    json_object_object_add(root, "chains", json_object_new_int64(conf->n_chains));
-    json_object_object_add(root, "tracker",
-                           json_object_new_string(facts.has_tracker ? "up" : "down"));
+    json_out_text(root, "status", is_degraded ? "degraded" : "ok");
+    json_out_text(root, "why", is_degraded ? buf_cstr(&why) : NULL);
+    json_out_text(root, "version", PACKAGE_VERSION);
+    json_out_number(root, "uptimeMs", uptime_ms);
+    json_out_number(root, "providers", conf->n_providers);
+    json_out_number(root, "chains", conf->n_chains);
+    json_out_text(root, "tracker", facts.has_tracker ? "up" : "down");
     buf_free(&why);
     answer_json(client, NULL, root);
 }

@@ -7,38 +7,14 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/base/json_out.h"
 #include "common/routing/pair_rows.h"
 #include "common/terms/cause.h"
 #include "config.h"
 #include "server/api/health.h"
 #include "server/api/page_sums.h"
 
-#define US_PER_MS 1000.0
-
 /* ---- small steps ----------------------------------------------------------------------------- */
-
-static void add_number(json_object *o, const char *key, uint64_t value)
-{
-    json_object_object_add(o, key, json_object_new_int64((int64_t)value));
-}
-
-static void add_known(json_object *o, const char *key, bool is_known, uint64_t value)
-{
-    json_object_object_add(o, key, is_known ? json_object_new_int64((int64_t)value) : NULL);
-}
-
-static void add_text(json_object *o, const char *key, const char *text)
-{
-    json_object_object_add(o, key, json_object_new_string(text));
-}
-
-/* To a thousandth: json-c would print all seventeen digits. */
-static void add_ms(json_object *o, const char *key, double us)
-{
-    char text[32];
-    snprintf(text, sizeof(text), "%.3f", us / US_PER_MS);
-    json_object_object_add(o, key, json_object_new_double_s(us / US_PER_MS, text));
-}
 
 static const struct shm_table *table_of(const struct status_view *view)
 {
@@ -61,8 +37,8 @@ static void add_health(json_object *o, const struct status_view *view, const str
         health_note_pair(&facts, rows[chain->pairs[i]].cooldown_until_wall_ms);
     struct buf why = BUF_INIT;
     bool is_degraded = health_put_why(&facts, &why);
-    add_text(o, "status", is_degraded ? "degraded" : "ok");
-    json_object_object_add(o, "why", is_degraded ? json_object_new_string(buf_cstr(&why)) : NULL);
+    json_out_text(o, "status", is_degraded ? "degraded" : "ok");
+    json_out_text(o, "why", is_degraded ? buf_cstr(&why) : NULL);
     buf_free(&why);
 }
 
@@ -72,10 +48,12 @@ static json_object *tracker_json(const struct status_view *view)
     struct shm_table_tracker seen =
         table != NULL ? shm_table_tracker(table) : (struct shm_table_tracker){0};
     json_object *o = json_object_new_object();
-    add_text(o, "state", view->has_tracker ? "up" : "down");
-    add_known(o, "pid", seen.pid != 0, (uint64_t)seen.pid);
-    add_known(o, "uptimeMs", seen.pid != 0 && view->has_tracker, ms_since(seen.started_at));
-    add_known(o, "heartbeatAgeMs", seen.heartbeat_at != 0, ms_since(seen.heartbeat_at));
+    json_out_text(o, "state", view->has_tracker ? "up" : "down");
+    json_out_nonzero(o, "pid", (uint64_t)seen.pid);
+    json_out_known(o, "uptimeMs", seen.pid != 0 && view->has_tracker,
+                   (int64_t)ms_since(seen.started_at));
+    json_out_known(o, "heartbeatAgeMs", seen.heartbeat_at != 0,
+                   (int64_t)ms_since(seen.heartbeat_at));
     return o;
 }
 
@@ -83,11 +61,11 @@ static void add_workers(json_object *o, const struct pages *pages)
 {
     struct sums_workers sums = sums_workers(pages);
     json_object *workers = json_object_new_object();
-    add_number(workers, "running", sums.workers);
-    add_number(workers, "restarts", sums.restarts);
+    json_out_number(workers, "running", sums.workers);
+    json_out_number(workers, "restarts", sums.restarts);
     json_object_object_add(o, "workers", workers);
-    add_number(o, "activeStreams", sums.active_streams);
-    add_number(o, "connections", sums.connections);
+    json_out_number(o, "activeStreams", sums.active_streams);
+    json_out_number(o, "connections", sums.connections);
 }
 
 static json_object *first_token_json(const struct pages *pages)
@@ -95,10 +73,10 @@ static json_object *first_token_json(const struct pages *pages)
     struct sums_histogram h;
     sums_histogram(pages, offsetof(struct pages_slot, ttft), &h);
     json_object *o = json_object_new_object(), *buckets = json_object_new_array();
-    add_number(o, "count", h.count);
-    add_ms(o, "meanMs", h.count > 0 ? (double)h.sum_us / (double)h.count : 0);
-    add_ms(o, "p50Ms", sums_quantile_us(&h, 0.5));
-    add_ms(o, "p95Ms", sums_quantile_us(&h, 0.95));
+    json_out_number(o, "count", h.count);
+    json_out_ms(o, "meanMs", h.count > 0 ? (double)h.sum_us / (double)h.count : 0);
+    json_out_ms(o, "p50Ms", sums_quantile_us(&h, 0.5));
+    json_out_ms(o, "p95Ms", sums_quantile_us(&h, 0.95));
     for (unsigned b = 0; b < PAGES_HISTOGRAM_BUCKETS; b++)
         json_object_array_add(buckets, json_object_new_int64((int64_t)h.buckets[b]));
     json_object_object_add(o, "buckets", buckets);
@@ -119,7 +97,7 @@ static json_object *requests_json(const struct pages *pages, uint32_t first, uin
         if (pages_code_status(code) != 0)
             snprintf(status, sizeof(status), "%d", pages_code_status(code));
         if (sum > 0)
-            add_number(o, status, sum);
+            json_out_number(o, status, sum);
     }
     return o;
 }
@@ -131,11 +109,10 @@ static json_object *chain_json(const struct status_view *view, uint32_t index, u
     uint32_t place = pages != NULL ? pages_chain_find(pages, chain->name) : 0;
     uint64_t waiting = pages != NULL ? pages_queued(pages, chain->name) : 0;
     json_object *o = json_object_new_object(), *entries = json_object_new_array();
-    add_text(o, "name", chain->name);
-    json_object_object_add(o, "isDefault",
-                           json_object_new_boolean(index == view->conf->default_chain));
-    add_text(o, "delivery", chain->delivery == DELIVERY_COMPLETE ? "complete" : "stream");
-    add_number(o, "queued", waiting);
+    json_out_text(o, "name", chain->name);
+    json_out_bool(o, "isDefault", index == view->conf->default_chain);
+    json_out_text(o, "delivery", chain->delivery == DELIVERY_COMPLETE ? "complete" : "stream");
+    json_out_number(o, "queued", waiting);
     json_object_object_add(o, "requests", requests_json(pages, place, place));
     for (uint32_t i = 0; i < chain->n_pairs; i++)
         json_object_array_add(entries, json_object_new_int64(chain->pairs[i]));
@@ -150,7 +127,7 @@ static void add_chains(json_object *o, const struct status_view *view)
     uint64_t queued = 0;
     for (uint32_t i = 0; i < view->conf->n_chains; i++)
         json_object_array_add(chains, chain_json(view, i, &queued));
-    add_number(o, "queued", queued);
+    json_out_number(o, "queued", queued);
     json_object_object_add(o, "requests", requests_json(view->pages, 0, PAGES_CHAINS_MAX - 1));
     json_object_object_add(o, "chains", chains);
 }
@@ -162,11 +139,11 @@ static json_object *last_cooldown_json(const struct pair_cooldown *last)
     if (last->incident == 0)
         return NULL;
     json_object *o = json_object_new_object();
-    add_number(o, "number", last->incident);
-    add_text(o, "cause", cooldown_cause_word((enum cooldown_cause)last->cause));
-    add_text(o, "reason", last->reason);
-    add_number(o, "beganAt", last->began_wall_ms);
-    add_known(o, "endsAt", last->until_wall_ms != 0, last->until_wall_ms);
+    json_out_number(o, "number", last->incident);
+    json_out_text(o, "cause", cooldown_cause_word((enum cooldown_cause)last->cause));
+    json_out_text(o, "reason", last->reason);
+    json_out_number(o, "beganAt", last->began_wall_ms);
+    json_out_nonzero(o, "endsAt", last->until_wall_ms);
     return o;
 }
 
@@ -190,10 +167,11 @@ static json_object *pair_json(const struct status_view *view, uint32_t index,
                   &sum);
     for (unsigned outcome = 1; outcome < OUTCOME_COUNT; outcome++)
         if (sum.outcomes[outcome] > 0)
-            add_number(attempts, outcome_info((enum outcome)outcome)->word, sum.outcomes[outcome]);
+            json_out_number(attempts, outcome_info((enum outcome)outcome)->word,
+                            sum.outcomes[outcome]);
     json_object_object_add(o, "passedBy", passed_by_json(view, index));
     json_object_object_add(o, "attempts", attempts);
-    add_number(o, "midStreamFailuresTotal", sum.mid_failures);
+    json_out_number(o, "midStreamFailuresTotal", sum.mid_failures);
     json_object_object_add(o, "lastCooldown", last_cooldown_json(&row->last));
     return o;
 }
@@ -205,14 +183,14 @@ json_object *status_json(const struct status_view *view)
     json_object *o = json_object_new_object(), *pairs = json_object_new_array();
     pair_rows_read(conf, table_of(view), view->pages, rows);
     add_health(o, view, rows);
-    add_text(o, "version", PACKAGE_VERSION);
-    add_number(o, "time", clock_wall_ms());
-    add_number(o, "uptimeMs", ms_since(view->started_at));
+    json_out_text(o, "version", PACKAGE_VERSION);
+    json_out_number(o, "time", clock_wall_ms());
+    json_out_number(o, "uptimeMs", ms_since(view->started_at));
     add_workers(o, view->pages);
     json_object_object_add(o, "tracker", tracker_json(view));
     json_object_object_add(o, "timeToFirstToken", first_token_json(view->pages));
-    add_number(o, "midStreamFailureThreshold", conf->mid_stream_failure_threshold);
-    add_number(o, "recoveryConcurrency", conf->recovery_concurrency);
+    json_out_number(o, "midStreamFailureThreshold", conf->mid_stream_failure_threshold);
+    json_out_number(o, "recoveryConcurrency", conf->recovery_concurrency);
     add_chains(o, view);
     for (uint32_t i = 0; i < conf->n_pairs; i++)
         json_object_array_add(pairs, pair_json(view, i, &rows[i]));

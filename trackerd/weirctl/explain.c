@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "common/base/clock.h"
+#include "common/base/json_out.h"
 #include "common/shm/pages.h"
 #include "common/shm/recent.h"
 #include "common/terms/outcome.h"
@@ -176,32 +177,17 @@ static void print_line(const struct names *names, const struct recent_request *r
 
 /* ---- for programs ---------------------------------------------------------------------------- */
 
-static void add_ms(json_object *o, const char *key, uint64_t us)
-{
-    char text[32];
-    double ms = (double)us / US_PER_MS;
-    snprintf(text, sizeof(text), "%.3f", ms);
-    json_object_object_add(o, key, json_object_new_double_s(ms, text));
-}
-
-static void add_tokens(json_object *o, const char *key, int32_t n)
-{
-    json_object_object_add(o, key, n >= 0 ? json_object_new_int(n) : NULL);
-}
-
 static json_object *step_json(const struct names *names, const struct recent_step *step)
 {
     const char *provider = NULL, *model = NULL;
     json_object *o = json_object_new_object();
     find_pair(names, step->key_hash, &provider, &model);
-    print_add_text(o, "provider", provider);
-    print_add_text(o, "model", model);
-    print_add_text(o, "outcome", outcome_info(step->outcome)->word);
-    print_add_known(o, "status", step->status);
-    json_object_object_add(
-        o, "elapsedMs",
-        outcome_was_attempted(step->outcome) ? json_object_new_int64(step->elapsed_ms) : NULL);
-    print_add_number(o, "restMs", step->rest_ms);
+    json_out_text(o, "provider", provider);
+    json_out_text(o, "model", model);
+    json_out_text(o, "outcome", outcome_info(step->outcome)->word);
+    json_out_nonzero(o, "status", step->status);
+    json_out_known(o, "elapsedMs", outcome_was_attempted(step->outcome), step->elapsed_ms);
+    json_out_number(o, "restMs", step->rest_ms);
     return o;
 }
 
@@ -211,23 +197,24 @@ static void print_request_json(const struct names *names, const struct recent_re
     json_object *o = json_object_new_object(), *trail = json_object_new_array();
     for (uint32_t i = 0; i < n; i++)
         json_object_array_add(trail, step_json(names, &r->steps[i]));
-    print_add_text(o, "requestId", r->id);
-    print_add_number(o, "time", clock_wall_ms_of(r->head.received_at));
-    print_add_text(o, "chain", find_chain(names, r->head.chain_hash));
-    print_add_number(o, "status", r->head.status);
-    print_add_text(o, "outcome", r->head.outcome);
-    add_ms(o, "durationMs", duration_us(r));
+    json_out_text(o, "requestId", r->id);
+    json_out_number(o, "time", clock_wall_ms_of(r->head.received_at));
+    json_out_text(o, "chain", find_chain(names, r->head.chain_hash));
+    json_out_number(o, "status", r->head.status);
+    json_out_text(o, "outcome", r->head.outcome);
+    json_out_ms(o, "durationMs", (double)duration_us(r));
     if (r->head.first_token_us != 0)
-        add_ms(o, "firstTokenMs", r->head.first_token_us);
+        json_out_ms(o, "firstTokenMs", (double)r->head.first_token_us);
     else
         json_object_object_add(o, "firstTokenMs", NULL);
-    print_add_number(o, "bytes", r->head.bytes);
-    json_object_object_add(o, "stream", json_object_new_boolean(r->head.is_stream));
-    print_add_text(o, "delivery", r->head.is_stream ? delivery_word(r) : NULL);
-    add_tokens(o, "promptTokens", r->head.prompt_tokens);
-    add_tokens(o, "completionTokens", r->head.completion_tokens);
+    json_out_number(o, "bytes", r->head.bytes);
+    json_out_bool(o, "stream", r->head.is_stream);
+    json_out_text(o, "delivery", r->head.is_stream ? delivery_word(r) : NULL);
+    json_out_known(o, "promptTokens", r->head.prompt_tokens >= 0, r->head.prompt_tokens);
+    json_out_known(o, "completionTokens", r->head.completion_tokens >= 0,
+                   r->head.completion_tokens);
     json_object_object_add(o, "trail", trail);
-    print_add_number(o, "trailLeftOut", r->head.n_steps - n);
+    json_out_number(o, "trailLeftOut", r->head.n_steps - n);
     print_json(o);
 }
 

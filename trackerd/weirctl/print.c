@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/json_out.h"
 #include "common/terms/cause.h"
 #include "trackerd/weirctl/columns.h"
 #include "trackerd/weirctl/text.h"
@@ -170,9 +171,9 @@ void print_result(bool as_json, bool is_done, uint32_t rows, const char *text)
 {
     if (as_json) {
         json_object *o = json_object_new_object();
-        print_add_text(o, "status", is_done ? "done" : "refused");
-        print_add_number(o, "rows", rows);
-        print_add_text(o, "message", text);
+        json_out_text(o, "status", is_done ? "done" : "refused");
+        json_out_number(o, "rows", rows);
+        json_out_text(o, "message", text);
         print_json(o);
     } else if (is_done) {
         puts(text);
@@ -182,25 +183,10 @@ void print_result(bool as_json, bool is_done, uint32_t rows, const char *text)
 json_object *print_tracker_json(const struct tracker *t)
 {
     json_object *o = json_object_new_object();
-    json_object_object_add(o, "pid", t->pid != 0 ? json_object_new_int(t->pid) : NULL);
-    json_object_object_add(o, "running", json_object_new_boolean(t->is_running));
-    json_object_object_add(o, "uptimeMs", json_object_new_int64((int64_t)t->uptime_ms));
+    json_out_nonzero(o, "pid", (uint64_t)t->pid);
+    json_out_bool(o, "running", t->is_running);
+    json_out_number(o, "uptimeMs", t->uptime_ms);
     return o;
-}
-
-void print_add_text(json_object *o, const char *key, const char *text)
-{
-    json_object_object_add(o, key, text != NULL ? json_object_new_string(text) : NULL);
-}
-
-void print_add_number(json_object *o, const char *key, uint64_t number)
-{
-    json_object_object_add(o, key, json_object_new_int64((int64_t)number));
-}
-
-void print_add_known(json_object *o, const char *key, uint64_t number)
-{
-    json_object_object_add(o, key, number != 0 ? json_object_new_int64((int64_t)number) : NULL);
 }
 
 void print_status_json(const struct tracker *t, const struct pair_row *rows, size_t n)
@@ -255,20 +241,16 @@ void print_change_json(const struct evwire_change *c)
     uint64_t now_at = clock_boot_ns();
     uint64_t rest_ns = shm_table_rest_ns(&c->state.hot, now_at);
     json_object *o = json_object_new_object();
-    json_object_object_add(o, "time", json_object_new_int64((int64_t)c->at_wall_ms));
-    json_object_object_add(o, "event", json_object_new_string(ev_change_word(c->kind)));
-    json_object_object_add(o, "provider", json_object_new_string(c->state.provider));
-    json_object_object_add(o, "model", json_object_new_string(c->state.model));
-    json_object_object_add(
-        o, "status",
-        json_object_new_string(pair_status_word(shm_table_status(&c->state.hot, now_at))));
-    json_object_object_add(o, "cause", json_object_new_string(cooldown_cause_word(c->cause)));
-    json_object_object_add(o, "reason",
-                           rest_ns > 0 ? json_object_new_string(c->state.reason) : NULL);
-    json_object_object_add(o, "cooldownMs", json_object_new_int64((int64_t)c->duration_ms));
-    json_object_object_add(o, "failures", json_object_new_int64(c->failures));
-    json_object_object_add(o, "threshold", json_object_new_int64(c->threshold));
-    json_object_object_add(o, "midStreamFailures",
-                           json_object_new_int64(c->state.hot.mid_failures));
+    json_out_number(o, "time", c->at_wall_ms);
+    json_out_text(o, "event", ev_change_word(c->kind));
+    json_out_text(o, "provider", c->state.provider);
+    json_out_text(o, "model", c->state.model);
+    json_out_text(o, "status", pair_status_word(shm_table_status(&c->state.hot, now_at)));
+    json_out_text(o, "cause", cooldown_cause_word(c->cause));
+    json_out_text(o, "reason", rest_ns > 0 ? c->state.reason : NULL);
+    json_out_number(o, "cooldownMs", c->duration_ms);
+    json_out_number(o, "failures", c->failures);
+    json_out_number(o, "threshold", c->threshold);
+    json_out_number(o, "midStreamFailures", c->state.hot.mid_failures);
     print_json(o);
 }

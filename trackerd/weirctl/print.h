@@ -28,11 +28,6 @@ void print_json(json_object *o);
 /* How a command went: a JSON object, or, for people, the text if it is done. */
 void print_result(bool as_json, bool is_done, uint32_t rows, const char *text);
 
-/* A member that is text (NULL becomes null), a number, or a number of which 0 becomes null. */
-void print_add_text(json_object *o, const char *key, const char *text);
-void print_add_number(json_object *o, const char *key, uint64_t number);
-void print_add_known(json_object *o, const char *key, uint64_t number);
-
 void print_tracker_text(const struct tracker *tracker);
 json_object *print_tracker_json(const struct tracker *tracker);
 

@@ -14,6 +14,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/fd.h"
+#include "common/base/json_out.h"
 #include "common/conf/listen_address.h"
 #include "common/conf/load.h"
 #include "common/routing/pair_rows.h"
@@ -181,12 +182,7 @@ static void print_text(const struct report *report)
 /* "" becomes null. */
 static void add_told(json_object *o, const char *key, const char *text)
 {
-    print_add_text(o, key, text[0] != '\0' ? text : NULL);
-}
-
-static void add_tokens(json_object *o, const char *key, int64_t n)
-{
-    json_object_object_add(o, key, n >= 0 ? json_object_new_int64(n) : NULL);
+    json_out_text(o, key, text[0] != '\0' ? text : NULL);
 }
 
 static json_object *usage_json(const struct probe_result *r)
@@ -194,8 +190,8 @@ static json_object *usage_json(const struct probe_result *r)
     if (r->prompt_tokens < 0 && r->completion_tokens < 0)
         return NULL;
     json_object *o = json_object_new_object();
-    add_tokens(o, "promptTokens", r->prompt_tokens);
-    add_tokens(o, "completionTokens", r->completion_tokens);
+    json_out_known(o, "promptTokens", r->prompt_tokens >= 0, r->prompt_tokens);
+    json_out_known(o, "completionTokens", r->completion_tokens >= 0, r->completion_tokens);
     return o;
 }
 
@@ -203,16 +199,16 @@ static void print_as_json(const struct report *report)
 {
     const struct probe_result *r = report->result;
     json_object *o = json_object_new_object();
-    print_add_text(o, "provider", report->row.provider);
-    print_add_text(o, "model", report->row.model);
-    print_add_text(o, "outcome", r->outcome);
-    print_add_known(o, "status", (uint64_t)r->status);
+    json_out_text(o, "provider", report->row.provider);
+    json_out_text(o, "model", report->row.model);
+    json_out_text(o, "outcome", r->outcome);
+    json_out_nonzero(o, "status", (uint64_t)r->status);
     add_told(o, "message", r->message);
     if (r->first_token_at != 0)
-        print_add_number(o, "firstTokenMs", ms_between(report->began_at, r->first_token_at));
+        json_out_number(o, "firstTokenMs", ms_between(report->began_at, r->first_token_at));
     else
         json_object_object_add(o, "firstTokenMs", NULL);
-    print_add_number(o, "durationMs", ms_between(report->began_at, report->ended_at));
+    json_out_number(o, "durationMs", ms_between(report->began_at, report->ended_at));
     add_told(o, "answer", r->answer);
     add_told(o, "reportedModel", r->model);
     json_object_object_add(o, "usage", usage_json(r));

@@ -11,6 +11,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/base/json_out.h"
 #include "common/base/nearest.h"
 #include "common/routing/claims.h"
 #include "common/routing/pair_rows.h"
@@ -202,14 +203,14 @@ static json_object *entry_json(const struct route *route, uint32_t i)
     const struct entry *entry = &route->entries[i];
     const struct pair_cooldown *cooldown = cooldown_of(entry);
     json_object *o = json_object_new_object();
-    print_add_number(o, "position", i + 1);
-    print_add_text(o, "provider", entry->row.provider);
-    print_add_text(o, "model", entry->row.model);
-    print_add_text(o, "verdict", verdict_word(route, i));
-    print_add_known(o, "restMs", entry->look.rest_ms);
-    print_add_text(o, "setting", entry->look.setting);
-    print_add_text(o, "cause", cooldown != NULL ? cooldown_cause_word(cooldown->cause) : NULL);
-    print_add_text(o, "reason", cooldown != NULL ? cooldown->reason : NULL);
+    json_out_number(o, "position", i + 1);
+    json_out_text(o, "provider", entry->row.provider);
+    json_out_text(o, "model", entry->row.model);
+    json_out_text(o, "verdict", verdict_word(route, i));
+    json_out_nonzero(o, "restMs", entry->look.rest_ms);
+    json_out_text(o, "setting", entry->look.setting);
+    json_out_text(o, "cause", cooldown != NULL ? cooldown_cause_word(cooldown->cause) : NULL);
+    json_out_text(o, "reason", cooldown != NULL ? cooldown->reason : NULL);
     return o;
 }
 
@@ -221,9 +222,9 @@ static json_object *answer_json(const struct route *route, const struct conf *co
         json_object_put(o);
         return NULL;
     }
-    print_add_number(o, "status", 503);
-    print_add_text(o, "code", "all_providers_exhausted");
-    print_add_known(o, "retryAfterMs", route->soonest_ms);
+    json_out_number(o, "status", 503);
+    json_out_text(o, "code", "all_providers_exhausted");
+    json_out_nonzero(o, "retryAfterMs", route->soonest_ms);
     return o;
 }
 
@@ -232,8 +233,8 @@ static json_object *queue_json(const struct route *route, const struct conf *con
     if (!conf->queue_mode)
         return NULL;
     json_object *o = json_object_new_object();
-    print_add_number(o, "depth", route->n_queued);
-    print_add_number(o, "maxWaitMs", conf->queue_max_wait_ms);
+    json_out_number(o, "depth", route->n_queued);
+    json_out_number(o, "maxWaitMs", conf->queue_max_wait_ms);
     return o;
 }
 
@@ -247,10 +248,10 @@ static void print_as_json(const struct route *route, const struct sources *s)
     for (uint32_t i = 0; i < route->n; i++)
         json_object_array_add(list, entry_json(route, i));
     json_object_object_add(o, "tracker", print_tracker_json(&tracker));
-    json_object_object_add(o, "table", json_object_new_boolean(tab != NULL));
-    json_object_object_add(o, "weir", json_object_new_boolean(s->weir_pid != 0));
-    print_add_text(o, "chain", route->chain->name);
-    print_add_known(o, "taken", (uint64_t)(route->taken + 1));
+    json_out_bool(o, "table", tab != NULL);
+    json_out_bool(o, "weir", s->weir_pid != 0);
+    json_out_text(o, "chain", route->chain->name);
+    json_out_nonzero(o, "taken", (uint64_t)(route->taken + 1));
     json_object_object_add(o, "answer", answer_json(route, s->conf));
     json_object_object_add(o, "queue", queue_json(route, s->conf));
     json_object_object_add(o, "entries", list);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The types a provider can have, one line each: the word of the enum, the name in the configuration
- * file, and the type's own base URL (NULL: the file must give one). Everything else that a type
- * means is in server/, and a type that has no row there speaks OpenAI's dialect: how to add one is
- * told in doc/provider-types.md. Pure. */
+ * file, and the type's own base URL (NULL: the file must give one); and what both a worker and
+ * weirctl know of a type. Everything else that a type means is in server/provider/, and a type that
+ * has no row there is like OpenAI. doc/provider-types.md tells how to add one. Pure. */
 #ifndef WEIR_COMMON_TERMS_PROVIDER_TYPE_H
 #define WEIR_COMMON_TERMS_PROVIDER_TYPE_H
 
@@ -27,5 +27,7 @@ const char *provider_type_name(enum provider_type type);
 extern const char *const provider_type_words[];
 /* Without a trailing slash; NULL for a type that has none of its own. */
 const char *provider_type_base_url(enum provider_type type);
+/* The member of a chat request that bounds the tokens of its answer. */
+const char *provider_type_token_limit(enum provider_type type);
 
 #endif

@@ -11,6 +11,7 @@
 #include "common/base/utf8.h"
 #include "common/http/sse.h"
 #include "common/terms/outcome.h"
+#include "common/terms/provider_type.h"
 
 #define HEAD_MAX_BYTES 65536u
 #define BODY_MAX_BYTES (1u << 20) /* of an error */
@@ -28,12 +29,6 @@ struct probe {
 
 /* ---- the request ----------------------------------------------------------------------------- */
 
-/* OpenAI's newer models refuse max_tokens; others know nothing else. */
-static const char *limit_name(enum provider_type type)
-{
-    return type == PROVIDER_OPENAI ? "max_completion_tokens" : "max_tokens";
-}
-
 static void put_body(struct buf *out, const struct conf_pair *pair)
 {
     char *name = xasprintf("%s/%s", pair->provider->id, pair->model);
@@ -42,7 +37,7 @@ static void put_body(struct buf *out, const struct conf_pair *pair)
     buf_printf(out,
                ",\"stream\":true,\"%s\":%d,\"messages\":[{\"role\":\"user\",\"content\":"
                "\"Answer with one word: pong\"}]}",
-               limit_name(pair->provider->type), PROBE_MAX_TOKENS);
+               provider_type_token_limit(pair->provider->type), PROBE_MAX_TOKENS);
     free(name);
 }
 

@@ -18,9 +18,10 @@
  * request left for `rest_ms`. */
 struct row {
     const char *name, *base_url;
-    const char *headers[4]; /* beside those of every type */
-    const char *model;      /* one that the rules are for */
-    const char *removed[4]; /* what they take away */
+    const char *token_limit; /* NULL: max_tokens */
+    const char *headers[4];  /* beside those of every type */
+    const char *model;       /* one that the rules are for */
+    const char *removed[4];  /* what they take away */
     bool merges_system;
     const char *spared;    /* a model that no rule is for */
     const char *limits[9]; /* name, value, ... of a success */
@@ -38,7 +39,8 @@ struct row {
     .rest_ms = 7660
 
 static const struct row rows[PROVIDER_TYPES_COUNT] = {
-    [PROVIDER_OPENAI] = {"openai", "https://api.openai.com/v1", .model = "gpt-4o", OPENAI_LIMITS},
+    [PROVIDER_OPENAI] = {"openai", "https://api.openai.com/v1", "max_completion_tokens",
+                         .model = "gpt-4o", OPENAI_LIMITS},
     [PROVIDER_OPENROUTER] =
         {"openrouter", "https://openrouter.ai/api/v1",
          .headers = {"HTTP-Referer: https://github.com/weir-gateway/weir", "X-Title: weir"},
@@ -74,13 +76,15 @@ static const char *lookup(const void *arg, const char *name)
     return NULL;
 }
 
-START_TEST(every_type_has_its_name_and_address)
+START_TEST(every_type_has_its_words)
 {
     for (int type = 0; type < PROVIDER_TYPES_COUNT; type++) {
         const char *url = provider_type_base_url((enum provider_type)type);
         ck_assert_ptr_nonnull(rows[type].name);
         ck_assert_str_eq(provider_type_name((enum provider_type)type), rows[type].name);
         ck_assert_pstr_eq(url, rows[type].base_url);
+        const char *limit = rows[type].token_limit != NULL ? rows[type].token_limit : "max_tokens";
+        ck_assert_str_eq(provider_type_token_limit((enum provider_type)type), limit);
     }
 }
 END_TEST
@@ -176,5 +180,5 @@ START_TEST(an_address_keeps_its_path)
 }
 END_TEST
 
-UNIT_MAIN("provider", every_type_has_its_name_and_address, every_type_sends_its_headers,
+UNIT_MAIN("provider", every_type_has_its_words, every_type_sends_its_headers,
           every_type_has_its_rules, every_type_tells_its_limits, an_address_keeps_its_path)

@@ -55,7 +55,7 @@ static void on_timer(void *exchange)
 
 static void leave_queue(void *exchange)
 {
-    exchange_leave_line(exchange);
+    exchange_leave_queue(exchange);
 }
 
 static void shut_down(void *exchange)
@@ -68,7 +68,7 @@ static const struct client_job to_exchange = {left, drained, on_timer, leave_que
 void api_start(struct client *client, const struct exchange_env *env,
                const struct dialect_operation *operation, struct client_call *call)
 {
-    struct exchange_request order = {
+    struct exchange_order order = {
         .operation = operation,
         .path = call->path,
         .request_id = call->request_id,

@@ -46,27 +46,27 @@ struct attempt {
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
-static void let_go(struct attempt *a, bool may_finish)
+static void end(struct attempt *a, enum outcome outcome)
 {
-    struct transfer *t = a->transfer;
-    a->transfer = NULL;
-    if (t == NULL)
-        return;
-    if (may_finish)
-        transfer_finish(t);
-    else
-        transfer_abort(t);
-}
-
-/* The one way an attempt ends on its own. */
-static void settle(struct attempt *a, enum outcome outcome)
-{
-    if (a->phase == PHASE_OVER)
-        return;
+    struct transfer *transfer = a->transfer;
     a->phase = PHASE_OVER;
     a->result.outcome = outcome;
     a->result.ended_at = clock_boot_ns();
-    let_go(a, outcome == OUTCOME_STREAM_COMPLETED);
+    a->transfer = NULL;
+    if (transfer == NULL)
+        return;
+    if (outcome == OUTCOME_STREAM_COMPLETED)
+        transfer_finish(transfer);
+    else
+        transfer_abort(transfer);
+}
+
+/* The one way an attempt ends on its own. */
+static void end_with(struct attempt *a, enum outcome outcome)
+{
+    if (a->phase == PHASE_OVER)
+        return;
+    end(a, outcome);
     a->events->done(a->arg);
 }
 
@@ -122,7 +122,7 @@ static bool drop_malformed(struct attempt *a)
                "dropped an event whose data is not JSON");
     if (a->malformed <= ATTEMPT_MALFORMED_MAX)
         return true;
-    settle(a, OUTCOME_STREAM_MALFORMED);
+    end_with(a, OUTCOME_STREAM_MALFORMED);
     return false;
 }
 
@@ -138,13 +138,12 @@ static bool fail_with_error(struct attempt *a, const struct sse_event *event,
         set_message_json(a, facts->error_message);
     else
         set_message(a, event->data, event->data_len);
-    settle(a, OUTCOME_STREAM_ERROR);
+    end_with(a, OUTCOME_STREAM_ERROR);
     return false;
 }
 
-/* Towards the exchange; what the facts say holds either way. */
-static void hand_on(struct attempt *a, const struct sse_event *event,
-                    const struct dialect_event *facts)
+/* Towards the exchange, in its usual form where that is wanted. */
+static void hand_on(struct attempt *a, const struct sse_event *event)
 {
     struct sse_event normalized = *event;
     char *data = NULL;
@@ -152,7 +151,7 @@ static void hand_on(struct attempt *a, const struct sse_event *event,
         data = a->dialect->normalize_event(event->data, event->data_len, &normalized.data_len);
     if (data != NULL)
         normalized.data = data;
-    a->events->event(a->arg, &normalized, facts);
+    a->events->event(a->arg, &normalized);
     free(data);
 }
 
@@ -178,30 +177,30 @@ static bool on_event(void *arg, const struct sse_event *event)
     if (facts.kind == DIALECT_EVENT_MALFORMED)
         return drop_malformed(a);
     if (facts.kind == DIALECT_EVENT_END) {
-        settle(a, OUTCOME_STREAM_COMPLETED);
+        end_with(a, OUTCOME_STREAM_COMPLETED);
         return false;
     }
     set_usage(a, &facts.usage);
     if (a->result.first_content_at == 0 && (facts.has_content || facts.has_finish))
         a->result.first_content_at = a->last_sign_at;
-    hand_on(a, event, &facts);
+    hand_on(a, event);
     return a->phase == PHASE_STREAM;
 }
 
 static void stream_ended(struct attempt *a, enum transfer_end end, const char *detail)
 {
     if (sse_finish(a->sse) == SSE_TOO_LARGE)
-        settle(a, OUTCOME_STREAM_MALFORMED);
+        end_with(a, OUTCOME_STREAM_MALFORMED);
     if (a->phase == PHASE_OVER)
         return;
     if (a->stream.is_complete) {
         /* Everything was said; how the connection ends no longer matters. */
-        settle(a, OUTCOME_STREAM_COMPLETED);
+        end_with(a, OUTCOME_STREAM_COMPLETED);
     } else if (end == TRANSFER_COMPLETE) {
-        settle(a, OUTCOME_STREAM_TRUNCATED);
+        end_with(a, OUTCOME_STREAM_TRUNCATED);
     } else {
         set_message(a, detail, strlen(detail));
-        settle(a, OUTCOME_STREAM_LOST);
+        end_with(a, OUTCOME_STREAM_LOST);
     }
 }
 
@@ -228,13 +227,13 @@ static void answer_ended(struct attempt *a, enum transfer_end end, const char *d
     struct dialect_reply reply;
     if (end != TRANSFER_COMPLETE) {
         set_message(a, detail, strlen(detail));
-        settle(a, OUTCOME_ANSWER_CUT);
+        end_with(a, OUTCOME_ANSWER_CUT);
         return;
     }
     a->dialect->read_reply(buf_cstr(&a->body), a->body.len, &reply);
     if (reply.kind != DIALECT_REPLY_GOOD) {
         set_message_json(a, reply.error_message);
-        settle(a, OUTCOME_BAD_ANSWER);
+        end_with(a, OUTCOME_BAD_ANSWER);
         return;
     }
     set_usage(a, &reply.usage);
@@ -242,7 +241,7 @@ static void answer_ended(struct attempt *a, enum transfer_end end, const char *d
         normalize_body(a);
     keep_body(a);
     a->result.first_content_at = clock_boot_ns();
-    settle(a, OUTCOME_ANSWER_COMPLETED);
+    end_with(a, OUTCOME_ANSWER_COMPLETED);
 }
 
 /* An error's body, or as much of it as came: what counts is the status. */
@@ -260,7 +259,7 @@ static void error_ended(struct attempt *a, bool is_whole)
         keep_body(a);
         mask_key(a, a->body.data, a->body.len);
     }
-    settle(a, outcome);
+    end_with(a, outcome);
 }
 
 /* ---- what the transfer tells --------------------------------------------------------------- */
@@ -308,7 +307,7 @@ static void on_head(void *arg, int status, const struct transfer_headers *header
     } else if (!a->is_stream && !classify_is_event_stream(type)) {
         a->phase = PHASE_ANSWER;
     } else {
-        settle(a, OUTCOME_BAD_ANSWER);
+        end_with(a, OUTCOME_BAD_ANSWER);
     }
     if (a->phase != PHASE_OVER && attempt_due_at(a) < was_due_at)
         a->events->due_sooner(a->arg);
@@ -319,7 +318,7 @@ static void on_data(void *arg, const char *data, size_t len)
     struct attempt *a = arg;
     if (a->phase == PHASE_STREAM) {
         if (sse_feed(a->sse, data, len) == SSE_TOO_LARGE)
-            settle(a, OUTCOME_STREAM_MALFORMED);
+            end_with(a, OUTCOME_STREAM_MALFORMED);
         return;
     }
     a->last_sign_at = clock_boot_ns();
@@ -329,7 +328,7 @@ static void on_data(void *arg, const char *data, size_t len)
     else if (a->phase == PHASE_ERROR)
         error_ended(a, false);
     else
-        settle(a, OUTCOME_BAD_ANSWER);
+        end_with(a, OUTCOME_BAD_ANSWER);
 }
 
 static void on_done(void *arg, enum transfer_end end, const char *detail)
@@ -339,7 +338,7 @@ static void on_done(void *arg, enum transfer_end end, const char *detail)
     switch (a->phase) {
     case PHASE_WAITING:
         set_message(a, detail, strlen(detail));
-        settle(a, classify_no_head(end));
+        end_with(a, classify_no_head(end));
         break;
     case PHASE_STREAM:
         stream_ended(a, end, detail);
@@ -403,16 +402,16 @@ static void timed_out(struct attempt *a)
 {
     switch (a->phase) {
     case PHASE_WAITING:
-        settle(a, OUTCOME_HEADER_TIMEOUT);
+        end_with(a, OUTCOME_HEADER_TIMEOUT);
         break;
     case PHASE_ERROR:
         error_ended(a, false);
         break;
     case PHASE_ANSWER:
-        settle(a, OUTCOME_ANSWER_CUT);
+        end_with(a, OUTCOME_ANSWER_CUT);
         break;
     case PHASE_STREAM:
-        settle(a, a->stream.is_complete ? OUTCOME_STREAM_COMPLETED : OUTCOME_STREAM_IDLE);
+        end_with(a, a->stream.is_complete ? OUTCOME_STREAM_COMPLETED : OUTCOME_STREAM_IDLE);
         break;
     case PHASE_OVER:
         break;
@@ -425,7 +424,7 @@ void attempt_on_timer(struct attempt *a, uint64_t now_at)
     if (due_at == 0 || now_at < due_at)
         return;
     if (a->phase == PHASE_STREAM && now_at >= first_token_due_at(a))
-        settle(a, OUTCOME_STREAM_NO_TOKEN);
+        end_with(a, OUTCOME_STREAM_NO_TOKEN);
     else
         timed_out(a);
 }
@@ -493,17 +492,13 @@ bool attempt_gives_back_body(struct attempt *a)
 
 void attempt_cancel(struct attempt *a, enum outcome outcome)
 {
-    if (a->phase == PHASE_OVER)
-        return;
-    a->phase = PHASE_OVER;
-    a->result.outcome = outcome;
-    a->result.ended_at = clock_boot_ns();
-    let_go(a, false);
+    if (a->phase != PHASE_OVER)
+        end(a, outcome);
 }
 
 void attempt_fail(struct attempt *a, enum outcome outcome)
 {
-    settle(a, outcome);
+    end_with(a, outcome);
 }
 
 static void destroy(void *ptr)

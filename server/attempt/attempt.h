@@ -53,7 +53,7 @@ struct attempt_result {
 struct attempt_events {
     /* An event of the stream, JSON checked. Not called for the mark of its end, comments and
      * dropped events. */
-    void (*event)(void *arg, const struct sse_event *event, const struct dialect_event *facts);
+    void (*event)(void *arg, const struct sse_event *event);
     /* All events that came in one read were raised. Not called when the last of them ended the
      * attempt. */
     void (*fed)(void *arg);

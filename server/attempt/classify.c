@@ -85,7 +85,7 @@ uint64_t classify_rest_ms(enum outcome outcome, const struct conf *conf, enum pr
     return 0;
 }
 
-bool classify_is_agreeable(int status)
+bool classify_is_relayable_4xx(int status)
 {
     return status == 400 || status == 404 || status == 413 || status == 422;
 }

@@ -28,6 +28,6 @@ uint64_t classify_rest_ms(enum outcome outcome, const struct conf *conf, enum pr
                           bool *was_clamped);
 
 /* Is this one of the statuses that are relayed when every entry that was tried answered so? */
-bool classify_is_agreeable(int status);
+bool classify_is_relayable_4xx(int status);
 
 #endif

@@ -1,106 +1,97 @@
 /* SPDX-License-Identifier: MIT */
-/* See exchange.h. Each state is a step with a name; a step does its work and says whether the
- * driver goes on or waits. */
+/* See exchange.h. The driver: each state has a step, which does its work and says whether to go on
+ * or to wait. Every callback (the attempt's, the queue's, the tracker's, the client's) ends here:
+ * it has a part change the state, then runs the steps. */
 #include "server/exchange/exchange.h"
-
-#include <stdlib.h>
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
-#include "common/base/log.h"
-#include "server/exchange/state.h"
+#include "server/exchange/finish.h"
+#include "server/exchange/headers.h"
+#include "server/exchange/hear.h"
+#include "server/exchange/queueing.h"
+#include "server/exchange/route.h"
 
-static enum step step_wait(struct exchange *x)
+/* ---- the driver ------------------------------------------------------------------------------ */
+
+static enum exchange_step step_wait(struct exchange *x)
 {
-    return WAIT;
+    return EXCHANGE_WAIT;
 }
 
-static void on_applied(void *arg)
+static enum exchange_step step_confirm(struct exchange *x)
 {
-    struct exchange *x = arg;
-    exchange_set_state(x, EX_FINISH);
-    exchange_run(x);
-}
-
-static enum step step_settle(struct exchange *x)
-{
-    x->waiter = (struct tracker_link_waiter){.seq = x->last_event_seq, .fn = on_applied, .arg = x};
-    if (x->last_event_seq != 0 && tracker_link_wait(x->env.tracker_link, &x->waiter)) {
+    x->ack_waiter.seq = x->last_event_seq;
+    if (x->last_event_seq != 0 && tracker_link_wait(x->env.tracker_link, &x->ack_waiter)) {
         relay_flush(&x->relay);
-        x->settle_at = clock_boot_ns() + EXCHANGE_SETTLE_MS * CLOCK_NS_PER_MS;
-        return WAIT;
+        x->confirm_until_at = clock_boot_ns() + EXCHANGE_CONFIRM_MS * CLOCK_NS_PER_MS;
+        return EXCHANGE_WAIT;
     }
     exchange_set_state(x, EX_FINISH);
-    return GO_ON;
+    return EXCHANGE_GO_ON;
 }
 
-static const struct {
-    const char *name;
-    enum step (*step)(struct exchange *x);
-} states[] = {
-    [EX_READ] = {"read", exchange_step_read},
-    [EX_ROUTE] = {"route", exchange_step_route},
-    [EX_CHOOSE] = {"choose", exchange_step_choose},
-    [EX_QUEUE] = {"queue", step_wait},
-    [EX_ATTEMPT] = {"attempt", step_wait},
-    [EX_RETRY] = {"retry", exchange_step_retry},
-    [EX_RELAY] = {"relay", step_wait},
-    [EX_SETTLE] = {"settle", step_settle},
-    [EX_FINISH] = {"finish", exchange_step_finish},
-    [EX_OVER] = {"over", step_wait},
+static enum exchange_step (*const steps[EX_STATES])(struct exchange *x) = {
+    [EX_READ] = exchange_step_read,
+    [EX_ROUTE] = exchange_step_route,
+    [EX_CHOOSE] = exchange_step_choose,
+    [EX_QUEUE] = step_wait,
+    [EX_ATTEMPT] = step_wait,
+    [EX_RETRY] = exchange_step_retry,
+    [EX_RELAY] = step_wait,
+    [EX_CONFIRM] = step_confirm,
+    [EX_FINISH] = exchange_step_finish,
+    [EX_OVER] = step_wait,
 };
 
-void exchange_set_state(struct exchange *x, enum exchange_state state)
+/* Runs steps until one waits. */
+static void run(struct exchange *x)
 {
-    log_fields(LOGLV_DEBUG, LOG_LIST(LOG_STR("requestId", x->request_id)), "exchange %s -> %s",
-               states[x->state].name, states[state].name);
-    x->state = state;
-}
-
-void exchange_run(struct exchange *x)
-{
-    while (x->state != EX_OVER && states[x->state].step(x) == GO_ON)
+    while (x->state != EX_OVER && steps[x->state](x) == EXCHANGE_GO_ON)
         continue;
     if (x->state != EX_OVER)
         exchange_update_timer(x);
 }
 
-enum step exchange_end_with(struct exchange *x, enum ending ending)
+/* ---- what the attempt, the queue and trackerd call ------------------------------------------- */
+
+static void on_event(void *arg, const struct sse_event *event)
 {
-    x->ending = ending;
-    exchange_set_state(x, EX_SETTLE);
-    return GO_ON;
+    exchange_hear_event(arg, event);
 }
 
-static void sooner(uint64_t *due_at, uint64_t at)
+static void on_fed(void *arg)
 {
-    if (at != 0 && (*due_at == 0 || at < *due_at))
-        *due_at = at;
+    exchange_hear_fed(arg);
 }
 
-/* A held answer that grows is no longer waited for: the deadline looks away until it fails. */
-static bool has_content(const struct exchange *x)
+static void on_attempt_over(void *arg)
 {
-    return x->attempt != NULL && attempt_result(x->attempt)->first_content_at != 0;
+    exchange_hear_end(arg);
+    run(arg);
 }
 
-void exchange_update_timer(struct exchange *x)
+static void on_due_sooner(void *arg)
 {
-    uint64_t due_at = 0;
-    if (x->state == EX_SETTLE) {
-        due_at = x->settle_at;
-    } else {
-        sooner(&due_at, x->retry_at);
-        if (x->state == EX_QUEUE)
-            sooner(&due_at, x->queued_until_at);
-        if (!has_content(x))
-            sooner(&due_at, x->deadline_at);
-        sooner(&due_at, x->heartbeat_at);
-        if (x->attempt != NULL)
-            sooner(&due_at, attempt_due_at(x->attempt));
-    }
-    x->ops->set_timer(x->client, due_at);
+    exchange_update_timer(arg);
 }
+
+static const struct attempt_events attempt_events = {on_event, on_fed, on_attempt_over,
+                                                     on_due_sooner};
+
+static void on_woken(void *arg)
+{
+    exchange_woken(arg);
+    run(arg);
+}
+
+static void on_applied(void *arg)
+{
+    exchange_set_state(arg, EX_FINISH);
+    run(arg);
+}
+
+/* ---- the clock ------------------------------------------------------------------------------- */
 
 static void heartbeat(struct exchange *x, uint64_t now_at)
 {
@@ -112,55 +103,69 @@ static void heartbeat(struct exchange *x, uint64_t now_at)
     x->heartbeat_at = now_at + x->env.conf->stream_heartbeat_ms * CLOCK_NS_PER_MS;
 }
 
-static void end_attempt(struct exchange *x, enum outcome outcome)
+/* What came due and changes the state, first match wins; false: nothing did. */
+static bool has_come_due(struct exchange *x, uint64_t now_at)
 {
-    if (x->attempt == NULL)
-        return;
-    attempt_cancel(x->attempt, outcome);
-    exchange_record_attempt(x);
-    attempt_free(&x->attempt);
-}
-
-static void deadline_passed(struct exchange *x)
-{
-    exchange_leave_queue(x);
-    end_attempt(x, OUTCOME_DEADLINE);
-    exchange_end_by_deadline(x);
-    exchange_run(x);
-}
-
-/* What came due, first match wins; false: nothing but a heartbeat or the attempt's own affair. */
-static bool is_over_time(struct exchange *x, uint64_t now_at)
-{
-    if (x->state == EX_SETTLE && now_at >= x->settle_at) {
-        tracker_link_unwait(x->env.tracker_link, &x->waiter);
-        on_applied(x);
-    } else if (x->state == EX_SETTLE) {
-        return false;
-    } else if (exchange_is_past_deadline(x) && !has_content(x)) {
-        deadline_passed(x);
-    } else if (x->state == EX_QUEUE && now_at >= x->queued_until_at) {
-        exchange_queue_timed_out(x);
-        exchange_run(x);
-    } else if (x->state == EX_RETRY && now_at >= x->retry_at) {
-        exchange_run(x);
-    } else {
-        return false;
+    if (x->state == EX_CONFIRM) {
+        if (now_at < x->confirm_until_at)
+            return false;
+        tracker_link_unwait(x->env.tracker_link, &x->ack_waiter);
+        exchange_set_state(x, EX_FINISH);
+        return true;
     }
-    return true;
+    if (exchange_is_past_deadline(x)) {
+        exchange_dequeue(x);
+        exchange_end_attempt(x, OUTCOME_DEADLINE);
+        exchange_end_by_deadline(x);
+        return true;
+    }
+    if (x->state == EX_QUEUE && now_at >= x->queued_until_at) {
+        exchange_queue_timed_out(x);
+        return true;
+    }
+    return x->state == EX_RETRY && now_at >= x->retry_at;
 }
 
 void exchange_on_timer(struct exchange *x)
 {
     uint64_t now_at = clock_boot_ns();
-    if (is_over_time(x, now_at))
+    if (has_come_due(x, now_at)) {
+        run(x);
         return;
-    if (x->heartbeat_at != 0 && now_at >= x->heartbeat_at && x->state != EX_SETTLE)
+    }
+    if (x->heartbeat_at != 0 && now_at >= x->heartbeat_at && x->state != EX_CONFIRM)
         heartbeat(x, now_at);
     if (x->attempt != NULL)
         attempt_on_timer(x->attempt, now_at);
     if (x->state != EX_OVER)
         exchange_update_timer(x);
+}
+
+/* ---- what the client's side calls ------------------------------------------------------------ */
+
+struct exchange *exchange_new(const struct exchange_env *env, struct exchange_order *order,
+                              const struct downstream *downstream, void *client)
+{
+    struct exchange *x = xcalloc(1, sizeof(*x));
+    x->env = *env;
+    x->attempt_events = &attempt_events;
+    x->downstream = downstream;
+    x->client = client;
+    x->order = *order;
+    x->request_id = xstrdup(order->request_id);
+    x->state = EX_READ;
+    x->queue_waiter = (struct queue_waiter){.wake = on_woken, .arg = x};
+    x->ack_waiter = (struct tracker_link_waiter){.fn = on_applied, .arg = x};
+    x->prompt_tokens = x->completion_tokens = -1;
+    relay_init(&x->relay, order->operation->dialect, downstream, client);
+    order->body = NULL;
+    return x;
+}
+
+void exchange_begin(struct exchange *x)
+{
+    x->begun_at = clock_boot_ns();
+    run(x);
 }
 
 void exchange_client_drained(struct exchange *x)
@@ -174,52 +179,43 @@ void exchange_client_drained(struct exchange *x)
 void exchange_client_left(struct exchange *x)
 {
     if (x->state == EX_ATTEMPT || x->state == EX_RELAY)
-        end_attempt(x, OUTCOME_CLIENT_LEFT);
+        exchange_end_attempt(x, OUTCOME_CLIENT_LEFT);
     x->outcome = OUTCOME_CLIENT_LEFT;
-    x->status = 499; /* for the log only, as nginx writes it */
+    x->status = 499; /* for its record only, as nginx writes it */
     exchange_leave(x);
 }
 
-void exchange_leave_line(struct exchange *x)
+void exchange_leave_queue(struct exchange *x)
 {
     if (x->state != EX_QUEUE)
         return;
-    exchange_leave_queue(x);
+    exchange_dequeue(x);
     exchange_refuse(x, OWN_ERROR_QUEUE_SHUTDOWN, outcome_info(OUTCOME_SHUTDOWN)->text);
-    exchange_run(x);
+    run(x);
 }
 
 void exchange_shutdown(struct exchange *x)
 {
-    exchange_leave_line(x);
+    if (x->state == EX_QUEUE) {
+        exchange_leave_queue(x);
+        return;
+    }
     if (x->state != EX_ATTEMPT && x->state != EX_RELAY && x->state != EX_RETRY)
         return;
     bool is_committed = x->relay.is_committed;
-    end_attempt(x, OUTCOME_SHUTDOWN);
-    buf_puts(&x->message, outcome_info(OUTCOME_SHUTDOWN)->text);
+    exchange_end_attempt(x, OUTCOME_SHUTDOWN);
     x->refusal = OWN_ERROR_OVERLOADED;
+    buf_puts(&x->message, outcome_info(OUTCOME_SHUTDOWN)->text);
     exchange_end_with(x, is_committed ? ENDING_BROKEN : ENDING_REFUSED);
-    exchange_run(x);
+    run(x);
 }
 
-struct exchange *exchange_new(const struct exchange_env *env, struct exchange_request *request,
-                              const struct downstream *ops, void *client)
+bool exchange_may_go(void *env, uint32_t chain)
 {
-    struct exchange *x = xcalloc(1, sizeof(*x));
-    x->env = *env;
-    x->ops = ops;
-    x->client = client;
-    x->request = *request;
-    x->request_id = xstrdup(request->request_id);
-    x->state = EX_READ;
-    x->prompt_tokens = x->completion_tokens = -1;
-    relay_init(&x->relay, request->operation->dialect, ops, client);
-    request->body = NULL;
-    return x;
-}
-
-void exchange_begin(struct exchange *x)
-{
-    x->begun_at = clock_boot_ns();
-    exchange_run(x);
+    const struct exchange_env *e = env;
+    const struct conf_chain *c = &e->conf->chains[chain];
+    for (uint32_t i = 0; i < c->n_pairs; i++)
+        if (claims_look(e->claims, e->view, c->pairs[i], clock_boot_ns()).outcome == OUTCOME_NONE)
+            return true;
+    return false;
 }

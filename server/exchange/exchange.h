@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of one request, from its body to the end of its answer, in a worker: reads it, routes it
- * to a chain, tries entry after entry, commits when content comes, relays, finishes. Everything a
- * request needs hangs here; it reaches its client through struct downstream and providers
- * through attempt.h. No sockets, no event loop: tests drive it with a fake clock.
+/* One client request with everything done for it, in a worker: reads its body, routes it to a
+ * chain, tries entry after entry, commits when content comes, relays, finishes. (An attempt is one
+ * try at one pair, a transfer one HTTP request to a provider.) It reaches its client through struct
+ * downstream and providers through attempt.h. No sockets, no event loop: tests drive it with a fake
+ * clock.
  *
- *     READ -> ROUTE -> CHOOSE -> ATTEMPT -> RELAY -> SETTLE -> FINISH -> OVER
+ *     READ -> ROUTE -> CHOOSE -> ATTEMPT -> RELAY -> CONFIRM -> FINISH -> OVER
  *                        ^ ^-- RETRY <-/ |  the same entry once more (retryAttempts)
  *                        \---------------/  any other failure before commit
  *
- * With queueMode, a request whose chain is at rest waits in QUEUE and then chooses anew.
+ * With queueMode, a request whose chain has no usable pair waits in QUEUE and then chooses anew.
  * Delivery `stream` commits at the first content; `complete` holds a stream until its clean end was
  * seen, and commits early only when it grows past server.maxHeldBytes.
  */
@@ -36,7 +37,7 @@
 #define EXCHANGE_QUEUED_LOW  (64u << 10)
 /* How long the end of an answer waits for trackerd to have applied what the request reported, so
  * that whoever saw a failure finds it in the table. Then it goes out all the same. */
-#define EXCHANGE_SETTLE_MS 50
+#define EXCHANGE_CONFIRM_MS 50
 
 struct exchange;
 
@@ -53,7 +54,7 @@ struct exchange_env {
     struct pages_slot *slot; /* gauges; never NULL */
 };
 
-struct exchange_request {
+struct exchange_order {
     const struct dialect_operation *operation;
     const char *path;       /* as the client asked, for the log; static */
     const char *request_id; /* copied */
@@ -66,8 +67,8 @@ struct exchange_request {
                              other requests from it, and an error says what came of it */
 };
 
-struct exchange *exchange_new(const struct exchange_env *env, struct exchange_request *request,
-                              const struct downstream *ops, void *client);
+struct exchange *exchange_new(const struct exchange_env *env, struct exchange_order *order,
+                              const struct downstream *downstream, void *client);
 /* Sets it going. The answer may be complete, and the exchange over, before this returns. */
 void exchange_begin(struct exchange *exchange);
 /* The client hung up: everything is aborted, nothing counts. The exchange is dead afterwards. */
@@ -76,7 +77,7 @@ void exchange_client_left(struct exchange *exchange);
 void exchange_client_drained(struct exchange *exchange);
 void exchange_on_timer(struct exchange *exchange);
 /* weir stops: a request that only waits in the queue is sent away. */
-void exchange_leave_line(struct exchange *exchange);
+void exchange_leave_queue(struct exchange *exchange);
 /* The worker's drain time ran out: ends a running answer with an error. */
 void exchange_shutdown(struct exchange *exchange);
 

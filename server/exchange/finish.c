@@ -1,66 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* How an exchange ends: the answer, the provider's or weir's own error, the end of a stream; then
- * its record, and the one exit. See state.h. */
-#include "server/exchange/state.h"
+/* See finish.h. */
+#include "server/exchange/finish.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "server/exchange/headers.h"
+#include "server/exchange/queueing.h"
 #include "server/loop/defer.h"
 
 #define RETRY_UNKNOWN_MS 1000 /* Retry-After where nobody can know */
 #define BROKEN_STATUS    502  /* what a stream that broke would be, had it not begun */
-
-/* The trail, with the attempt that still runs as its last step. */
-void exchange_put_trail(const struct exchange *x, struct buf *out)
-{
-    trail_put(&x->trail, x->env.conf, out);
-    if (x->attempt == NULL || x->is_recorded)
-        return;
-    const struct conf_pair *pair = &x->env.conf->pairs[attempt_pair(x->attempt)];
-    uint64_t elapsed_ns = clock_boot_ns() - attempt_result(x->attempt)->started_at;
-    buf_printf(out, "%s%s/%s=%s;%" PRIu64 "ms", x->trail.n > 0 ? ", " : "", pair->provider->id,
-               pair->model, outcome_info(OUTCOME_NONE)->word, elapsed_ns / CLOCK_NS_PER_MS);
-}
-
-void exchange_put_request_id(const struct exchange *x, struct buf *out)
-{
-    buf_puts(out, "X-Request-Id: ");
-    buf_puts(out, x->request_id);
-    buf_puts(out, "\r\n");
-}
-
-void exchange_put_common_headers(const struct exchange *x, struct buf *out)
-{
-    exchange_put_request_id(x, out);
-    if (x->chain != NULL) {
-        buf_puts(out, "X-Weir-Attempts: ");
-        buf_put_u64(out, x->next_entry);
-        buf_puts(out, "\r\n");
-    }
-    if (x->request.explain && x->chain != NULL) {
-        buf_puts(out, "X-Weir-Trail: ");
-        exchange_put_trail(x, out);
-        buf_puts(out, "\r\n");
-    }
-}
-
-void exchange_put_provider_header(const struct exchange *x, uint32_t pair, struct buf *out)
-{
-    const struct conf_pair *p = &x->env.conf->pairs[pair];
-    buf_puts(out, "X-Weir-Provider: ");
-    buf_puts(out, p->provider->id);
-    buf_putc(out, '/');
-    buf_puts(out, p->model);
-    buf_puts(out, "\r\n");
-}
-
-void exchange_put_stream_headers(struct buf *out)
-{
-    buf_puts(out, "Content-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
-                  "X-Accel-Buffering: no\r\n");
-}
 
 static void send_whole(struct exchange *x, int status, const char *content_type,
                        const struct buf *extra_headers, const char *body, size_t len)
@@ -74,9 +25,9 @@ static void send_whole(struct exchange *x, int status, const char *content_type,
     exchange_put_common_headers(x, &headers);
     x->status = status;
     x->answer_bytes = len;
-    x->ops->head(x->client, status, headers.data, headers.len, (int64_t)len);
+    x->downstream->head(x->client, status, headers.data, headers.len, (int64_t)len);
     const struct iovec piece = {(void *)body, len};
-    x->ops->body(x->client, &piece, 1);
+    x->downstream->body(x->client, &piece, 1);
     buf_free(&headers);
 }
 
@@ -86,7 +37,7 @@ static void send_error_event(struct exchange *x, const char *json, size_t len)
 {
     struct buf trail = BUF_INIT, with_trail = BUF_INIT;
     x->status = 200;
-    if (!x->request.explain) {
+    if (!x->order.explain) {
         relay_error(&x->relay, json, len);
         return;
     }
@@ -101,7 +52,7 @@ static void send_error_event(struct exchange *x, const char *json, size_t len)
 static void add_probe(const struct exchange *x, struct buf *json)
 {
     char words[ATTEMPT_MESSAGE_BYTES];
-    if (!x->request.is_probe || x->attempt == NULL)
+    if (!x->order.is_probe || x->attempt == NULL)
         return;
     const struct attempt_result *r = attempt_result(x->attempt);
     attempt_words(x->attempt, words);
@@ -110,7 +61,7 @@ static void add_probe(const struct exchange *x, struct buf *json)
 
 static const struct dialect *dialect_of(const struct exchange *x)
 {
-    return x->request.operation->dialect;
+    return x->order.operation->dialect;
 }
 
 /* As the answer's body, or, when a heartbeat has sent a 200 head already, as the closing event. */
@@ -179,8 +130,6 @@ static void finish_provider_as_event(struct exchange *x)
 static void finish_provider(struct exchange *x)
 {
     struct buf headers = BUF_INIT;
-    if (x->attempt != NULL) /* a content filter's, relayed at once */
-        exchange_keep_error(x, attempt_result(x->attempt));
     if (x->relay.is_head_sent) {
         finish_provider_as_event(x);
         return;
@@ -190,8 +139,7 @@ static void finish_provider(struct exchange *x)
     buf_free(&headers);
 }
 
-/* Those who are sent away though nothing is wrong with their request are told when to come again.
- */
+/* A request refused through no fault of its own gets Retry-After. */
 static void finish_refused(struct exchange *x)
 {
     struct buf headers = BUF_INIT;
@@ -229,12 +177,8 @@ static void (*const endings[])(struct exchange *x) = {
     [ENDING_STREAMED] = finish_streamed, [ENDING_BROKEN] = finish_broken,
 };
 
-uint64_t exchange_first_token_us(const struct exchange *x)
-{
-    return x->first_token_at != 0 ? (x->first_token_at - x->request.received_at) / 1000 : 0;
-}
-
-const char *exchange_word(const struct exchange *x)
+/* How it ended: an outcome's word, or the code of an error of weir's own. */
+static const char *word(const struct exchange *x)
 {
     if (x->ending == ENDING_REFUSED)
         return own_error_code(x->refusal);
@@ -255,23 +199,24 @@ static const struct conf_pair *served_by(const struct exchange *x)
 static void record(const struct exchange *x)
 {
     uint64_t now_at = clock_boot_ns(), own_ns = x->own_ns;
-    if (x->attempt != NULL && x->is_recorded)
+    uint64_t first_token_ns = x->first_token_at != 0 ? x->first_token_at - x->order.received_at : 0;
+    if (x->attempt != NULL)
         own_ns += now_at - attempt_result(x->attempt)->ended_at;
     record_request(x->env.recorder, &(struct request_record){
                                         .request_id = x->request_id,
                                         .method = "POST",
-                                        .path = x->request.path,
+                                        .path = x->order.path,
                                         .chain = x->chain,
                                         .pair = served_by(x),
                                         .trail = &x->trail,
-                                        .n_entries = x->next_entry,
+                                        .n_entries = x->n_entries,
                                         .is_stream = x->asked.is_stream,
                                         .delivery = x->delivery,
                                         .status = x->status,
-                                        .outcome = exchange_word(x),
-                                        .received_at = x->request.received_at,
+                                        .outcome = word(x),
+                                        .received_at = x->order.received_at,
                                         .ended_at = now_at,
-                                        .first_token_us = exchange_first_token_us(x),
+                                        .first_token_us = first_token_ns / 1000,
                                         .overhead_us = own_ns / 1000,
                                         .bytes = x->answer_bytes + x->relay.sent_bytes,
                                         .prompt_tokens = x->prompt_tokens,
@@ -289,31 +234,30 @@ static void destroy(void *ptr)
     buf_free(&x->message);
     free(x->kept.body);
     free(x->kept.content_type);
-    free(x->request.body);
+    free(x->order.body);
     free(x->request_id);
     free(x);
 }
 
-/* The one exit. */
 void exchange_leave(struct exchange *x)
 {
     record(x);
     exchange_set_state(x, EX_OVER);
-    tracker_link_unwait(x->env.tracker_link, &x->waiter);
-    exchange_leave_queue(x);
+    tracker_link_unwait(x->env.tracker_link, &x->ack_waiter);
+    exchange_dequeue(x);
     if (x->attempt != NULL)
         attempt_free(&x->attempt);
     if (x->is_counted)
         pages_counter_set(&x->env.slot->active_streams,
                           pages_counter_get(&x->env.slot->active_streams) - 1);
-    x->ops->set_timer(x->client, 0);
+    x->downstream->set_timer(x->client, 0);
     defer_call(destroy, x);
 }
 
-enum step exchange_step_finish(struct exchange *x)
+enum exchange_step exchange_step_finish(struct exchange *x)
 {
     endings[x->ending](x);
     exchange_leave(x);
-    x->ops->end(x->client);
-    return WAIT;
+    x->downstream->end(x->client);
+    return EXCHANGE_WAIT;
 }

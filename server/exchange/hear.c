@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What an attempt tells its exchange: events to hold or relay, and its end, which is credited,
- * logged, and leads to the next entry or to the end of the exchange. See state.h. */
-#include "server/exchange/state.h"
+/* See hear.h. */
+#include "server/exchange/hear.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,15 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "server/attempt/classify.h"
-
-/* After commit there is no other entry: what only that one would need is given back. */
-static void drop_body(struct exchange *x)
-{
-    if (!attempt_gives_back_body(x->attempt))
-        return;
-    free(x->request.body);
-    x->request.body = NULL;
-}
+#include "server/exchange/headers.h"
 
 static void commit(struct exchange *x)
 {
@@ -29,7 +20,11 @@ static void commit(struct exchange *x)
     x->heartbeat_at = x->deadline_at = 0;
     x->first_token_at = clock_boot_ns();
     exchange_set_state(x, EX_RELAY);
-    drop_body(x);
+    /* There is no other entry from here on: what only that one would need is given back. */
+    if (attempt_gives_back_body(x->attempt)) {
+        free(x->order.body);
+        x->order.body = NULL;
+    }
     relay_commit(&x->relay, headers.data, headers.len);
     buf_free(&headers);
 }
@@ -55,51 +50,41 @@ static void hold_or_commit(struct exchange *x, const struct sse_event *event)
     relay_event(&x->relay, event);
 }
 
-static void attempt_event(void *arg, const struct sse_event *event,
-                          const struct dialect_event *facts)
+void exchange_hear_event(struct exchange *x, const struct sse_event *event)
 {
-    struct exchange *x = arg;
     if (x->state == EX_ATTEMPT)
         hold_or_commit(x, event);
     else
         relay_event(&x->relay, event);
 }
 
-static void attempt_fed(void *arg)
+void exchange_hear_fed(struct exchange *x)
 {
-    struct exchange *x = arg;
     if (x->state != EX_RELAY)
         return;
     relay_flush(&x->relay);
-    if (x->ops->queued(x->client) > EXCHANGE_QUEUED_HIGH)
+    if (x->downstream->queued(x->client) > EXCHANGE_QUEUED_HIGH)
         attempt_pause(x->attempt, true);
 }
 
-/* The claim's places go to others; the tokens that were used are booked. */
-static void give_back(struct exchange *x, const struct attempt_result *r)
-{
-    struct claims_used_up used_up;
-    uint32_t pair = attempt_pair(x->attempt);
-    uint64_t tokens = r->total_tokens > 0 ? (uint64_t)r->total_tokens : 0;
-    claims_spend_tokens(x->env.claims, pair, &x->claim, tokens, r->ended_at, &used_up);
-    credit_used_up(x->env.credit, pair, &x->seen, &used_up, r->ended_at);
-    claims_release(x->env.claims, &x->claim);
-}
-
-void exchange_record_attempt(struct exchange *x)
+/* The result goes to the counters and into the trail, whatever follows from it. */
+static void credit(struct exchange *x)
 {
     const struct attempt_result *r = attempt_result(x->attempt);
     uint32_t pair = attempt_pair(x->attempt);
+    uint64_t tokens = r->total_tokens > 0 ? (uint64_t)r->total_tokens : 0;
+    struct claims_used_up used_up;
     struct trail_step *step = trail_add(&x->trail, pair, r->outcome);
     step->status = r->status;
     step->rest_ms = r->rest_ms;
-    x->is_recorded = true;
-    give_back(x, r);
     step->ended_at = r->ended_at;
     step->elapsed_ms = (r->ended_at - r->started_at) / CLOCK_NS_PER_MS;
     x->outcome = r->outcome;
     x->prompt_tokens = r->prompt_tokens;
     x->completion_tokens = r->completion_tokens;
+    claims_spend_tokens(x->env.claims, pair, &x->claim, tokens, r->ended_at, &used_up);
+    credit_used_up(x->env.credit, pair, &x->seen, &used_up, r->ended_at);
+    claims_release(x->env.claims, &x->claim);
     uint64_t seq = credit_ended(x->env.credit, &(struct credit_result){
                                                    .pair = pair,
                                                    .outcome = r->outcome,
@@ -112,6 +97,15 @@ void exchange_record_attempt(struct exchange *x)
                                                });
     if (seq != 0)
         x->last_event_seq = seq;
+}
+
+void exchange_end_attempt(struct exchange *x, enum outcome outcome)
+{
+    if (x->attempt == NULL)
+        return;
+    attempt_cancel(x->attempt, outcome);
+    credit(x);
+    attempt_free(&x->attempt);
 }
 
 static void log_failure(const struct exchange *x)
@@ -128,8 +122,9 @@ static void log_failure(const struct exchange *x)
                outcome_info(r->outcome)->text);
 }
 
-void exchange_keep_error(struct exchange *x, const struct attempt_result *r)
+static void keep_error(struct exchange *x)
 {
+    const struct attempt_result *r = attempt_result(x->attempt);
     free(x->kept.body);
     free(x->kept.content_type);
     x->kept = (struct kept_error){
@@ -139,15 +134,6 @@ void exchange_keep_error(struct exchange *x, const struct attempt_result *r)
         .content_type = xstrdup(r->content_type[0] != '\0' ? r->content_type : "application/json"),
         .pair = attempt_pair(x->attempt),
     };
-}
-
-static void keep_error(struct exchange *x)
-{
-    const struct attempt_result *r = attempt_result(x->attempt);
-    if (r->outcome != OUTCOME_CLIENT_ERROR || !classify_is_agreeable(r->status) || r->body == NULL)
-        x->has_disagreement = true;
-    else if (x->kept.body == NULL)
-        exchange_keep_error(x, r);
 }
 
 static void describe_broken(struct exchange *x)
@@ -176,60 +162,54 @@ static bool may_retry(const struct exchange *x, uint64_t *wait_ms)
     return r->outcome == OUTCOME_CONNECTION_LOST || r->status == 500 || r->status == 502;
 }
 
-static void retry(struct exchange *x, uint64_t wait_ms)
-{
-    const struct attempt_result *r = attempt_result(x->attempt);
-    x->retry_at = r->ended_at + wait_ms * CLOCK_NS_PER_MS;
-    x->retries++;
-    exchange_set_state(x, EX_RETRY);
-}
-
+/* Nobody has seen the failure: the same entry is tried again, or the next one. */
 static void move_on(struct exchange *x)
 {
+    const struct attempt_result *r = attempt_result(x->attempt);
     uint64_t wait_ms;
-    bool is_retry = may_retry(x, &wait_ms);
     relay_drop_held(&x->relay);
-    if (is_retry) {
-        retry(x, wait_ms);
+    if (may_retry(x, &wait_ms)) {
+        x->retry_at = r->ended_at + wait_ms * CLOCK_NS_PER_MS;
+        x->retries++;
+        exchange_set_state(x, EX_RETRY);
     } else {
-        keep_error(x);
+        if (r->outcome != OUTCOME_CLIENT_ERROR || !classify_is_relayable_4xx(r->status) ||
+            r->body == NULL)
+            x->has_other_failure = true;
+        else if (x->kept.body == NULL)
+            keep_error(x);
+        x->current_entry++;
+        x->retries = 0;
         exchange_set_state(x, EX_CHOOSE);
     }
     attempt_free(&x->attempt);
 }
 
-static void attempt_done(void *arg)
+void exchange_hear_end(struct exchange *x)
 {
-    struct exchange *x = arg;
     const struct attempt_result *r = attempt_result(x->attempt);
-    exchange_record_attempt(x);
+    credit(x);
     if (r->outcome == OUTCOME_STREAM_COMPLETED) {
         if (!x->relay.is_committed)
             commit(x);
         exchange_end_with(x, ENDING_STREAMED);
-    } else if (r->outcome == OUTCOME_ANSWER_COMPLETED) {
+        return;
+    }
+    if (r->outcome == OUTCOME_ANSWER_COMPLETED) {
         x->first_token_at = r->first_content_at;
         exchange_end_with(x, ENDING_ANSWER);
-    } else {
-        log_failure(x);
-        if (x->relay.is_committed) {
-            describe_broken(x);
-            exchange_end_with(x, ENDING_BROKEN);
-        } else if (x->request.is_probe) {
-            exchange_end_with(x, ENDING_EXHAUSTED);
-        } else if (r->outcome == OUTCOME_CONTENT_FILTERED && r->body != NULL) {
-            exchange_end_with(x, ENDING_PROVIDER);
-        } else {
-            move_on(x);
-        }
+        return;
     }
-    exchange_run(x);
+    log_failure(x);
+    if (x->relay.is_committed) {
+        describe_broken(x);
+        exchange_end_with(x, ENDING_BROKEN);
+    } else if (x->order.is_probe) {
+        exchange_end_with(x, ENDING_EXHAUSTED);
+    } else if (r->outcome == OUTCOME_CONTENT_FILTERED && r->body != NULL) {
+        keep_error(x); /* another entry's 4xx, kept before, is not what the client is sent */
+        exchange_end_with(x, ENDING_PROVIDER);
+    } else {
+        move_on(x);
+    }
 }
-
-static void attempt_due_sooner(void *arg)
-{
-    exchange_update_timer(arg);
-}
-
-const struct attempt_events exchange_attempt_events = {attempt_event, attempt_fed, attempt_done,
-                                                       attempt_due_sooner};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What an exchange does when its chain has no usable pair: with queueMode it waits its turn, else
- * it ends. See state.h and queue.h. */
+/* See queueing.h. */
+#include "server/exchange/queueing.h"
+
 #include "common/base/clock.h"
-#include "server/exchange/state.h"
 
 uint64_t exchange_soonest_ms(struct exchange *x)
 {
@@ -23,7 +23,7 @@ uint64_t exchange_soonest_ms(struct exchange *x)
 
 static bool has_queue(const struct exchange *x)
 {
-    return x->env.conf->queue_mode && !x->request.is_probe;
+    return x->env.conf->queue_mode && !x->order.is_probe;
 }
 
 bool exchange_is_behind_queue(const struct exchange *x)
@@ -35,60 +35,52 @@ bool exchange_is_behind_queue(const struct exchange *x)
 static void note_depth(const struct exchange *x)
 {
     pages_counter *gauge = recorder_queue_gauge(x->env.recorder, x->chain);
-    pages_counter_set(gauge, queue_depth(x->env.queue, x->waiter_in_queue.chain));
+    pages_counter_set(gauge, queue_depth(x->env.queue, x->queue_waiter.chain));
 }
 
-static void on_turn(void *arg)
-{
-    struct exchange *x = arg;
-    note_depth(x);
-    x->next_entry = 0;
-    trail_begin_pass(&x->trail);
-    exchange_set_state(x, EX_CHOOSE);
-    exchange_run(x);
-}
-
-/* Each worker has its own line; the bound is for all of them together. */
-static bool is_full_elsewhere(const struct exchange *x)
-{
-    return recorder_queued(x->env.recorder, x->chain) >= x->env.conf->queue_max_size;
-}
-
-enum step exchange_join_queue(struct exchange *x, bool at_head)
+enum exchange_step exchange_enqueue(struct exchange *x, bool at_head)
 {
     uint64_t now_at = clock_boot_ns();
-    x->waiter_in_queue.wake = on_turn;
-    x->waiter_in_queue.arg = x;
-    x->waiter_in_queue.chain = (uint32_t)(x->chain - x->env.conf->chains);
+    x->queue_waiter.chain = (uint32_t)(x->chain - x->env.conf->chains);
     if (x->queued_until_at == 0)
         x->queued_until_at = now_at + x->env.conf->queue_max_wait_ms * CLOCK_NS_PER_MS;
     if (now_at >= x->queued_until_at)
         return exchange_queue_timed_out(x);
-    if ((!at_head && is_full_elsewhere(x)) ||
-        !queue_join(x->env.queue, &x->waiter_in_queue, at_head))
+    /* Each worker has a queue of its own; the bound is for all of them together. */
+    bool is_full =
+        !at_head && recorder_queued(x->env.recorder, x->chain) >= x->env.conf->queue_max_size;
+    if (is_full || !queue_join(x->env.queue, &x->queue_waiter, at_head))
         return exchange_refuse(x, OWN_ERROR_QUEUE_FULL,
                                "All pairs of the chain are at rest, and its queue is full.");
     note_depth(x);
     exchange_set_state(x, EX_QUEUE);
-    return WAIT;
+    return EXCHANGE_WAIT;
 }
 
-void exchange_leave_queue(struct exchange *x)
+void exchange_dequeue(struct exchange *x)
 {
-    if (!x->waiter_in_queue.is_waiting)
+    if (!x->queue_waiter.is_waiting)
         return;
-    queue_leave(x->env.queue, &x->waiter_in_queue);
+    queue_leave(x->env.queue, &x->queue_waiter);
     note_depth(x);
 }
 
-enum step exchange_queue_timed_out(struct exchange *x)
+void exchange_woken(struct exchange *x)
 {
-    exchange_leave_queue(x);
+    note_depth(x);
+    x->current_entry = x->n_entries = x->retries = 0;
+    trail_begin_pass(&x->trail);
+    exchange_set_state(x, EX_CHOOSE);
+}
+
+enum exchange_step exchange_queue_timed_out(struct exchange *x)
+{
+    exchange_dequeue(x);
     return exchange_refuse(x, OWN_ERROR_QUEUE_TIMEOUT,
                            "No pair of the chain became available within queueMaxWaitMs.");
 }
 
-/* Did anything fail that waiting would not change? */
+/* Was any entry passed by, or has any failed, for a reason that time removes? */
 static bool can_waiting_help(const struct exchange *x)
 {
     for (uint32_t i = x->trail.pass; i < x->trail.n; i++) {
@@ -100,11 +92,6 @@ static bool can_waiting_help(const struct exchange *x)
     return false;
 }
 
-static bool agree(const struct exchange *x)
-{
-    return x->kept.body != NULL && !x->has_disagreement;
-}
-
 static bool was_tried(const struct exchange *x)
 {
     for (uint32_t i = x->trail.pass; i < x->trail.n; i++)
@@ -113,23 +100,13 @@ static bool was_tried(const struct exchange *x)
     return false;
 }
 
-enum step exchange_chain_ended(struct exchange *x)
+enum exchange_step exchange_chain_ended(struct exchange *x)
 {
-    x->next_entry = x->chain->n_pairs;
-    if (agree(x))
+    x->n_entries = x->chain->n_pairs;
+    if (x->kept.body != NULL && !x->has_other_failure)
         return exchange_end_with(x, ENDING_PROVIDER);
     if (!has_queue(x) || !can_waiting_help(x))
         return exchange_end_with(x, ENDING_EXHAUSTED);
-    /* Woken in vain, another took the place meanwhile: it keeps its turn. */
-    return exchange_join_queue(x, x->queued_until_at != 0 && !was_tried(x));
-}
-
-bool exchange_may_go(void *env, uint32_t chain)
-{
-    const struct exchange_env *e = env;
-    const struct conf_chain *c = &e->conf->chains[chain];
-    for (uint32_t i = 0; i < c->n_pairs; i++)
-        if (claims_look(e->claims, e->view, c->pairs[i], clock_boot_ns()).outcome == OUTCOME_NONE)
-            return true;
-    return false;
+    /* Woken, but another request took the free place first: it keeps its position. */
+    return exchange_enqueue(x, x->queued_until_at != 0 && !was_tried(x));
 }

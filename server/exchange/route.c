@@ -1,39 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* The first half of an exchange's road: reads the body, finds the chain, chooses the entry, starts
- * its attempt. See state.h. */
-#include "server/exchange/state.h"
+/* See route.h. */
+#include "server/exchange/route.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "common/base/clock.h"
-#include "common/routing/trail.h"
+#include "server/exchange/queueing.h"
 
 /* One byte longer than any chain's or pair's name, so that a name that is cut matches none. */
 #define ROUTE_NAME_BYTES (CONF_PROVIDER_ID_MAX + 1 + CONF_MODEL_MAX + 2)
 
-enum step exchange_refuse(struct exchange *x, enum own_error error, const char *message)
-{
-    x->refusal = error;
-    buf_puts(&x->message, message);
-    return exchange_end_with(x, ENDING_REFUSED);
-}
-
-enum step exchange_step_read(struct exchange *x)
+enum exchange_step exchange_step_read(struct exchange *x)
 {
     char why[160];
-    const struct dialect_operation *operation = x->request.operation;
-    if (!operation->dialect->read_request(operation->kind, x->request.body, x->request.body_len,
+    const struct dialect_operation *operation = x->order.operation;
+    if (!operation->dialect->read_request(operation->kind, x->order.body, x->order.body_len,
                                           &x->asked, why, sizeof(why)))
         return exchange_refuse(x, OWN_ERROR_INVALID_REQUEST, why);
     exchange_set_state(x, EX_ROUTE);
-    return GO_ON;
+    return EXCHANGE_GO_ON;
 }
 
-static void find_probed_pair(struct exchange *x, const char *name)
+/* Leaves `chain` NULL when a probe does not name a pair. */
+static void find_chain(struct exchange *x)
 {
     const struct conf *conf = x->env.conf;
+    char name[ROUTE_NAME_BYTES] = "";
+    size_t len = x->asked.has_model ? jsonscan_unescape(x->asked.model, name, sizeof(name)) : 0;
+    if (!x->order.is_probe) {
+        int chain = conf_find_chain(conf, name, len);
+        x->chain = &conf->chains[chain >= 0 ? (uint32_t)chain : conf->default_chain];
+        return;
+    }
     int pair = conf_find_pair_by_name(conf, name);
     if (pair < 0)
         return;
@@ -43,38 +41,23 @@ static void find_probed_pair(struct exchange *x, const char *name)
     x->chain = &x->probed;
 }
 
-/* None is found for a probe of what is no pair. */
-static void find_chain(struct exchange *x)
-{
-    const struct conf *conf = x->env.conf;
-    char name[ROUTE_NAME_BYTES] = "";
-    size_t len = x->asked.has_model ? jsonscan_unescape(x->asked.model, name, sizeof(name)) : 0;
-    if (x->request.is_probe) {
-        find_probed_pair(x, name);
-        return;
-    }
-    int chain = conf_find_chain(conf, name, len);
-    x->chain = &conf->chains[chain >= 0 ? (uint32_t)chain : conf->default_chain];
-}
-
-enum step exchange_step_route(struct exchange *x)
+enum exchange_step exchange_step_route(struct exchange *x)
 {
     const struct conf *conf = x->env.conf;
     find_chain(x);
     if (x->chain == NULL)
         return exchange_refuse(x, OWN_ERROR_INVALID_REQUEST,
                                "X-Weir-Probe: model must be the PROVIDER/MODEL of a pair.");
-    x->delivery =
-        x->request.delivery >= 0 ? (enum delivery)x->request.delivery : x->chain->delivery;
+    x->delivery = x->order.delivery >= 0 ? (enum delivery)x->order.delivery : x->chain->delivery;
     if (conf->deadline_ms != 0)
-        x->deadline_at = x->request.received_at + conf->deadline_ms * CLOCK_NS_PER_MS;
+        x->deadline_at = x->order.received_at + conf->deadline_ms * CLOCK_NS_PER_MS;
     if (x->asked.is_stream && conf->stream_heartbeat_ms != 0)
         x->heartbeat_at = clock_boot_ns() + conf->stream_heartbeat_ms * CLOCK_NS_PER_MS;
     x->is_counted = x->asked.is_stream;
     if (x->is_counted)
         pages_counter_add(&x->env.slot->active_streams, 1);
     exchange_set_state(x, EX_CHOOSE);
-    return GO_ON;
+    return EXCHANGE_GO_ON;
 }
 
 static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
@@ -90,7 +73,9 @@ static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
     return outcome;
 }
 
-/* Neither rest nor limit keeps a probe from its pair. Otherwise it counts as any request does. */
+/* Neither cooldown nor limit keeps a probe from its pair. Apart from that it counts like any
+ * request.
+ */
 static enum outcome verdict_of_probe(void *arg, uint32_t pair, uint64_t *rest_ms)
 {
     struct exchange *x = arg;
@@ -108,25 +93,19 @@ static void start_attempt(struct exchange *x, uint32_t pair)
         .conf = x->env.conf,
         .transfers = x->env.transfers,
         .pair = pair,
-        .operation = x->request.operation,
+        .operation = x->order.operation,
         .request_id = x->request_id,
         .request = &x->asked,
-        .body = x->request.body,
-        .body_len = x->request.body_len,
+        .body = x->order.body,
+        .body_len = x->order.body_len,
     };
     credit_started(x->env.credit, pair);
-    x->is_recorded = false;
     if (x->trail.n == 0)
         x->own_ns = clock_boot_ns() - x->begun_at;
-    x->attempt = attempt_start(&spec, &exchange_attempt_events, x);
+    x->attempt = attempt_start(&spec, x->attempt_events, x);
 }
 
-bool exchange_is_past_deadline(const struct exchange *x)
-{
-    return x->deadline_at != 0 && clock_boot_ns() >= x->deadline_at;
-}
-
-enum step exchange_end_by_deadline(struct exchange *x)
+enum exchange_step exchange_end_by_deadline(struct exchange *x)
 {
     buf_printf(&x->message,
                "No content within deadlineMs (%" PRIu32 " ms): ", x->env.conf->deadline_ms);
@@ -135,33 +114,32 @@ enum step exchange_end_by_deadline(struct exchange *x)
     return exchange_end_with(x, ENDING_REFUSED);
 }
 
-enum step exchange_step_choose(struct exchange *x)
+enum exchange_step exchange_step_choose(struct exchange *x)
 {
     if (exchange_is_past_deadline(x))
         return exchange_end_by_deadline(x);
     if (exchange_is_behind_queue(x))
-        return exchange_join_queue(x, false);
-    int entry = trail_next_entry(&x->trail, x->chain, x->next_entry,
-                                 x->request.is_probe ? verdict_of_probe : verdict, x);
+        return exchange_enqueue(x, false);
+    int entry = trail_next_entry(&x->trail, x->chain, x->current_entry,
+                                 x->order.is_probe ? verdict_of_probe : verdict, x);
     if (entry < 0)
         return exchange_chain_ended(x);
-    x->next_entry = (uint32_t)entry + 1;
-    x->retries = 0;
+    if ((uint32_t)entry != x->current_entry)
+        x->retries = 0;
+    x->current_entry = (uint32_t)entry;
+    x->n_entries = x->current_entry + 1;
     start_attempt(x, x->chain->pairs[entry]);
     exchange_set_state(x, EX_ATTEMPT);
-    return WAIT;
+    return EXCHANGE_WAIT;
 }
 
-/* The wait is over. The pair may be at rest for another reason by now: then it is passed by. */
-enum step exchange_step_retry(struct exchange *x)
+/* The pair may be in cooldown for another reason by the time the wait is over: then it is passed
+ * by. */
+enum exchange_step exchange_step_retry(struct exchange *x)
 {
     if (clock_boot_ns() < x->retry_at)
-        return WAIT;
+        return EXCHANGE_WAIT;
     x->retry_at = 0;
-    x->next_entry--;
-    uint32_t retries = x->retries;
     exchange_set_state(x, EX_CHOOSE);
-    enum step step = exchange_step_choose(x);
-    x->retries = retries;
-    return step;
+    return EXCHANGE_GO_ON;
 }

@@ -350,7 +350,7 @@ void replay_chat(const char *body)
 {
     ck_assert_ptr_null(r.exchange); /* one at a time */
     forget_answer();
-    struct exchange_request request = {
+    struct exchange_order order = {
         .operation = &dialect_chat_completions,
         .request_id = "req-1",
         .body = xstrdup(body),
@@ -360,7 +360,7 @@ void replay_chat(const char *body)
         .explain = r.explains,
         .is_probe = r.probes,
     };
-    r.exchange = exchange_new(&r.env, &request, &client_ops, NULL);
+    r.exchange = exchange_new(&r.env, &order, &client_ops, NULL);
     exchange_begin(r.exchange);
     end_turn();
 }
@@ -431,7 +431,7 @@ void replay_queue_others(unsigned count)
 
 void replay_drain(void)
 {
-    exchange_leave_line(r.exchange);
+    exchange_leave_queue(r.exchange);
     end_turn();
 }
 

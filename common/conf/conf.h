@@ -10,17 +10,13 @@
 
 #include "common/base/buf.h"
 #include "common/base/log.h"
+#include "common/terms/delivery.h"
 #include "common/terms/provider_type.h"
 
 /* Keys of the shared table have fixed room; longer names are a configuration error. */
 #define CONF_PROVIDER_ID_MAX 63
 #define CONF_MODEL_MAX       127
 #define CONF_CHAIN_NAME_MAX  127
-
-enum delivery {
-    DELIVERY_STREAM,
-    DELIVERY_COMPLETE
-};
 
 struct conf_provider {
     char *id, *name, *api_key;

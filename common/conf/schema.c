@@ -35,7 +35,6 @@ static_assert(sizeof(enum provider_type) == sizeof(uint32_t), "enums are as wide
 #define LONG_TIME_MIN 1000 /* times known from 429chain */
 
 static const char *const log_level_words[] = {"debug", "info", "warn", "error", NULL};
-static const char *const delivery_words[] = {"stream", "complete", NULL};
 
 /* clang-format off */
 static const struct conf_key settings_keys[] = {

@@ -111,7 +111,7 @@ static json_object *chain_json(const struct status_view *view, uint32_t index, u
     json_object *o = json_object_new_object(), *entries = json_object_new_array();
     json_out_text(o, "name", chain->name);
     json_out_bool(o, "isDefault", index == view->conf->default_chain);
-    json_out_text(o, "delivery", chain->delivery == DELIVERY_COMPLETE ? "complete" : "stream");
+    json_out_text(o, "delivery", delivery_word(chain->delivery));
     json_out_number(o, "queued", waiting);
     json_object_object_add(o, "requests", requests_json(pages, place, place));
     for (uint32_t i = 0; i < chain->n_pairs; i++)

@@ -156,38 +156,35 @@ static bool check_body(struct client *c, const struct http_request *req)
     return true;
 }
 
-static bool is_1(const struct http_request *req, const char *name)
+/* A wish that is switched on by "1". */
+static bool has_flag(const struct http_request *req, const char *name)
 {
     const struct http_text *value = http_request_header(req, name);
     return value != NULL && http_text_equals(*value, "1");
 }
 
-/* The wishes a client may have for one request; false: a 400 was sent. */
-static bool check_delivery(struct client *c, const struct http_request *req)
-{
-    const struct http_text *delivery = http_request_header(req, "x-weir-delivery");
-    c->delivery = -1;
-    if (delivery == NULL)
-        return true;
-    if (http_text_equals(*delivery, "stream"))
-        c->delivery = DELIVERY_STREAM;
-    else if (http_text_equals(*delivery, "complete"))
-        c->delivery = DELIVERY_COMPLETE;
-    if (c->delivery < 0)
-        client_refuse(c, OWN_ERROR_INVALID_REQUEST,
-                      "X-Weir-Delivery is \"stream\" or \"complete\".");
-    return c->delivery >= 0;
-}
-
+/* The wishes a client may have for one request. Like all checks: false, an error was sent. */
 static bool check_wishes(struct client *c, const struct http_request *req)
 {
-    c->explain = is_1(req, "x-weir-explain");
-    c->is_probe = is_1(req, "x-weir-probe");
+    const struct http_text *delivery = http_request_header(req, "x-weir-delivery");
+    c->delivery = delivery != NULL ? delivery_find(delivery->at, delivery->len) : -1;
+    c->explain = has_flag(req, "x-weir-explain");
+    c->is_probe = has_flag(req, "x-weir-probe");
     if (c->is_probe && !c->is_loopback && !client_peer_has_our_address(c->fd)) {
         client_refuse(c, OWN_ERROR_INVALID_REQUEST, "X-Weir-Probe is for this machine only.");
         return false;
     }
-    return check_delivery(c, req);
+    if (delivery != NULL && c->delivery < 0) {
+        struct buf message = BUF_INIT;
+        buf_puts(&message, "X-Weir-Delivery is ");
+        for (int i = 0; i < DELIVERY_COUNT; i++)
+            buf_printf(&message, "%s\"%s\"", i == 0 ? "" : " or ", delivery_word(i));
+        buf_putc(&message, '.');
+        client_refuse(c, OWN_ERROR_INVALID_REQUEST, buf_cstr(&message));
+        buf_free(&message);
+        return false;
+    }
+    return true;
 }
 
 static bool check_key(struct client *c, const struct http_request *req)

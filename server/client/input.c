@@ -6,10 +6,9 @@
 #include "server/client/head.h"
 #include "server/client/state.h"
 
-/* Input a client may send ahead while its answer runs; past it the connection is closed. */
-#define AHEAD_MAX (64u << 10)
-#define LINGER_BYTES \
-    (1u << 20) /* may still come from a client that was answered for the last time */
+/* More input than this closes the connection: */
+#define AHEAD_MAX  (64u << 10) /* sent ahead while an answer runs */
+#define LINGER_MAX (1u << 20)  /* sent after the last answer */
 
 static size_t take_counted(struct client *c, const char *data, size_t len)
 {
@@ -117,7 +116,7 @@ void client_on_input(struct client *c, const char *data, size_t len)
 {
     if (c->state == CLIENT_LINGER) {
         c->lingered += len;
-        if (c->lingered > LINGER_BYTES)
+        if (c->lingered > LINGER_MAX)
             client_drop(c);
     } else if (c->in.len > 0) {
         if (c->state == CLIENT_BUSY && c->in.len + len > AHEAD_MAX) {

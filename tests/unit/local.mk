@@ -62,6 +62,7 @@ UNIT_TESTS = \
 	tests/unit/common/shm/test_recent_ring \
 	tests/unit/common/shm/test_table \
 	tests/unit/common/terms/test_cause \
+	tests/unit/common/terms/test_delivery \
 	tests/unit/common/terms/test_outcome \
 	tests/unit/common/terms/test_pair_key \
 	tests/unit/common/wire/test_evwire \

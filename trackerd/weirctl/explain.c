@@ -13,6 +13,7 @@
 #include "common/base/json_out.h"
 #include "common/shm/pages.h"
 #include "common/shm/recent.h"
+#include "common/terms/delivery.h"
 #include "common/terms/outcome.h"
 #include "common/terms/pair_key.h"
 #include "trackerd/weirctl/print.h"
@@ -87,11 +88,6 @@ static uint64_t duration_us(const struct recent_request *r)
     return r->head.ended_at > r->head.received_at ? ns / NS_PER_US : 0;
 }
 
-static const char *delivery_word(const struct recent_request *r)
-{
-    return r->head.delivery == DELIVERY_COMPLETE ? "complete" : "stream";
-}
-
 static void print_tokens(const char *what, int32_t n)
 {
     if (n >= 0)
@@ -110,7 +106,8 @@ static void print_head_text(const struct names *names, const struct recent_reque
            r->head.bytes, print_duration(text, duration_us(r) / US_PER_MS));
     if (r->head.first_token_us != 0)
         printf("content   after %s\n", print_duration(text, r->head.first_token_us / US_PER_MS));
-    printf("delivery  %s\ntokens    ", r->head.is_stream ? delivery_word(r) : "not streamed");
+    printf("delivery  %s\ntokens    ",
+           r->head.is_stream ? delivery_word(r->head.delivery) : "not streamed");
     print_tokens("prompt", r->head.prompt_tokens);
     printf(", ");
     print_tokens("completion", r->head.completion_tokens);
@@ -209,7 +206,7 @@ static void print_request_json(const struct names *names, const struct recent_re
         json_object_object_add(o, "firstTokenMs", NULL);
     json_out_number(o, "bytes", r->head.bytes);
     json_out_bool(o, "stream", r->head.is_stream);
-    json_out_text(o, "delivery", r->head.is_stream ? delivery_word(r) : NULL);
+    json_out_text(o, "delivery", r->head.is_stream ? delivery_word(r->head.delivery) : NULL);
     json_out_known(o, "promptTokens", r->head.prompt_tokens >= 0, r->head.prompt_tokens);
     json_out_known(o, "completionTokens", r->head.completion_tokens >= 0,
                    r->head.completion_tokens);

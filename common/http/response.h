@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP/1.1 as weir accepts it from providers (RFC 9112), strict. Pure push parser. transfer_http1
+/* HTTP/1.1 as weir accepts it from providers (RFC 9112), strict. Pure push parser. backend_http1
  * feeds it what a connection brings, cut anywhere. Heads of 1xx answers are skipped, trailers
  * discarded. What two parsers could read in two ways is refused, as from clients (request.h): a
  * connection must not go on with an answer whose end is a matter of opinion. One thing is forgiven:

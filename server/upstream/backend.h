@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands behind transfer.h: a table of functions for each client library, and nobody else's
- * business. transfer.c picks one for each request; each client keeps the promises of transfer.h and
+/* What stands behind transfer.h: a table of functions for each way of sending a request.
+ * transfer.c, the only caller, picks one for each; each keeps the promises of transfer.h, and
  * begins its own struct with a struct transfer. */
 #ifndef WEIR_SERVER_UPSTREAM_BACKEND_H
 #define WEIR_SERVER_UPSTREAM_BACKEND_H
@@ -10,10 +10,10 @@
 struct conn_kind;
 
 struct transfer {
-    const struct transfer_client *client;
+    const struct transfer_backend *backend;
 };
 
-struct transfer_client {
+struct transfer_backend {
     /* `kinds`: as of conn_pool_new, for a backend that makes its connections by conn.h. */
     void *(*pool_new)(struct event_base *base, const struct conn_kind *const *kinds);
     void (*pool_free)(void *pool);                                     /* aborts what still runs */
@@ -26,21 +26,11 @@ struct transfer_client {
     void (*finish)(struct transfer *transfer);
 };
 
-extern const struct transfer_client transfer_http1; /* our own: HTTP/1.1, over TLS too */
-extern const struct transfer_client transfer_curl;  /* libcurl: HTTP/2; in the module of
-                                                       module.h only */
+extern const struct transfer_backend backend_http1; /* our own: HTTP/1.1, over TLS too */
+extern const struct transfer_backend
+    backend_curl; /* libcurl: HTTP/2; in the module of module.h only */
 
-/* Can transfer_http1 serve this URL? */
-bool transfer_http1_can(const char *url);
-
-/* What that module gives to the program, under this name. */
-#define TRANSFER_MODULE_SYMBOL "transfer_module"
-struct transfer_module {
-    const char *version; /* of the weir it belongs to. Stays first: when it is another's, the rest
-                            may be anything */
-    bool (*init)(void);  /* once, before all else here and before any thread; false: it failed */
-    const struct transfer_client *client;
-    const struct conn_kind *conn;
-};
+/* Can backend_http1 serve this URL? */
+bool backend_http1_can(const char *url);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* backend.h over libcurl's multi interface and libevent. Its functions must not be called
- * from its own callbacks: inside them every wish is put on the work list and carried out when the
- * library has returned. */
+/* The backend over libcurl's multi interface and libevent. libcurl's functions must not be called
+ * from its own callbacks: inside them whatever is asked for is put on the work list, and carried
+ * out when the library has returned. Called by transfer.c through the table at the end. Weak: it
+ * copies the request's body, which libcurl wants in one piece. */
 #include "server/upstream/backend.h"
 
 #include <curl/curl.h>
@@ -59,18 +60,9 @@ struct curl_pool {
     struct event *work_event;
 };
 
-static void destroy(struct curl_transfer *t);
-static void run_work(struct curl_pool *pool);
-
 /* ---- libcurl's callbacks ------------------------------------------------------------------- */
 
-static void head_reset(struct curl_transfer *t, int status)
-{
-    transfer_headers_clear(&t->headers);
-    t->status = status;
-}
-
-static bool head_add(struct curl_transfer *t, const char *line, size_t len)
+static bool add_header_line(struct curl_transfer *t, const char *line, size_t len)
 {
     const char *colon = memchr(line, ':', len);
     if (colon == NULL || colon == line || memchr(line, '\0', len) != NULL)
@@ -110,14 +102,15 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
     if (t->is_head_complete)
         return len;
     if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-        head_reset(t, status_of(line, len));
+        transfer_headers_clear(&t->headers);
+        t->status = status_of(line, len);
     } else if (len <= 2 && (line[0] == '\r' || line[0] == '\n')) {
         if (t->status < 200)
             return len;
         t->is_head_complete = true;
         if (is_listened(t))
             t->events->head(t->arg, t->status, &t->headers);
-    } else if (!head_add(t, line, len)) {
+    } else if (!add_header_line(t, line, len)) {
         t->is_head_refused = true;
         return 0;
     }
@@ -244,13 +237,13 @@ static char *join_body(const struct transfer_request *request, size_t *len)
     return body;
 }
 
-static struct transfer *start(void *pool, struct transfer_request *request,
-                              const struct transfer_events *events, void *arg)
+static struct transfer *start_transfer(void *opaque, struct transfer_request *request,
+                                       const struct transfer_events *events, void *arg)
 {
-    struct curl_pool *ts = pool;
+    struct curl_pool *pool = opaque;
     struct curl_transfer *t = xcalloc(1, sizeof(*t));
-    t->base.client = &transfer_curl;
-    t->owner = ts;
+    t->base.backend = &backend_curl;
+    t->owner = pool;
     t->body = join_body(request, &t->body_len);
     t->http2 = request->http2;
     t->ca_file = request->ca_file;
@@ -259,7 +252,7 @@ static struct transfer *start(void *pool, struct transfer_request *request,
     t->header_list = list_headers(request->headers, request->headers_len);
     /* Bodies over 1 MB would otherwise wait for a 100 that few providers send. */
     t->header_list = curl_slist_append(t->header_list, "Expect:");
-    LIST_INSERT_HEAD(&ts->all, t, link);
+    LIST_INSERT_HEAD(&pool->all, t, link);
     t->easy = curl_easy_init();
     curl_easy_setopt(t->easy, CURLOPT_URL, request->url);
     set_common_options(t);
@@ -273,7 +266,7 @@ static struct transfer *start(void *pool, struct transfer_request *request,
     return &t->base;
 }
 
-static void destroy(struct curl_transfer *t)
+static void destroy_transfer(struct curl_transfer *t)
 {
     remove_from_multi(t);
     curl_easy_cleanup(t->easy);
@@ -290,8 +283,9 @@ static void destroy(struct curl_transfer *t)
     free(t);
 }
 
-static void set_paused(struct curl_transfer *t, bool paused)
+static void pause_transfer(struct transfer *base, bool paused)
 {
+    struct curl_transfer *t = (struct curl_transfer *)base;
     if (t->is_paused == paused)
         return;
     t->is_paused = paused;
@@ -305,11 +299,6 @@ static void set_paused(struct curl_transfer *t, bool paused)
     }
 }
 
-static void pause_transfer(struct transfer *base, bool paused)
-{
-    set_paused((struct curl_transfer *)base, paused);
-}
-
 static void abort_transfer(struct transfer *base)
 {
     struct curl_transfer *t = (struct curl_transfer *)base;
@@ -318,7 +307,7 @@ static void abort_transfer(struct transfer *base)
     if (is_inside(t))
         queue_work(t);
     else
-        destroy(t);
+        destroy_transfer(t);
 }
 
 static void on_finish_timeout(evutil_socket_t fd, short what, void *arg)
@@ -326,15 +315,14 @@ static void on_finish_timeout(evutil_socket_t fd, short what, void *arg)
     abort_transfer(arg);
 }
 
-static void finish(struct transfer *base)
+static void finish_transfer(struct transfer *base)
 {
     struct curl_transfer *t = (struct curl_transfer *)base;
     t->events = NULL;
     struct timeval tv = {TRANSFER_FINISH_MS / 1000, TRANSFER_FINISH_MS % 1000 * 1000};
     t->finish_timer = evtimer_new(t->owner->base, on_finish_timeout, t);
     event_add(t->finish_timer, &tv);
-    if (t->is_paused)
-        set_paused(t, false);
+    pause_transfer(base, false);
 }
 
 /* ---- how it ended -------------------------------------------------------------------------- */
@@ -360,7 +348,7 @@ static bool may_go_again(const struct curl_transfer *t, CURLcode code)
            clock_boot_ns() - t->sent_at <= TRANSFER_REPLAY_MS * CLOCK_NS_PER_MS;
 }
 
-static void ended(CURL *easy, CURLcode code)
+static void on_ended(CURL *easy, CURLcode code)
 {
     struct curl_transfer *t = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
@@ -378,25 +366,26 @@ static void ended(CURL *easy, CURLcode code)
     t->events = NULL;
     if (events != NULL)
         events->done(t->arg, end_of(t, code), detail);
-    destroy(t);
+    destroy_transfer(t);
 }
 
 /* Carries out what was asked for inside libcurl's callbacks. */
-static void run_work(struct curl_pool *ts)
+static void run_work(void *arg)
 {
+    struct curl_pool *pool = arg;
     struct curl_transfer *t;
-    while ((t = TAILQ_FIRST(&ts->work)) != NULL) {
-        TAILQ_REMOVE(&ts->work, t, work_link);
+    while ((t = TAILQ_FIRST(&pool->work)) != NULL) {
+        TAILQ_REMOVE(&pool->work, t, work_link);
         t->is_in_work = false;
         if (t->wants_removal) {
-            destroy(t);
+            destroy_transfer(t);
         } else if (t->wants_start) {
             add_to_multi(t);
         } else if (t->wants_resume) {
             t->wants_resume = false;
-            transfer_multis_set_inside(ts->multis, true);
+            transfer_multis_set_inside(pool->multis, true);
             curl_easy_pause(t->easy, CURLPAUSE_CONT);
-            transfer_multis_set_inside(ts->multis, false);
+            transfer_multis_set_inside(pool->multis, false);
         }
     }
 }
@@ -406,46 +395,42 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
     run_work(arg);
 }
 
-static void returned(void *arg)
-{
-    run_work(arg);
-}
-
-static const struct transfer_multis_events multis_events = {ended, returned};
+static const struct transfer_multis_events multis_events = {.ended = on_ended,
+                                                            .returned = run_work};
 
 static void *pool_new(struct event_base *base, const struct conn_kind *const *kinds)
 {
-    struct curl_pool *ts = xcalloc(1, sizeof(*ts));
-    ts->base = base;
-    ts->multis = transfer_multis_new(base, TRANSFERS_A_MULTI, &multis_events, ts);
-    LIST_INIT(&ts->all);
-    TAILQ_INIT(&ts->work);
-    ts->work_event = event_new(base, -1, 0, on_work, ts);
-    return ts;
+    struct curl_pool *pool = xcalloc(1, sizeof(*pool));
+    pool->base = base;
+    pool->multis = transfer_multis_new(base, TRANSFERS_A_MULTI, &multis_events, pool);
+    LIST_INIT(&pool->all);
+    TAILQ_INIT(&pool->work);
+    pool->work_event = event_new(base, -1, 0, on_work, pool);
+    return pool;
 }
 
-static void pool_free(void *pool)
+static void pool_free(void *opaque)
 {
-    struct curl_pool *ts = pool;
-    while (!LIST_EMPTY(&ts->all))
-        destroy(LIST_FIRST(&ts->all));
-    transfer_multis_free(&ts->multis);
-    event_free(ts->work_event);
-    free(ts);
+    struct curl_pool *pool = opaque;
+    while (!LIST_EMPTY(&pool->all))
+        destroy_transfer(LIST_FIRST(&pool->all));
+    transfer_multis_free(&pool->multis);
+    event_free(pool->work_event);
+    free(pool);
 }
 
-static void prepare(void *pool, const char *url, const char *ca_file)
+static void prepare_trust(void *opaque, const char *url, const char *ca_file)
 {
-    struct curl_pool *ts = pool;
-    transfer_multis_prepare(ts->multis, ca_file);
+    struct curl_pool *pool = opaque;
+    transfer_multis_prepare(pool->multis, ca_file);
 }
 
-const struct transfer_client transfer_curl = {
+const struct transfer_backend backend_curl = {
     .pool_new = pool_new,
     .pool_free = pool_free,
-    .prepare = prepare,
-    .start = start,
+    .prepare = prepare_trust,
+    .start = start_transfer,
     .pause = pause_transfer,
     .abort = abort_transfer,
-    .finish = finish,
+    .finish = finish_transfer,
 };

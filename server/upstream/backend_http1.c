@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* backend.h with our own HTTP/1.1, one request at a time on a connection, whatever carries
- * it (conn.h). The request leaves as one piece when the connection takes it, the answer is read
- * into one buffer for all and handed on in place. */
+/* The backend that is our own: HTTP/1.1, one request at a time on a connection of conn.h. The
+ * request leaves as one piece when the connection takes it; the answer is read into one buffer for
+ * all transfers, and passed on in place. Called by transfer.c through the table at the end. */
 #include <ctype.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -28,11 +28,11 @@
 
 struct http1_pool {
     struct event_base *base;
-    struct conn_pool *pool;
+    struct conn_pool *conns;
     LIST_HEAD(, http1_transfer) all;
     TAILQ_HEAD(, http1_transfer) finishing; /* the first one's time is over first */
     struct event finish_timer;
-    struct transfer_headers headers; /* of the head that is being told */
+    struct transfer_headers headers; /* of the head that is being passed on */
     struct http_response_head head;
     char buffer[READ_BYTES];
 };
@@ -50,7 +50,7 @@ struct http1_transfer {
     size_t finish_bytes; /* received after transfer_finish */
     bool is_fresh;       /* goes on a fresh connection, whatever the pool has */
     bool has_answer;     /* a byte of it */
-    bool is_in_feed, is_dead;
+    bool is_parsing, is_dead;
     int write_error;
     LIST_ENTRY(http1_transfer) link;
     TAILQ_ENTRY(http1_transfer) finish_link;
@@ -61,15 +61,20 @@ struct http1_transfer {
 
 /* ---- a transfer's end ---------------------------------------------------------------------- */
 
-/* Inside its own feed it lives until the feed returns. */
-static void destroy(struct http1_transfer *t)
+static void close_conn(struct http1_transfer *t)
 {
-    t->events = NULL;
     if (t->conn != NULL)
         conn_close(t->conn);
     t->conn = NULL;
+}
+
+/* While its own data is parsed it is only marked, and on_readable calls again. */
+static void destroy_transfer(struct http1_transfer *t)
+{
+    t->events = NULL;
+    close_conn(t);
     t->is_dead = true;
-    if (t->is_in_feed)
+    if (t->is_parsing)
         return;
     if (t->finish_at != 0)
         TAILQ_REMOVE(&t->owner->finishing, t, finish_link);
@@ -79,26 +84,24 @@ static void destroy(struct http1_transfer *t)
     free(t);
 }
 
-static void end(struct http1_transfer *t, enum transfer_end how, const char *detail)
+static void end_transfer(struct http1_transfer *t, enum transfer_end how, const char *detail)
 {
     const struct transfer_events *events = t->events;
     t->events = NULL;
-    if (t->conn != NULL)
-        conn_close(t->conn);
-    t->conn = NULL;
+    close_conn(t);
     if (events != NULL)
         events->done(t->arg, how, detail);
-    destroy(t);
+    destroy_transfer(t);
 }
 
-/* Of a library's or the system's words, which become part of a sentence. */
+/* `words` are a library's or the system's, and become part of a sentence. */
 static void end_with_words(struct http1_transfer *t, enum transfer_end how, const char *words)
 {
     char text[256];
     snprintf(text, sizeof(text), "%s", words);
     if (isupper((unsigned char)text[0]) && islower((unsigned char)text[1]))
         text[0] = (char)tolower((unsigned char)text[0]);
-    end(t, how, text);
+    end_transfer(t, how, text);
 }
 
 /* ---- the request --------------------------------------------------------------------------- */
@@ -124,10 +127,12 @@ static size_t next_pieces(const struct http1_transfer *t, struct iovec *pieces)
     }
 }
 
-/* Sends what the connection takes. When it takes nothing more for good, the reading side says why:
- * it is made to, and an answer that came before (a 413, say) is still read there. */
-static void send_request(struct http1_transfer *t)
+/* Sends what the connection takes. If that fails for good, the reading side is made to end, and
+ * ends the transfer: an answer that came before (a 413, say) is still read there. Also conn.h's
+ * `connected` and `writable`. */
+static void send_request(void *user)
 {
+    struct http1_transfer *t = user;
     struct iovec pieces[SEND_PIECES];
     ssize_t n = 0;
     while (n >= 0 && !is_sent(t)) {
@@ -146,7 +151,7 @@ static void send_request(struct http1_transfer *t)
     }
 }
 
-static void begin(struct http1_transfer *t)
+static void begin_sending(struct http1_transfer *t)
 {
     http_response_init(&t->response);
     t->sent = 0;
@@ -155,16 +160,6 @@ static void begin(struct http1_transfer *t)
         send_request(t);
     else
         t->conn = conn_open(t->host, t);
-}
-
-static void on_connected(void *user)
-{
-    send_request(user);
-}
-
-static void on_writable(void *user)
-{
-    send_request(user);
 }
 
 static void on_failed(void *user, enum transfer_end how, const char *detail)
@@ -181,20 +176,20 @@ static bool is_listened(const struct http1_transfer *t)
     return t->events != NULL;
 }
 
-static void tell_head(struct http1_transfer *t)
+static void pass_head(struct http1_transfer *t)
 {
-    struct http1_pool *ts = t->owner;
-    transfer_headers_clear(&ts->headers);
-    for (size_t i = 0; i < ts->head.n_headers; i++) {
-        const struct http_text *name = &ts->head.headers[i].name;
-        const struct http_text *value = &ts->head.headers[i].value;
-        transfer_headers_add(&ts->headers, name->at, name->len, value->at, value->len);
+    struct http1_pool *pool = t->owner;
+    transfer_headers_clear(&pool->headers);
+    for (size_t i = 0; i < pool->head.n_headers; i++) {
+        const struct http_text *name = &pool->head.headers[i].name;
+        const struct http_text *value = &pool->head.headers[i].value;
+        transfer_headers_add(&pool->headers, name->at, name->len, value->at, value->len);
     }
     if (is_listened(t))
-        t->events->head(t->arg, ts->head.status, &ts->headers);
+        t->events->head(t->arg, pool->head.status, &pool->headers);
 }
 
-static void tell_data(struct http1_transfer *t, const struct http_text *piece)
+static void pass_data(struct http1_transfer *t, const struct http_text *piece)
 {
     if (is_listened(t)) {
         t->events->data(t->arg, piece->at, piece->len);
@@ -202,21 +197,21 @@ static void tell_data(struct http1_transfer *t, const struct http_text *piece)
     }
     t->finish_bytes += piece->len;
     if (t->finish_bytes > TRANSFER_FINISH_BYTES)
-        destroy(t);
+        destroy_transfer(t);
 }
 
-/* The answer is complete. Its connection is free before the word goes out, for the next request. */
-static void complete(struct http1_transfer *t, bool has_more)
+/* The answer is complete. Its connection is released first: `done` may start the next request. */
+static void complete_response(struct http1_transfer *t, bool has_more)
 {
     if (t->response.keeps_alive && is_sent(t) && !has_more) {
         conn_release(t->conn);
         t->conn = NULL;
     }
-    end(t, TRANSFER_COMPLETE, "");
+    end_transfer(t, TRANSFER_COMPLETE, "");
 }
 
-/* Takes what one read brought; t may be dead afterwards. */
-static void feed(struct http1_transfer *t, const char *data, size_t len)
+/* Parses what one read brought; t may be dead afterwards. */
+static void parse_response(struct http1_transfer *t, const char *data, size_t len)
 {
     enum http_response_result result = HTTP_RESPONSE_HEAD;
     while (!t->is_dead && result != HTTP_RESPONSE_MORE) {
@@ -226,14 +221,14 @@ static void feed(struct http1_transfer *t, const char *data, size_t len)
         data += used;
         len -= used;
         if (result == HTTP_RESPONSE_HEAD)
-            tell_head(t);
+            pass_head(t);
         else if (result == HTTP_RESPONSE_DATA)
-            tell_data(t, &piece);
+            pass_data(t, &piece);
         else if (result == HTTP_RESPONSE_END)
-            complete(t, len > 0);
+            complete_response(t, len > 0);
         else if (result == HTTP_RESPONSE_BAD)
-            end(t, http_response_has_head(&t->response) ? TRANSFER_CUT : TRANSFER_BAD_HEAD,
-                http_response_why(&t->response));
+            end_transfer(t, http_response_has_head(&t->response) ? TRANSFER_CUT : TRANSFER_BAD_HEAD,
+                         http_response_why(&t->response));
     }
 }
 
@@ -249,20 +244,20 @@ static void connection_ended(struct http1_transfer *t, int error)
 {
     bool has_head = http_response_has_head(&t->response);
     if (error == 0 && t->write_error == 0 && http_response_may_end_here(&t->response)) {
-        end(t, TRANSFER_COMPLETE, "");
+        end_transfer(t, TRANSFER_COMPLETE, "");
     } else if (may_go_again(t)) {
         log_debug("a pooled connection was dead, using a fresh one");
         conn_close(t->conn);
         t->is_fresh = true;
         t->write_error = 0;
-        begin(t);
+        begin_sending(t);
     } else if (error != 0 || t->write_error != 0) {
         end_with_words(t, has_head ? TRANSFER_CUT : TRANSFER_LOST,
                        strerror(error != 0 ? error : t->write_error));
     } else {
-        end(t, has_head ? TRANSFER_CUT : TRANSFER_LOST,
-            has_head ? "connection closed within the answer"
-                     : "connection closed without an answer");
+        end_transfer(t, has_head ? TRANSFER_CUT : TRANSFER_LOST,
+                     has_head ? "connection closed within the answer"
+                              : "connection closed without an answer");
     }
 }
 
@@ -278,54 +273,59 @@ static void on_readable(void *user)
         return;
     }
     t->has_answer = true;
-    t->is_in_feed = true;
-    feed(t, buffer, (size_t)n);
+    t->is_parsing = true;
+    parse_response(t, buffer, (size_t)n);
     if (is_listened(t))
         t->events->fed(t->arg);
-    t->is_in_feed = false;
+    t->is_parsing = false;
     if (t->is_dead)
-        destroy(t);
+        destroy_transfer(t);
 }
 
-static const struct conn_events conn_events = {on_connected, on_failed, on_readable, on_writable};
+static const struct conn_events conn_events = {
+    .connected = send_request,
+    .failed = on_failed,
+    .readable = on_readable,
+    .writable = send_request,
+};
 
 /* ---- what transfer.c calls ----------------------------------------------------------------- */
 
-static char *put(char *to, const void *text, size_t len)
+static char *append(char *to, const void *text, size_t len)
 {
     memcpy(to, text, len);
     return to + len;
 }
 
-#define PUT(to, literal) put(to, literal, sizeof(literal) - 1)
+#define APPEND(to, literal) append(to, literal, sizeof(literal) - 1)
 
 static void write_head(struct http1_transfer *t, const struct transfer_request *request,
                        const struct http_url *url)
 {
-    char *p = PUT(t->head, "POST ");
-    p = put(p, url->path, strlen(url->path));
-    p = PUT(p, " HTTP/1.1\r\nHost: ");
-    p = put(p, url->authority, url->authority_len);
-    p = PUT(p, "\r\nContent-Length: ");
+    char *p = APPEND(t->head, "POST ");
+    p = append(p, url->path, strlen(url->path));
+    p = APPEND(p, " HTTP/1.1\r\nHost: ");
+    p = append(p, url->authority, url->authority_len);
+    p = APPEND(p, "\r\nContent-Length: ");
     p += decimal_put(p, t->body_len);
-    p = PUT(p, "\r\n");
-    p = put(p, request->headers, request->headers_len);
-    p = PUT(p, "\r\n");
+    p = APPEND(p, "\r\n");
+    p = append(p, request->headers, request->headers_len);
+    p = APPEND(p, "\r\n");
     t->head_len = (size_t)(p - t->head);
 }
 
-static struct transfer *start(void *pool, struct transfer_request *request,
-                              const struct transfer_events *events, void *arg)
+static struct transfer *start_transfer(void *opaque, struct transfer_request *request,
+                                       const struct transfer_events *events, void *arg)
 {
-    struct http1_pool *ts = pool;
+    struct http1_pool *pool = opaque;
     struct http_url url;
     http_url_parse(request->url, &url);
     struct http1_transfer *t =
         xmalloc(sizeof(*t) + strlen(request->url) + request->headers_len + HEAD_REST_BYTES);
     *t = (struct http1_transfer){
-        .base = {&transfer_http1},
-        .owner = ts,
-        .host = conn_pool_host(ts->pool, request->url, &url, request->ca_file),
+        .base = {&backend_http1},
+        .owner = pool,
+        .host = conn_pool_host(pool->conns, request->url, &url, request->ca_file),
         .events = events,
         .arg = arg,
         .body = request->body,
@@ -334,8 +334,8 @@ static struct transfer *start(void *pool, struct transfer_request *request,
     for (size_t i = 0; i < t->n_body; i++)
         t->body_len += t->body[i].iov_len;
     write_head(t, request, &url);
-    LIST_INSERT_HEAD(&ts->all, t, link);
-    begin(t);
+    LIST_INSERT_HEAD(&pool->all, t, link);
+    begin_sending(t);
     return &t->base;
 }
 
@@ -354,86 +354,86 @@ static bool needs_body(const struct transfer *base)
 
 static void abort_transfer(struct transfer *base)
 {
-    destroy((struct http1_transfer *)base);
+    destroy_transfer((struct http1_transfer *)base);
 }
 
-static void set_finish_timer(struct http1_pool *ts, uint64_t ms)
+static void set_finish_timer(struct http1_pool *pool, uint64_t ms)
 {
     struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
-    event_add(&ts->finish_timer, &tv);
+    event_add(&pool->finish_timer, &tv);
 }
 
 static void on_finish_timer(evutil_socket_t fd, short what, void *arg)
 {
-    struct http1_pool *ts = arg;
+    struct http1_pool *pool = arg;
     struct http1_transfer *t;
     uint64_t now_at = clock_boot_ns();
-    while ((t = TAILQ_FIRST(&ts->finishing)) != NULL && t->finish_at <= now_at)
-        destroy(t);
+    while ((t = TAILQ_FIRST(&pool->finishing)) != NULL && t->finish_at <= now_at)
+        destroy_transfer(t);
     if (t != NULL)
-        set_finish_timer(ts, (t->finish_at - now_at) / CLOCK_NS_PER_MS + 1);
+        set_finish_timer(pool, (t->finish_at - now_at) / CLOCK_NS_PER_MS + 1);
 }
 
-static void finish(struct transfer *base)
+static void finish_transfer(struct transfer *base)
 {
     struct http1_transfer *t = (struct http1_transfer *)base;
-    struct http1_pool *ts = t->owner;
+    struct http1_pool *pool = t->owner;
     if (needs_body(base)) {
-        destroy(t);
+        destroy_transfer(t);
         return;
     }
     t->events = NULL;
     t->finish_at = clock_boot_ns() + TRANSFER_FINISH_MS * CLOCK_NS_PER_MS;
-    TAILQ_INSERT_TAIL(&ts->finishing, t, finish_link);
+    TAILQ_INSERT_TAIL(&pool->finishing, t, finish_link);
     /* The timer is left to run when nobody is finishing any more: most are through at once. */
-    if (!event_pending(&ts->finish_timer, EV_TIMEOUT, NULL))
-        set_finish_timer(ts, TRANSFER_FINISH_MS + 1);
+    if (!event_pending(&pool->finish_timer, EV_TIMEOUT, NULL))
+        set_finish_timer(pool, TRANSFER_FINISH_MS + 1);
     pause_transfer(base, false);
 }
 
 static void *pool_new(struct event_base *base, const struct conn_kind *const *kinds)
 {
-    struct http1_pool *ts = xcalloc(1, sizeof(*ts));
-    ts->base = base;
-    ts->pool = conn_pool_new(base, &conn_events, kinds);
-    LIST_INIT(&ts->all);
-    TAILQ_INIT(&ts->finishing);
-    event_assign(&ts->finish_timer, base, -1, 0, on_finish_timer, ts);
-    return ts;
+    struct http1_pool *pool = xcalloc(1, sizeof(*pool));
+    pool->base = base;
+    pool->conns = conn_pool_new(base, &conn_events, kinds);
+    LIST_INIT(&pool->all);
+    TAILQ_INIT(&pool->finishing);
+    event_assign(&pool->finish_timer, base, -1, 0, on_finish_timer, pool);
+    return pool;
 }
 
-static void pool_free(void *pool)
+static void pool_free(void *opaque)
 {
-    struct http1_pool *ts = pool;
-    while (!LIST_EMPTY(&ts->all))
-        destroy(LIST_FIRST(&ts->all));
-    event_del(&ts->finish_timer);
-    conn_pool_free(&ts->pool);
-    transfer_headers_free(&ts->headers);
-    free(ts);
+    struct http1_pool *pool = opaque;
+    while (!LIST_EMPTY(&pool->all))
+        destroy_transfer(LIST_FIRST(&pool->all));
+    event_del(&pool->finish_timer);
+    conn_pool_free(&pool->conns);
+    transfer_headers_free(&pool->headers);
+    free(pool);
 }
 
-static void prepare(void *pool, const char *url, const char *ca_file)
+static void prepare_host(void *opaque, const char *url, const char *ca_file)
 {
-    struct http1_pool *ts = pool;
+    struct http1_pool *pool = opaque;
     struct http_url parts;
     if (http_url_parse(url, &parts))
-        conn_host_prepare(conn_pool_host(ts->pool, url, &parts, ca_file));
+        conn_host_prepare(conn_pool_host(pool->conns, url, &parts, ca_file));
 }
 
-bool transfer_http1_can(const char *url)
+bool backend_http1_can(const char *url)
 {
     struct http_url parts;
     return http_url_parse(url, &parts);
 }
 
-const struct transfer_client transfer_http1 = {
+const struct transfer_backend backend_http1 = {
     .pool_new = pool_new,
     .pool_free = pool_free,
-    .prepare = prepare,
-    .start = start,
+    .prepare = prepare_host,
+    .start = start_transfer,
     .pause = pause_transfer,
     .needs_body = needs_body,
     .abort = abort_transfer,
-    .finish = finish,
+    .finish = finish_transfer,
 };

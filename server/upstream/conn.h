@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections to providers, in a worker: found by what they can be used for, made by their kind
- * (conn_kind.h), kept idle for the next request, closed at once when an idle one shows a sign of
- * life. transfer_http1 owns what is said on them; this file never looks at a byte of it. */
+/* Connections to providers, in a worker: pooled by origin and trust, created by a conn_kind
+ * (conn_kind.h), kept idle for the next request, and closed at once when an idle one shows a sign
+ * of life. backend_http1.c is the caller and owns what is said on them; nothing here looks at a
+ * byte of it. Weak: hosts are searched one by one and stay as long as the pool, which is right for
+ * some tens of providers. */
 #ifndef WEIR_SERVER_UPSTREAM_CONN_H
 #define WEIR_SERVER_UPSTREAM_CONN_H
 
@@ -25,7 +27,7 @@ struct conn_kind; /* conn_kind.h */
 struct conn_pool; /* a worker's connections */
 struct conn_host; /* those that go to the same place, with the same trust */
 
-/* What a connection tells its user. */
+/* What happens to a connection that has a user. */
 struct conn_events {
     void (*connected)(void *user);
     /* It could not be made, and is gone. `detail`: valid for the call. */
@@ -57,7 +59,7 @@ void conn_pool_free(struct conn_pool **pool);
  * Hosts live as long as the pool, and `ca_file` must, too. */
 struct conn_host *conn_pool_host(struct conn_pool *pool, const char *url,
                                  const struct http_url *parts, const char *ca_file);
-/* Loads what connections to it need, so that the first one need not wait for it. */
+/* Loads what connections to it need, so that the first one does not wait for it. */
 void conn_host_prepare(struct conn_host *host);
 
 /* The idle connection to that host that was used last, or NULL. */
@@ -69,9 +71,9 @@ struct conn *conn_open(struct conn_host *host, void *user);
 ssize_t conn_send(struct conn *conn, const struct iovec *pieces, size_t n);
 ssize_t conn_recv(struct conn *conn, void *to, size_t size);
 void conn_await_writable(struct conn *conn);
-/* Stops or resumes telling that it is readable. */
+/* Stops or resumes its readable events. */
 void conn_pause(struct conn *conn, bool paused);
-/* Its user is through with it, another may have it. */
+/* Its user is done with it, and another may have it. */
 void conn_release(struct conn *conn);
 void conn_close(struct conn *conn);
 

@@ -34,7 +34,7 @@ struct curl_conn {
     char error[CURL_ERROR_SIZE];
 };
 
-static void tell_failure(struct curl_conn *c, CURLcode code)
+static void report_failure(struct curl_conn *c, CURLcode code)
 {
     char detail[CURL_ERROR_SIZE];
     const char *words = c->error[0] != '\0' ? c->error : curl_easy_strerror(code);
@@ -42,7 +42,7 @@ static void tell_failure(struct curl_conn *c, CURLcode code)
     conn_failed(&c->base, transfer_multi_early_end(code), detail);
 }
 
-static void ended(CURL *easy, CURLcode code)
+static void on_ended(CURL *easy, CURLcode code)
 {
     struct curl_conn *c = NULL;
     curl_socket_t fd = CURL_SOCKET_BAD;
@@ -52,7 +52,7 @@ static void ended(CURL *easy, CURLcode code)
     if (code == CURLE_OK && fd == CURL_SOCKET_BAD)
         code = CURLE_COULDNT_CONNECT;
     if (code != CURLE_OK) {
-        tell_failure(c, code);
+        report_failure(c, code);
         return;
     }
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECORD_BYTES);
@@ -88,8 +88,8 @@ static struct conn *open_conn(void *maker, struct event_base *base, struct conn_
     return &c->base;
 }
 
-/* libcurl's word as an errno. */
-static ssize_t fail(const struct curl_conn *c, CURLcode code)
+/* libcurl's code as an errno. */
+static ssize_t fail_with(const struct curl_conn *c, CURLcode code)
 {
     long error = 0;
     if (code == CURLE_AGAIN) {
@@ -101,7 +101,7 @@ static ssize_t fail(const struct curl_conn *c, CURLcode code)
     return -1;
 }
 
-static size_t gather(char *to, const struct iovec *pieces, size_t n)
+static size_t gather_record(char *to, const struct iovec *pieces, size_t n)
 {
     size_t len = 0;
     for (size_t i = 0; i < n && len < RECORD_BYTES; i++) {
@@ -113,12 +113,12 @@ static size_t gather(char *to, const struct iovec *pieces, size_t n)
     return len;
 }
 
-static ssize_t send_pieces(struct conn *conn, const struct iovec *pieces, size_t n)
+static ssize_t send_record(struct conn *conn, const struct iovec *pieces, size_t n)
 {
     struct curl_conn *c = (struct curl_conn *)conn;
-    size_t len = gather(c->maker->record, pieces, n), sent = 0;
+    size_t len = gather_record(c->maker->record, pieces, n), sent = 0;
     CURLcode code = curl_easy_send(c->easy, c->maker->record, len, &sent);
-    return code == CURLE_OK ? (ssize_t)sent : fail(c, code);
+    return code == CURLE_OK ? (ssize_t)sent : fail_with(c, code);
 }
 
 static ssize_t receive(struct conn *conn, void *to, size_t size)
@@ -126,7 +126,7 @@ static ssize_t receive(struct conn *conn, void *to, size_t size)
     struct curl_conn *c = (struct curl_conn *)conn;
     size_t got = 0;
     CURLcode code = curl_easy_recv(c->easy, to, size, &got);
-    return code == CURLE_OK ? (ssize_t)got : fail(c, code);
+    return code == CURLE_OK ? (ssize_t)got : fail_with(c, code);
 }
 
 static void close_conn(struct conn *conn)
@@ -137,7 +137,7 @@ static void close_conn(struct conn *conn)
     free(c);
 }
 
-static const struct transfer_multis_events multis_events = {.ended = ended};
+static const struct transfer_multis_events multis_events = {.ended = on_ended};
 
 static void *maker_new(struct event_base *base)
 {
@@ -164,7 +164,7 @@ const struct conn_kind conn_curl = {
     .maker_free = maker_free,
     .prepare = prepare,
     .open = open_conn,
-    .send = send_pieces,
+    .send = send_record,
     .recv = receive,
     .close = close_conn,
 };

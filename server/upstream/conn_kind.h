@@ -35,7 +35,7 @@ extern const struct conn_kind conn_tcp;  /* sockets of our own, to numeric addre
 extern const struct conn_kind conn_curl; /* libcurl's: TLS, and names to resolve; in the module of
                                             module.h only */
 
-/* It can be used from now on, and its socket watched. */
+/* It can be used, and its socket watched, from now on. */
 void conn_made(struct conn *conn, int fd);
 /* It cannot be had; closes it. `detail` must not lie in the connection. */
 void conn_failed(struct conn *conn, enum transfer_end end, const char *detail);

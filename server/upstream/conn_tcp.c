@@ -47,7 +47,7 @@ static int begin_connect(struct tcp_conn *c, const struct http_numeric_address *
     return errno;
 }
 
-/* Tries addresses until one is on its way; when none is, says so from the loop. */
+/* Tries addresses until a connect is under way; if none is, on_connect fails from the loop. */
 static void try_next(struct tcp_conn *c)
 {
     const struct http_numeric_addresses *all = &c->target->addresses;
@@ -97,7 +97,7 @@ static void on_connect(evutil_socket_t fd, short what, void *arg)
     conn_made(&c->base, c->fd);
 }
 
-static struct conn *open_conn(void *maker, struct event_base *base, struct conn_target *target)
+static struct conn *tcp_open(void *maker, struct event_base *base, struct conn_target *target)
 {
     struct tcp_conn *c = xcalloc(1, sizeof(*c));
     c->target = target;
@@ -110,18 +110,18 @@ static struct conn *open_conn(void *maker, struct event_base *base, struct conn_
     return &c->base;
 }
 
-static ssize_t send_pieces(struct conn *conn, const struct iovec *pieces, size_t n)
+static ssize_t tcp_send(struct conn *conn, const struct iovec *pieces, size_t n)
 {
     struct msghdr msg = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = n};
     return sendmsg(conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static ssize_t receive(struct conn *conn, void *to, size_t size)
+static ssize_t tcp_recv(struct conn *conn, void *to, size_t size)
 {
     return recv(conn->fd, to, size, MSG_DONTWAIT);
 }
 
-static void close_conn(struct conn *conn)
+static void tcp_close(struct conn *conn)
 {
     struct tcp_conn *c = (struct tcp_conn *)conn;
     event_del(&c->on_connect);
@@ -129,16 +129,16 @@ static void close_conn(struct conn *conn)
     free(c);
 }
 
-static bool can(const struct http_url *url)
+static bool tcp_can(const struct http_url *url)
 {
     struct http_numeric_addresses addresses;
     return !url->is_tls && http_numeric_addresses_find(url, &addresses);
 }
 
 const struct conn_kind conn_tcp = {
-    .can = can,
-    .open = open_conn,
-    .send = send_pieces,
-    .recv = receive,
-    .close = close_conn,
+    .can = tcp_can,
+    .open = tcp_open,
+    .send = tcp_send,
+    .recv = tcp_recv,
+    .close = tcp_close,
 };

@@ -20,7 +20,7 @@ struct transfer_multi {
     LIST_ENTRY(transfer_multi) link;
 };
 
-/* What the same certificates vouch for. */
+/* All that trusts the same CA certificates. */
 struct realm {
     char *ca_file;
     struct transfer_trust *trust;
@@ -50,7 +50,7 @@ static void collect_ended(struct transfer_multi *m)
             m->realm->owner->events->ended(msg->easy_handle, msg->data.result);
 }
 
-static void act(struct transfer_multi *m, curl_socket_t fd, int what)
+static void run_libcurl(struct transfer_multi *m, curl_socket_t fd, int what)
 {
     struct transfer_multis *ms = m->realm->owner;
     int running;
@@ -65,12 +65,12 @@ static void act(struct transfer_multi *m, curl_socket_t fd, int what)
 static void on_socket(evutil_socket_t fd, short what, void *arg)
 {
     int bits = (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
-    act(arg, fd, bits);
+    run_libcurl(arg, fd, bits);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-    act(arg, CURL_SOCKET_TIMEOUT, 0);
+    run_libcurl(arg, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg, void *watch_arg)
@@ -167,7 +167,7 @@ static void multi_free(struct transfer_multi *m)
     free(m);
 }
 
-static struct transfer_multi *pick(struct realm *realm)
+static struct transfer_multi *pick_multi(struct realm *realm)
 {
     struct transfer_multi *m, *last = NULL;
     /* The oldest first (the list's end), so that later ones empty again after a peak. */
@@ -247,7 +247,7 @@ struct transfer_multi *transfer_multis_add(struct transfer_multis *ms, CURL *eas
                                            const char *ca_file)
 {
     struct realm *realm = find_realm(ms, ca_file);
-    struct transfer_multi *m = pick(realm);
+    struct transfer_multi *m = pick_multi(realm);
     curl_easy_setopt(easy, CURLOPT_SHARE, realm->share);
     set_trust(realm, easy);
     m->busy++;

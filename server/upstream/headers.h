@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The headers of a response, as the transfer clients fill them in and transfer_header finds them.
- * Pure. A client keeps one and clears it for each head; all zero is empty. */
+/* The headers of a response: a backend fills them in, transfer_header (transfer.h) finds one. A
+ * backend keeps one of these and clears it for each head; all zero is empty. Pure. */
 #ifndef WEIR_SERVER_UPSTREAM_HEADERS_H
 #define WEIR_SERVER_UPSTREAM_HEADERS_H
 

@@ -41,7 +41,7 @@ static char *find_file(void)
 }
 
 /* NULL, or what is wrong with it. */
-static char *begin(const char *path, const struct transfer_module *found)
+static char *check_and_init(const char *path, const struct transfer_module *found)
 {
     if (found == NULL)
         return xasprintf("%s is no module of weir", path);
@@ -59,29 +59,29 @@ static char *load(const char *path)
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL)
         return xstrdup(dlerror()); /* names the file, which may be a library's */
-    char *fault = begin(path, dlsym(handle, TRANSFER_MODULE_SYMBOL));
+    char *fault = check_and_init(path, dlsym(handle, TRANSFER_MODULE_SYMBOL));
     if (fault != NULL)
         dlclose(handle);
     return fault;
 }
 
-static bool is_in_need(const struct conf_provider *provider)
+static bool needs_module(const struct conf_provider *provider)
 {
     struct http_url url;
     return provider->http2 || !http_url_parse(provider->base_url, &url) || !conn_tcp.can(&url);
 }
 
-static const struct conf_provider *find_in_need(const struct conf *conf)
+static const struct conf_provider *find_needing_module(const struct conf *conf)
 {
     for (uint32_t i = 0; i < conf->n_providers; i++)
-        if (is_in_need(&conf->providers[i]))
+        if (needs_module(&conf->providers[i]))
             return &conf->providers[i];
     return NULL;
 }
 
 bool transfer_module_load(const struct conf *conf, char **why)
 {
-    const struct conf_provider *provider = find_in_need(conf);
+    const struct conf_provider *provider = find_needing_module(conf);
     if (module != NULL || provider == NULL)
         return true;
     char *path = find_file(), *fault = load(path);
@@ -93,9 +93,9 @@ bool transfer_module_load(const struct conf *conf, char **why)
     return module != NULL;
 }
 
-const struct transfer_client *transfer_module_client(void)
+const struct transfer_backend *transfer_module_backend(void)
 {
-    return module != NULL ? module->client : NULL;
+    return module != NULL ? module->backend : NULL;
 }
 
 const struct conn_kind *transfer_module_conn(void)

@@ -7,6 +7,7 @@
 
 #include "server/upstream/backend.h"
 #include "server/upstream/conn_kind.h"
+#include "server/upstream/module.h"
 
 static bool init(void)
 {
@@ -14,4 +15,4 @@ static bool init(void)
 }
 
 extern const struct transfer_module transfer_module __attribute__((visibility("default")));
-const struct transfer_module transfer_module = {PACKAGE_VERSION, init, &transfer_curl, &conn_curl};
+const struct transfer_module transfer_module = {PACKAGE_VERSION, init, &backend_curl, &conn_curl};

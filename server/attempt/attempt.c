@@ -272,13 +272,13 @@ static void read_limits(struct attempt *a, const struct transfer_headers *header
     a->has_retry_after = transfer_header(headers, "retry-after") != NULL ||
                          transfer_header(headers, "retry-after-ms") != NULL;
     if (a->result.status >= 200 && a->result.status < 300) {
-        limits_read_quota(a->provider->type, transfer_header, headers, now_wall_ms,
+        limit_headers_read_quota(a->provider->type, transfer_header, headers, now_wall_ms,
                           a->spec.conf->cooldown_default_ms, &a->result.quota);
         return;
     }
     uint64_t named_ms;
     a->result.has_named_wait =
-        limits_retry_after_ms(transfer_header, headers, now_wall_ms, &named_ms, &was_clamped);
+        limit_headers_retry_after_ms(transfer_header, headers, now_wall_ms, &named_ms, &was_clamped);
     enum outcome outcome = classify_status(a->result.status, a->has_retry_after, &no_reply);
     a->result.rest_ms = classify_rest_ms(outcome, a->spec.conf, a->provider->type, transfer_header,
                                          headers, now_wall_ms, &was_clamped);

@@ -64,17 +64,17 @@ bool classify_is_event_stream(const char *content_type)
 }
 
 uint64_t classify_rest_ms(enum outcome outcome, const struct conf *conf, enum provider_type type,
-                          limits_header_fn header, const void *arg, uint64_t now_wall_ms,
+                          limit_headers_fn header, const void *arg, uint64_t now_wall_ms,
                           bool *was_clamped)
 {
     uint64_t ms = 0;
     *was_clamped = false;
     switch (outcome_info(outcome)->rest) {
     case REST_LIMIT:
-        return limits_rest_ms(type, header, arg, now_wall_ms, conf->cooldown_default_ms,
+        return limit_headers_rest_ms(type, header, arg, now_wall_ms, conf->cooldown_default_ms,
                               was_clamped);
     case REST_AS_TOLD:
-        return limits_retry_after_ms(header, arg, now_wall_ms, &ms, was_clamped) ? ms : 0;
+        return limit_headers_retry_after_ms(header, arg, now_wall_ms, &ms, was_clamped) ? ms : 0;
     case REST_DEFAULT:
         return conf->cooldown_default_ms;
     case REST_PAYMENT:

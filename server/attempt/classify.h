@@ -24,7 +24,7 @@ bool classify_is_event_stream(const char *content_type);
 
 /* How long a pair rests after an outcome; 0 = not at all. */
 uint64_t classify_rest_ms(enum outcome outcome, const struct conf *conf, enum provider_type type,
-                          limits_header_fn header, const void *arg, uint64_t now_wall_ms,
+                          limit_headers_fn header, const void *arg, uint64_t now_wall_ms,
                           bool *was_clamped);
 
 /* Is this one of the statuses that are relayed when every entry that was tried answered so? */

@@ -71,13 +71,13 @@ static uint64_t to_ns(struct decimal number, uint64_t unit_ns)
     return add_saturated(multiply_saturated(number.whole, unit_ns), fraction_ns);
 }
 
-/* Rounded up: who waits as told must not come too early. */
+/* Rounded up: whoever waits that long must not come too early. */
 static uint64_t to_ms(uint64_t ns)
 {
     return ns / NS_PER_MS + (ns % NS_PER_MS != 0);
 }
 
-/* Units of a duration; of two that begin alike the longer one stands first. */
+/* Of two units that begin alike, the longer one comes first. */
 static const struct {
     const char *name;
     uint64_t ns;
@@ -106,7 +106,7 @@ static uint64_t read_unit(const char **p)
     return 0;
 }
 
-bool limits_parse_duration_ms(const char *text, uint64_t *ms)
+bool limit_headers_parse_duration(const char *text, uint64_t *ms)
 {
     struct decimal number;
     uint64_t total_ns = 0, unit_ns;
@@ -124,13 +124,13 @@ bool limits_parse_duration_ms(const char *text, uint64_t *ms)
     return *skip_spaces(p) == '\0';
 }
 
-/* How a provider writes the reset of a limit: ms from now, 0 for what makes no sense. */
+/* How a provider writes the reset of a limit: ms from now, 0 if it cannot be read. */
 typedef uint64_t (*reset_fn)(const char *text, uint64_t now_wall_ms);
 
 static uint64_t reset_as_duration(const char *text, uint64_t now_wall_ms)
 {
     uint64_t ms;
-    return limits_parse_duration_ms(text, &ms) ? ms : 0;
+    return limit_headers_parse_duration(text, &ms) ? ms : 0;
 }
 
 static uint64_t reset_as_unix_ms(const char *text, uint64_t now_wall_ms)
@@ -141,34 +141,30 @@ static uint64_t reset_as_unix_ms(const char *text, uint64_t now_wall_ms)
     return at.whole - now_wall_ms;
 }
 
-struct dialect {
+/* The limit headers of a type. */
+struct limit_headers {
     const char *remaining_requests, *remaining_tokens; /* header names; NULL = has none */
     const char *reset_requests, *reset_tokens;
     reset_fn read_reset;
 };
 
 /* Plain seconds, as some compatible servers and Cerebras send them, are durations too. */
-static const struct dialect openai_dialect = {
+static const struct limit_headers of_openai = {
     "x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-requests",
     "x-ratelimit-reset-tokens", reset_as_duration};
-static const struct dialect cerebras_dialect = {
+static const struct limit_headers of_cerebras = {
     "x-ratelimit-remaining-requests-day", "x-ratelimit-remaining-tokens-minute",
     "x-ratelimit-reset-requests-day", "x-ratelimit-reset-tokens-minute", reset_as_duration};
-static const struct dialect openrouter_dialect = {"x-ratelimit-remaining", NULL,
-                                                  "x-ratelimit-reset", NULL, reset_as_unix_ms};
+static const struct limit_headers of_openrouter = {"x-ratelimit-remaining", NULL,
+                                                   "x-ratelimit-reset", NULL, reset_as_unix_ms};
 
-/* A type without a row has OpenAI's headers, if any. */
-static const struct dialect *const dialects[PROVIDER_TYPES_COUNT] = {
-    [PROVIDER_CEREBRAS] = &cerebras_dialect,
-    [PROVIDER_OPENROUTER] = &openrouter_dialect,
+/* A type without a row has OpenAI's headers, if it has any. */
+static const struct limit_headers *const rows[PROVIDER_TYPES_COUNT] = {
+    [PROVIDER_CEREBRAS] = &of_cerebras,
+    [PROVIDER_OPENROUTER] = &of_openrouter,
 };
 
-static const struct dialect *dialect_of(enum provider_type type)
-{
-    return dialects[type] != NULL ? dialects[type] : &openai_dialect;
-}
-
-static int64_t read_remaining(limits_header_fn header, const void *arg, const char *name)
+static int64_t read_remaining(limit_headers_fn header, const void *arg, const char *name)
 {
     struct decimal number;
     const char *text = name != NULL ? header(arg, name) : NULL;
@@ -179,39 +175,39 @@ static int64_t read_remaining(limits_header_fn header, const void *arg, const ch
 
 /* A limit that is at 0 and names no reset rests for default_ms; a reset that is past or makes no
  * sense is none. */
-static uint64_t read_reset(const struct dialect *dialect, limits_header_fn header, const void *arg,
-                           const char *name, int64_t remaining, uint64_t now_wall_ms,
-                           uint64_t default_ms)
+static uint64_t read_reset(const struct limit_headers *names, limit_headers_fn header,
+                           const void *arg, const char *name, int64_t remaining,
+                           uint64_t now_wall_ms, uint64_t default_ms)
 {
     const char *text = name != NULL ? header(arg, name) : NULL;
     if (text != NULL)
-        return dialect->read_reset(text, now_wall_ms);
+        return names->read_reset(text, now_wall_ms);
     return remaining == 0 ? default_ms : 0;
 }
 
 /* The quota with its resets as told, not yet clamped. */
-static void read_quota(enum provider_type type, limits_header_fn header, const void *arg,
+static void read_quota(enum provider_type type, limit_headers_fn header, const void *arg,
                        uint64_t now_wall_ms, uint64_t default_ms, struct quota *out)
 {
-    const struct dialect *d = dialect_of(type);
-    out->remaining_requests = read_remaining(header, arg, d->remaining_requests);
-    out->remaining_tokens = read_remaining(header, arg, d->remaining_tokens);
-    out->reset_requests_ms = read_reset(d, header, arg, d->reset_requests, out->remaining_requests,
-                                        now_wall_ms, default_ms);
-    out->reset_tokens_ms =
-        read_reset(d, header, arg, d->reset_tokens, out->remaining_tokens, now_wall_ms, default_ms);
+    const struct limit_headers *names = rows[type] != NULL ? rows[type] : &of_openai;
+    out->remaining_requests = read_remaining(header, arg, names->remaining_requests);
+    out->remaining_tokens = read_remaining(header, arg, names->remaining_tokens);
+    out->reset_requests_ms = read_reset(names, header, arg, names->reset_requests,
+                                        out->remaining_requests, now_wall_ms, default_ms);
+    out->reset_tokens_ms = read_reset(names, header, arg, names->reset_tokens,
+                                      out->remaining_tokens, now_wall_ms, default_ms);
     out->is_known =
         out->remaining_requests != QUOTA_UNKNOWN || out->remaining_tokens != QUOTA_UNKNOWN;
 }
 
 static uint64_t clamp(uint64_t ms, bool *was_clamped)
 {
-    *was_clamped = ms > LIMITS_REST_MAX_MS;
-    return *was_clamped ? LIMITS_REST_MAX_MS : ms;
+    *was_clamped = ms > LIMIT_HEADERS_REST_MAX_MS;
+    return *was_clamped ? LIMIT_HEADERS_REST_MAX_MS : ms;
 }
 
-void limits_read_quota(enum provider_type type, limits_header_fn header, const void *arg,
-                       uint64_t now_wall_ms, uint64_t default_ms, struct quota *out)
+void limit_headers_read_quota(enum provider_type type, limit_headers_fn header, const void *arg,
+                              uint64_t now_wall_ms, uint64_t default_ms, struct quota *out)
 {
     bool ignored;
     read_quota(type, header, arg, now_wall_ms, default_ms, out);
@@ -234,8 +230,8 @@ static bool parse_retry_after(const char *text, uint64_t now_wall_ms, uint64_t *
     return true;
 }
 
-bool limits_retry_after_ms(limits_header_fn header, const void *arg, uint64_t now_wall_ms,
-                           uint64_t *ms, bool *was_clamped)
+bool limit_headers_retry_after_ms(limit_headers_fn header, const void *arg, uint64_t now_wall_ms,
+                                  uint64_t *ms, bool *was_clamped)
 {
     struct decimal number;
     const char *text = header(arg, "retry-after-ms");
@@ -251,12 +247,12 @@ bool limits_retry_after_ms(limits_header_fn header, const void *arg, uint64_t no
     return true;
 }
 
-uint64_t limits_rest_ms(enum provider_type type, limits_header_fn header, const void *arg,
-                        uint64_t now_wall_ms, uint64_t default_ms, bool *was_clamped)
+uint64_t limit_headers_rest_ms(enum provider_type type, limit_headers_fn header, const void *arg,
+                               uint64_t now_wall_ms, uint64_t default_ms, bool *was_clamped)
 {
     uint64_t ms;
     struct quota quota;
-    if (limits_retry_after_ms(header, arg, now_wall_ms, &ms, was_clamped))
+    if (limit_headers_retry_after_ms(header, arg, now_wall_ms, &ms, was_clamped))
         return ms;
     read_quota(type, header, arg, now_wall_ms, 0, &quota);
     ms = quota.remaining_requests == 0 ? quota.reset_requests_ms : 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Rate-limit and retry headers of providers, each in its own dialect (CONTRACT 5.1, 5.3). Pure.
- * classify asks here how long a pair must rest; attempt, what quota remains. */
+/* Rate-limit and retry headers of providers, each type's as it writes them (CONTRACT 5.1, 5.3).
+ * Pure. classify asks here how long a pair must rest, attempt what quota remains. Nothing is
+ * remembered between two responses. Known weakness: two limits a type, one of requests and one of
+ * tokens; a provider with more of them is known by these two only. */
 #ifndef WEIR_SERVER_PROVIDER_LIMIT_HEADERS_H
 #define WEIR_SERVER_PROVIDER_LIMIT_HEADERS_H
 
@@ -8,35 +10,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/conf/conf.h"
+#include "common/base/attributes.h"
+#include "common/terms/provider_type.h"
 #include "common/terms/quota.h"
 
-/* A provider's answer cannot rest a pair for longer than this, nor for less than nothing. */
-#define LIMITS_REST_MAX_MS (UINT64_C(31) * 24 * 3600 * 1000)
+/* A response cannot rest a pair for longer than this. */
+#define LIMIT_HEADERS_REST_MAX_MS (UINT64_C(31) * 24 * 3600 * 1000)
 
 /* Looks a response header up by lower-case name: its value, NUL-terminated, or NULL. */
-typedef const char *(*limits_header_fn)(const void *arg, const char *name);
+typedef const char *(*limit_headers_fn)(const void *arg, const char *name);
 
-/* The quota that a response's limit headers tell, in the dialect of the provider's type. A limit
- * that is at 0 without telling its reset gets default_ms. Resets are clamped to LIMITS_REST_MAX_MS.
+/* The quota in the limit headers of a response. A limit that is at 0 without a reset gets
+ * default_ms. Resets are clamped to LIMIT_HEADERS_REST_MAX_MS.
  */
-void limits_read_quota(enum provider_type type, limits_header_fn header, const void *arg,
-                       uint64_t now_wall_ms, uint64_t default_ms, struct quota *out);
+void limit_headers_read_quota(enum provider_type type, limit_headers_fn header, const void *arg,
+                              uint64_t now_wall_ms, uint64_t default_ms, struct quota *out);
 
 /* What the response asks to wait: retry-after-ms (decimal ms), else Retry-After (integer or decimal
  * seconds, HTTP-date; a date that is past is a wait of 0). False when neither is there or neither
- * makes sense. Clamped to LIMITS_REST_MAX_MS; *was_clamped says so. */
-bool limits_retry_after_ms(limits_header_fn header, const void *arg, uint64_t now_wall_ms,
-                           uint64_t *ms, bool *was_clamped);
+ * can be read. Clamped to LIMIT_HEADERS_REST_MAX_MS; *was_clamped is set if it was. */
+bool limit_headers_retry_after_ms(limit_headers_fn header, const void *arg, uint64_t now_wall_ms,
+                                  uint64_t *ms, bool *was_clamped) WEIR_MUST_CHECK;
 
-/* How long a 429 rests its pair: retry_after, else the reset of the limit that is at 0 (the later
- * one of both), else default_ms. */
-uint64_t limits_rest_ms(enum provider_type type, limits_header_fn header, const void *arg,
-                        uint64_t now_wall_ms, uint64_t default_ms, bool *was_clamped);
+/* How long a 429 rests its pair: limit_headers_retry_after_ms, else the reset of the limit that is
+ * at 0 (the later one of both), else default_ms. */
+uint64_t limit_headers_rest_ms(enum provider_type type, limit_headers_fn header, const void *arg,
+                               uint64_t now_wall_ms, uint64_t default_ms, bool *was_clamped);
 
 /* A duration as `1m26.4s`, `7.66s`, `120ms`, `1h2m3s` (units d, h, m, s, ms, us, ns), or plain
- * seconds; parts of a millisecond are rounded up. False when it is none. An overlong one saturates
- * far above LIMITS_REST_MAX_MS, yet low enough to be added to a wall clock. */
-bool limits_parse_duration_ms(const char *text, uint64_t *ms);
+ * seconds; parts of a millisecond are rounded up. False if it is not a duration. An overlong one
+ * saturates far above LIMIT_HEADERS_REST_MAX_MS, yet low enough to be added to a wall clock. */
+bool limit_headers_parse_duration(const char *text, uint64_t *ms) WEIR_MUST_CHECK;
 
 #endif

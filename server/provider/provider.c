@@ -8,7 +8,7 @@
 
 #define WEIR_HOME "https://github.com/weir-gateway/weir"
 
-/* What a type wants that OpenAI's dialect does not have; a type without a row wants nothing. */
+/* What a type wants that OpenAI does not; a type without a row wants nothing. */
 struct provider_row {
     const char *const *headers; /* lines beside the common ones, NULL-terminated */
     struct rewrite_rules rules; /* what must not be in a request */
@@ -27,10 +27,10 @@ static const struct provider_row rows[PROVIDER_TYPES_COUNT] = {
                             .spared_models = "gemini-"},
 };
 
-void provider_put_url(const struct conf_provider *provider, const char *endpoint, struct buf *out)
+void provider_put_url(const struct conf_provider *provider, const char *path, struct buf *out)
 {
     buf_puts(out, provider->base_url);
-    buf_puts(out, endpoint);
+    buf_puts(out, path);
 }
 
 void provider_put_headers(const struct conf_provider *provider, bool is_stream,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What a provider's type means for a request (CONTRACT 5.3), as a table. Pure. attempt asks for the
- * URL, the headers, and the rules by which a request's body is rewritten. How to add a
- * type is told in README.md. */
+ * URL, the headers, and the rules by which a request's body is rewritten; it sends them.
+ * doc/provider-types.md tells how to add a type. Known weakness: the rules know the members of a
+ * chat request only. */
 #ifndef WEIR_SERVER_PROVIDER_PROVIDER_H
 #define WEIR_SERVER_PROVIDER_PROVIDER_H
 
@@ -12,8 +13,8 @@
 #include "common/conf/conf.h"
 #include "server/provider/rewrite.h"
 
-/* Appends the URL of an endpoint ("/chat/completions") of the provider. */
-void provider_put_url(const struct conf_provider *provider, const char *endpoint, struct buf *out);
+/* Appends the provider's URL of an operation's path ("/chat/completions"). */
+void provider_put_url(const struct conf_provider *provider, const char *path, struct buf *out);
 /* Appends the headers of a request, each ended by CRLF. They hold the key: never log them, and wipe
  * them after use. */
 void provider_put_headers(const struct conf_provider *provider, bool is_stream,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a provider does not understand in a request (CONTRACT 5.3), as edits of its body. Pure.
- * Which provider wants which is a row in provider.c; attempt asks for the edits when it begins.
- * What no rule names stays byte for byte. */
+ * Which type wants which is a row in provider.c; attempt asks for the edits when it starts. What no
+ * rule names stays byte for byte. */
 #ifndef WEIR_SERVER_PROVIDER_REWRITE_H
 #define WEIR_SERVER_PROVIDER_REWRITE_H
 
@@ -13,12 +13,13 @@
 struct rewrite_rules {
     const char *const *removed; /* members of the root to leave out, NULL-terminated; NULL = none */
     /* Messages of the role "system" go into the first user message, before its own text: all their
-     * texts, parted by line ends, then an empty line. Without a user message they become one. A
-     * system message that is more than text stays: the provider shall say what it thinks of it. */
+     * texts, separated by line ends, then an empty line. Without a user message they become one. A
+     * system message that is more than text stays: the provider decides what it says to that. */
     bool merges_system;
 };
 
-/* Adds the edits for a body that chat_read_request has accepted. They point into the body. */
+/* Adds the edits for a body that read_request of the chat dialect accepted. They point into the
+ * body. */
 void rewrite_request(const struct rewrite_rules *rules, const char *body, size_t len,
                      struct splices *out);
 

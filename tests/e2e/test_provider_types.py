@@ -94,7 +94,7 @@ def _in_ms(ms):
 
 
 # The headers' names, and how a reset of so many ms is written.
-DIALECTS = {
+LIMIT_HEADERS = {
     "openai": (OPENAI, lambda ms: f"1m{ms / 1000 - 60:g}s"),
     "groq": (OPENAI, lambda ms: f"{ms / 1000:g}s"),
     "generic-openai": (OPENAI, lambda ms: f"{ms}ms"),
@@ -111,9 +111,9 @@ def _faults(names, write, *values):
     return ",".join(f"header={name}/{value}" for name, value in pairs if value is not None)
 
 
-@case(params=[(kind, kind) for kind in DIALECTS])
+@case(params=[(kind, kind) for kind in LIMIT_HEADERS])
 def test_what_remains_is_told(t, kind):
-    names, write = DIALECTS[kind]
+    names, write = LIMIT_HEADERS[kind]
     _start(t, kind)
     t.sim.script("one", [_faults(names, write, 41, 70500, 1000, 80500)])
     assert t.stream().is_done
@@ -126,9 +126,9 @@ def test_what_remains_is_told(t, kind):
         between(quota["resetTokensMs"], 80500 - 5000 * SLOW, 80500, "resetTokensMs")
 
 
-@case(params=[(kind, kind) for kind in DIALECTS])
+@case(params=[(kind, kind) for kind in LIMIT_HEADERS])
 def test_a_limit_at_nought_rests_the_pair_until_its_reset(t, kind):
-    names, write = DIALECTS[kind]
+    names, write = LIMIT_HEADERS[kind]
     _start(t, kind)
     t.sim.script("one", [_faults(names, write, 0, 70500, 1000, 80500), "ok"])
     eq(t.stream().headers["x-weir-provider"], "alpha/one", "provider")
@@ -137,9 +137,9 @@ def test_a_limit_at_nought_rests_the_pair_until_its_reset(t, kind):
     between(row["cooldownRemainingMs"], 70500 - 5000 * SLOW, 70500, "cooldownRemainingMs")
 
 
-@case(params=[(kind, kind) for kind in DIALECTS if kind != "openrouter"])
+@case(params=[(kind, kind) for kind in LIMIT_HEADERS if kind != "openrouter"])
 def test_of_two_limits_at_nought_the_later_reset_counts(t, kind):
-    names, write = DIALECTS[kind]
+    names, write = LIMIT_HEADERS[kind]
     _start(t, kind)
     t.sim.script("one", [_faults(names, write, 0, 70500, 0, 80500)])
     assert t.stream().is_done
@@ -147,9 +147,9 @@ def test_of_two_limits_at_nought_the_later_reset_counts(t, kind):
     between(row["cooldownRemainingMs"], 80500 - 5000 * SLOW, 80500, "cooldownRemainingMs")
 
 
-@case(params=[(kind, kind) for kind in DIALECTS])
+@case(params=[(kind, kind) for kind in LIMIT_HEADERS])
 def test_a_429_rests_the_pair_until_the_reset_of_what_is_spent(t, kind):
-    names, write = DIALECTS[kind]
+    names, write = LIMIT_HEADERS[kind]
     _start(t, kind, cooldownDefaultMs=1000)
     t.sim.script("one", ["status=429," + _faults(names, write, 0, 70500, 7, 90500)])
     eq(t.stream().headers["x-weir-provider"], "beta/two", "provider")

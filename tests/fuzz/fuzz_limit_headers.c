@@ -60,7 +60,7 @@ static void check_parts(const struct headers *headers)
         uint64_t ms;
         if (headers->values[i] == NULL)
             continue;
-        if (limits_parse_duration_ms(headers->values[i], &ms))
+        if (limit_headers_parse_duration(headers->values[i], &ms))
             FUZZ_CHECK(ms <= UINT64_MAX / 1000000 + 1);
         if (http_date_parse(headers->values[i], NOW_MS, &ms))
             FUZZ_CHECK(ms <= UINT64_C(253402300800000)); /* the year 9999, and a leap second */
@@ -71,8 +71,8 @@ static void check_quota(const struct quota *quota)
 {
     FUZZ_CHECK(quota->remaining_requests >= 0 || quota->remaining_requests == QUOTA_UNKNOWN);
     FUZZ_CHECK(quota->remaining_tokens >= 0 || quota->remaining_tokens == QUOTA_UNKNOWN);
-    FUZZ_CHECK(quota->reset_requests_ms <= LIMITS_REST_MAX_MS &&
-               quota->reset_tokens_ms <= LIMITS_REST_MAX_MS);
+    FUZZ_CHECK(quota->reset_requests_ms <= LIMIT_HEADERS_REST_MAX_MS &&
+               quota->reset_tokens_ms <= LIMIT_HEADERS_REST_MAX_MS);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -86,12 +86,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum provider_type type = (enum provider_type)(data[0] % PROVIDER_TYPES_COUNT);
     split(data + 1, size - 1, &headers);
     check_parts(&headers);
-    limits_read_quota(type, lookup, &headers, NOW_MS, DEFAULT_MS, &quota);
+    limit_headers_read_quota(type, lookup, &headers, NOW_MS, DEFAULT_MS, &quota);
     check_quota(&quota);
-    bool is_told = limits_retry_after_ms(lookup, &headers, NOW_MS, &ms, &was_clamped);
-    uint64_t rest = limits_rest_ms(type, lookup, &headers, NOW_MS, DEFAULT_MS, &rest_was_clamped);
-    FUZZ_CHECK(rest <= LIMITS_REST_MAX_MS);
-    FUZZ_CHECK(!rest_was_clamped || rest == LIMITS_REST_MAX_MS);
+    bool is_told = limit_headers_retry_after_ms(lookup, &headers, NOW_MS, &ms, &was_clamped);
+    uint64_t rest = limit_headers_rest_ms(type, lookup, &headers, NOW_MS, DEFAULT_MS, &rest_was_clamped);
+    FUZZ_CHECK(rest <= LIMIT_HEADERS_REST_MAX_MS);
+    FUZZ_CHECK(!rest_was_clamped || rest == LIMIT_HEADERS_REST_MAX_MS);
     if (is_told)
         FUZZ_CHECK(rest == ms && rest_was_clamped == was_clamped);
     else

@@ -66,7 +66,7 @@ START_TEST(reads_durations)
 {
     for (size_t i = 0; i < UNIT_ROWS(durations); i++) {
         uint64_t ms = 1;
-        ck_assert_msg(limits_parse_duration_ms(durations[i].text, &ms), "%s", durations[i].text);
+        ck_assert_msg(limit_headers_parse_duration(durations[i].text, &ms), "%s", durations[i].text);
         ck_assert_msg(ms == durations[i].ms, "%s: %llu", durations[i].text, (unsigned long long)ms);
     }
 }
@@ -81,7 +81,7 @@ START_TEST(refuses_what_is_no_duration)
     };
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
         uint64_t ms;
-        ck_assert_msg(!limits_parse_duration_ms(rows[i], &ms), "%s", rows[i]);
+        ck_assert_msg(!limit_headers_parse_duration(rows[i], &ms), "%s", rows[i]);
     }
 }
 END_TEST
@@ -133,7 +133,7 @@ static const struct {
      {{"x-ratelimit-remaining-requests", "12.7", "x-ratelimit-remaining-tokens",
        "99999999999999999999999", "x-ratelimit-reset-tokens", "99999999h",
        "x-ratelimit-reset-requests", "-4s"}},
-     {true, 12, INT64_MAX, 0, LIMITS_REST_MAX_MS}},
+     {true, 12, INT64_MAX, 0, LIMIT_HEADERS_REST_MAX_MS}},
     /* at 0 without a reset: the default; with one that is past or makes no sense: none */
     {PROVIDER_GENERIC_OPENAI,
      {{"x-ratelimit-remaining-requests", "0", "x-ratelimit-remaining-tokens", "5"}},
@@ -147,7 +147,7 @@ static const struct {
      {true, 0, 0, 0, 0}},
     {PROVIDER_OPENROUTER,
      {{"x-ratelimit-remaining", "0", "x-ratelimit-reset", "99999999999999999999999"}},
-     {true, 0, UNKNOWN, LIMITS_REST_MAX_MS, 0}},
+     {true, 0, UNKNOWN, LIMIT_HEADERS_REST_MAX_MS, 0}},
 };
 
 START_TEST(reads_quotas_in_every_dialect)
@@ -155,7 +155,7 @@ START_TEST(reads_quotas_in_every_dialect)
     for (size_t i = 0; i < UNIT_ROWS(quotas); i++) {
         struct quota quota;
         const struct quota *expected = &quotas[i].quota;
-        limits_read_quota(quotas[i].type, lookup, &quotas[i].headers, NOW_MS, DEFAULT_MS, &quota);
+        limit_headers_read_quota(quotas[i].type, lookup, &quotas[i].headers, NOW_MS, DEFAULT_MS, &quota);
         ck_assert_msg(quota.is_known == expected->is_known, "row %zu", i);
         ck_assert_msg(quota.remaining_requests == expected->remaining_requests, "row %zu", i);
         ck_assert_msg(quota.remaining_tokens == expected->remaining_tokens, "row %zu", i);
@@ -187,11 +187,11 @@ static const struct {
     {{{"retry-after", "Monday, 24-Nov-25 16:01:30 GMT"}}, true, 90000, false},
     {{{"retry-after", "Mon Nov 24 16:01:30 2025"}}, true, 90000, false},
     {{{"retry-after", "Mon, 24 Nov 2025 15:00:00 GMT"}}, true, 0, false},
-    {{{"retry-after", "2678400"}}, true, LIMITS_REST_MAX_MS, false},
-    {{{"retry-after", "2678401"}}, true, LIMITS_REST_MAX_MS, true},
-    {{{"retry-after", "99999999999999999999999999"}}, true, LIMITS_REST_MAX_MS, true},
-    {{{"retry-after-ms", "99999999999999999999999999"}}, true, LIMITS_REST_MAX_MS, true},
-    {{{"retry-after", "Fri, 31 Dec 9999 23:59:59 GMT"}}, true, LIMITS_REST_MAX_MS, true},
+    {{{"retry-after", "2678400"}}, true, LIMIT_HEADERS_REST_MAX_MS, false},
+    {{{"retry-after", "2678401"}}, true, LIMIT_HEADERS_REST_MAX_MS, true},
+    {{{"retry-after", "99999999999999999999999999"}}, true, LIMIT_HEADERS_REST_MAX_MS, true},
+    {{{"retry-after-ms", "99999999999999999999999999"}}, true, LIMIT_HEADERS_REST_MAX_MS, true},
+    {{{"retry-after", "Fri, 31 Dec 9999 23:59:59 GMT"}}, true, LIMIT_HEADERS_REST_MAX_MS, true},
     {{{"retry-after", ""}}, false, 0, false},
     {{{"retry-after", "-1"}}, false, 0, false},
     {{{"retry-after", "NaN"}}, false, 0, false},
@@ -208,7 +208,7 @@ START_TEST(reads_what_is_to_wait)
     for (size_t i = 0; i < UNIT_ROWS(waits); i++) {
         uint64_t ms = 0;
         bool was_clamped = true;
-        bool is_told = limits_retry_after_ms(lookup, &waits[i].headers, NOW_MS, &ms, &was_clamped);
+        bool is_told = limit_headers_retry_after_ms(lookup, &waits[i].headers, NOW_MS, &ms, &was_clamped);
         ck_assert_msg(is_told == waits[i].is_told, "row %zu", i);
         ck_assert_msg(!is_told || ms == waits[i].ms, "row %zu: %llu", i, (unsigned long long)ms);
         ck_assert_msg(was_clamped == waits[i].was_clamped, "row %zu", i);
@@ -262,7 +262,7 @@ static const struct {
     {PROVIDER_OPENAI, {{"retry-after", "-3"}}, DEFAULT_MS, false},
     {PROVIDER_OPENAI,
      {{"x-ratelimit-remaining-requests", "0", "x-ratelimit-reset-requests", "999999h"}},
-     LIMITS_REST_MAX_MS,
+     LIMIT_HEADERS_REST_MAX_MS,
      true},
     /* a limit a day: hours are not cut to minutes */
     {PROVIDER_CEREBRAS,
@@ -279,7 +279,7 @@ START_TEST(rests_as_long_as_told)
 {
     for (size_t i = 0; i < UNIT_ROWS(rests); i++) {
         bool was_clamped = true;
-        uint64_t ms = limits_rest_ms(rests[i].type, lookup, &rests[i].headers, NOW_MS, DEFAULT_MS,
+        uint64_t ms = limit_headers_rest_ms(rests[i].type, lookup, &rests[i].headers, NOW_MS, DEFAULT_MS,
                                      &was_clamped);
         ck_assert_msg(ms == rests[i].ms, "row %zu: %llu", i, (unsigned long long)ms);
         ck_assert_msg(was_clamped == rests[i].was_clamped, "row %zu", i);

@@ -157,13 +157,13 @@ START_TEST(every_type_tells_its_limits)
         const struct row *row = &rows[type];
         struct quota quota;
         bool was_clamped;
-        limits_read_quota((enum provider_type)type, lookup, row->limits, NOW_MS, 0, &quota);
+        limit_headers_read_quota((enum provider_type)type, lookup, row->limits, NOW_MS, 0, &quota);
         ck_assert_msg(quota.is_known == row->quota.is_known, "%s", row->name);
         ck_assert_int_eq(quota.remaining_requests, row->quota.remaining_requests);
         ck_assert_int_eq(quota.remaining_tokens, row->quota.remaining_tokens);
         ck_assert_uint_eq(quota.reset_requests_ms, row->quota.reset_requests_ms);
         ck_assert_uint_eq(quota.reset_tokens_ms, row->quota.reset_tokens_ms);
-        ck_assert_uint_eq(limits_rest_ms((enum provider_type)type, lookup, row->spent, NOW_MS,
+        ck_assert_uint_eq(limit_headers_rest_ms((enum provider_type)type, lookup, row->spent, NOW_MS,
                                          60000, &was_clamped),
                           row->rest_ms);
     }

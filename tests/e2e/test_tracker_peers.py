@@ -12,7 +12,7 @@ import time
 
 import daemons
 import eventline
-from daemons import SLOW
+from daemons import SLOW, wait_until
 from lonetracker import line, rows, sender, start_alone, wait_snapshot
 from weirtest import case, eq, messages_matching
 
@@ -150,6 +150,18 @@ def test_too_many_connections(t):
     assert t.trackerd.is_alive()
     for peer in peers:
         peer.close()
+
+    def has_room():  # the tracker may not have seen yet that they are gone
+        peer = line(t)
+        try:
+            peer.send(eventline.command(6))
+            answer = peer.receive()
+            return answer is not None and int.from_bytes(answer[1][:4], "little") == eventline.DONE
+        except OSError:
+            return False
+        finally:
+            peer.close()
+    wait_until(has_room, 5, "room for another peer")
     w = sender(t)
     w.post(eventline.MID_FAILURE, "alpha/one")
     w.flush()

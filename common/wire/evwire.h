@@ -8,12 +8,15 @@
  *     EVENTS   worker -> trackerd   head.count records of struct evwire_event
  *     ACK      trackerd -> worker   struct evwire_ack: all events up to `seq` are in the table
  *     COMMAND  weirctl -> trackerd  struct evwire_command
- *     REPLY    trackerd -> weirctl  struct evwire_reply; to a worker only to say why it is refused
- *     CHANGE   trackerd -> weirctl  struct evwire_change, after the command `events`
+ *     REPLY    trackerd -> weirctl  struct evwire_reply; to a worker only when it is refused
+ *     CHANGE   trackerd -> weirctl  struct evwire_change, after the command CHANGES
  *
  * A worker numbers its events from 1 for each incarnation and repeats what was not acknowledged on
  * a new connection; trackerd keeps the last number of each worker process in the table, applies
- * none twice, and answers a hello with an ACK of that number. */
+ * none twice, and answers a hello with an ACK of that number.
+ *
+ * Known weakness: two versions do not talk to each other at all. While weir and weir-trackerd
+ * differ, workers keep their events and the table stands still. */
 #ifndef WEIR_COMMON_WIRE_EVWIRE_H
 #define WEIR_COMMON_WIRE_EVWIRE_H
 
@@ -21,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/attributes.h"
 #include "common/shm/table.h"
 
 #define EVWIRE_MAGIC      UINT32_C(0x57455652) /* "WEVR" */
@@ -48,8 +52,8 @@ struct evwire_hello { /* 32 bytes */
     uint32_t slot;    /* of the worker's page */
     uint32_t zero;
     uint64_t incarnation; /* of the process in that slot: its start, boot clock ns */
-    uint64_t conf_hash;   /* of the configuration's pairs: for a warning when they differ */
-    uint64_t next_seq;    /* number of the next event it will send */
+    uint64_t conf_hash;   /* 0: reserved for a warning that configurations differ */
+    uint64_t next_seq;    /* number of the next event it will send; not read today */
 };
 
 enum ev_kind {
@@ -57,7 +61,7 @@ enum ev_kind {
     EV_PRE_FAILURE = 2,
     EV_STREAM_SUCCESS = 3, /* sent only when the row shows something to reset */
     EV_ANSWER_SUCCESS = 4, /* likewise */
-    EV_COOLDOWN = 5,       /* rest until until_at, for `cause` */
+    EV_COOLDOWN = 5,       /* starts a cooldown until until_at, for `cause` */
     EV_QUOTA = 6,          /* limit headers of a success */
 };
 
@@ -72,7 +76,7 @@ struct evwire_event { /* 128 bytes */
     uint64_t incident;   /* the row's incident number when the pair was picked */
     uint64_t started_at; /* of the attempt (boot clock ns) */
     uint64_t ended_at;   /* the outcome's instant */
-    uint64_t until_at;   /* EV_COOLDOWN: end of the rest */
+    uint64_t until_at;   /* EV_COOLDOWN: its end */
     int64_t remaining_requests, remaining_tokens; /* EV_QUOTA; QUOTA_UNKNOWN */
     uint64_t reset_requests_at, reset_tokens_at;  /* EV_QUOTA; boot clock ns, 0 = unknown */
     uint64_t zero[4];
@@ -87,7 +91,7 @@ enum ev_command {
     EVCMD_CLEAR = 2,    /* provider, model */
     EVCMD_CLEAR_ALL = 3,
     EVCMD_RELOAD = 4,
-    EVCMD_EVENTS = 5, /* subscribe to state changes */
+    EVCMD_CHANGES = 5, /* from now on, every change of a row: `weirctl events` */
     EVCMD_PING = 6,
 };
 
@@ -144,12 +148,13 @@ _Static_assert(sizeof(struct evwire_change) == 624, "wire layout");
 
 /* Checks a received packet: magic, version, kind, exact size for its kind, count, zero fields,
  * NUL-terminated texts. Returns its head (into data) or NULL, with *status set to the reason. */
-const struct evwire_head *evwire_check(const void *data, size_t len, enum ev_status *status);
+WEIR_MUST_CHECK const struct evwire_head *evwire_check(const void *data, size_t len,
+                                                       enum ev_status *status);
 /* The payload behind a checked head. */
 const void *evwire_payload(const struct evwire_head *head);
 /* Writes head and payload (size bytes each, count of them) to out; returns the packet's length, or
  * 0 when it does not fit in cap. */
-size_t evwire_pack(void *out, size_t cap, enum evwire_kind kind, const void *payload, size_t size,
-                   uint32_t count);
+WEIR_MUST_CHECK size_t evwire_pack(void *out, size_t cap, enum evwire_kind kind,
+                                   const void *payload, size_t size, uint32_t count);
 
 #endif

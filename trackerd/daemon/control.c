@@ -16,7 +16,7 @@ static void set_reply(struct evwire_reply *reply, enum ev_status status, const c
     snprintf(reply->text, sizeof(reply->text), "%s", text != NULL ? text : ev_status_text(status));
 }
 
-/* The reason goes into logs, the state file and onto terminals. */
+/* The reason will be shown in logs, in the state file and on terminals. */
 static bool is_plain_text(const char *text)
 {
     size_t len = strlen(text);
@@ -72,19 +72,19 @@ static void run_reload(struct keeper *keeper, const struct evwire_command *comma
 static void run_nothing(struct keeper *keeper, const struct evwire_command *command,
                         struct evwire_reply *reply)
 {
-    set_reply(reply, EVST_DONE, NULL); /* EVENTS: intake does the rest. PING: that is all. */
+    set_reply(reply, EVST_DONE, NULL); /* CHANGES: intake does the rest. PING: that is all. */
 }
 
 static const struct {
     const char *name;
-    bool is_change; /* only for those who may change */
+    bool is_change; /* only for users who may change the table */
     void (*run)(struct keeper *, const struct evwire_command *, struct evwire_reply *);
 } commands[] = {
     [EVCMD_COOLDOWN] = {"cooldown", true, run_cooldown},
     [EVCMD_CLEAR] = {"clear", true, run_clear},
     [EVCMD_CLEAR_ALL] = {"clear --all", true, run_clear_all},
     [EVCMD_RELOAD] = {"reload", true, run_reload},
-    [EVCMD_EVENTS] = {"events", false, run_nothing},
+    [EVCMD_CHANGES] = {"events", false, run_nothing},
     [EVCMD_PING] = {"ping", false, run_nothing},
 };
 

@@ -69,7 +69,7 @@ static void drop_peer(struct peer *peer)
 
 /* ---- answering ------------------------------------------------------------------------------- */
 
-/* False when the peer could not take it; errno tells why. */
+/* False when the peer could not take it; errno says why. */
 static bool send_packet(const struct peer *peer, enum evwire_kind kind, const void *payload,
                         size_t size)
 {
@@ -104,7 +104,7 @@ static void send_status(const struct peer *peer, enum ev_status status)
 
 /* ---- refusing -------------------------------------------------------------------------------- */
 
-/* A line now and then, with the number of what went before. */
+/* Rate limited; each line says how many were suppressed since the last. */
 static void log_refusal(struct intake *in, const struct peer *peer, enum ev_status status)
 {
     uint64_t now_at = clock_boot_ns();
@@ -120,7 +120,7 @@ static void log_refusal(struct intake *in, const struct peer *peer, enum ev_stat
     in->refusals_unlogged = 0;
 }
 
-static void refuse(struct peer *peer, enum ev_status status)
+static void refuse_peer(struct peer *peer, enum ev_status status)
 {
     struct intake *in = peer->intake;
     apply_count_refused(in->keeper);
@@ -138,7 +138,7 @@ static enum ev_status on_hello(struct peer *peer, const struct evwire_head *head
     if (!peer->may_change)
         return EVST_NOT_ALLOWED;
     if (peer->sender >= 0)
-        return EVST_BAD_REQUEST; /* one hello a connection */
+        return EVST_BAD_REQUEST; /* only one hello on a connection */
     peer->sender = apply_join(keeper, hello.slot, hello.incarnation);
     if (peer->sender < 0)
         return EVST_REFUSED;
@@ -169,14 +169,14 @@ static enum ev_status on_command(struct peer *peer, const struct evwire_head *he
     struct evwire_reply reply = {0};
     memcpy(&command, evwire_payload(head), sizeof(command));
     control_run(peer->intake->keeper, &command, peer->may_change, peer->uid, &reply);
-    if (reply.status == EVST_DONE && command.command == EVCMD_EVENTS)
+    if (reply.status == EVST_DONE && command.command == EVCMD_CHANGES)
         peer->is_follower = true;
     send_packet(peer, EVWIRE_REPLY, &reply, sizeof(reply));
     return EVST_DONE; /* the reply says how it went; the connection stays */
 }
 
-/* What a peer may send. The other kinds only go the other way. */
-static enum ev_status dispatch(struct peer *peer, const struct evwire_head *head)
+/* The kinds that peers send; the others only go the other way. */
+static enum ev_status on_message(struct peer *peer, const struct evwire_head *head)
 {
     switch (head->kind) {
     case EVWIRE_HELLO:
@@ -190,7 +190,7 @@ static enum ev_status dispatch(struct peer *peer, const struct evwire_head *head
     }
 }
 
-/* Handles one packet. False when the connection is at its end. */
+/* Handles one packet. False when the connection has ended or is to be closed. */
 static bool take_packet(struct peer *peer)
 {
     _Alignas(8) char packet[EVWIRE_PACKET_MAX + 1]; /* one more: a longer packet shows */
@@ -202,9 +202,9 @@ static bool take_packet(struct peer *peer)
     enum ev_status status;
     const struct evwire_head *head = evwire_check(packet, (size_t)n, &status);
     if (head != NULL)
-        status = dispatch(peer, head);
+        status = on_message(peer, head);
     if (status != EVST_DONE) {
-        refuse(peer, status);
+        refuse_peer(peer, status);
         return false;
     }
     peer->has_spoken = true;
@@ -255,7 +255,7 @@ static void add_peer(struct intake *in, int fd)
     struct timeval silence = {INTAKE_SILENCE_MS / 1000, INTAKE_SILENCE_MS % 1000 * 1000};
     event_add(peer->readable, &silence);
     if (in->n_peers > INTAKE_PEERS_MAX || in->n_guests > INTAKE_GUESTS_MAX) {
-        refuse(peer, EVST_REFUSED);
+        refuse_peer(peer, EVST_REFUSED);
         drop_peer(peer);
     }
 }
@@ -276,7 +276,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            /* The listener would stay readable and spin: look again in a moment. */
+            /* The listener would stay readable and the loop spin: try again in a moment. */
             struct timeval pause = {0, ACCEPT_PAUSE_MS * 1000};
             event_del(in->acceptable);
             event_add(in->accept_again, &pause);
@@ -287,14 +287,14 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- the socket ------------------------------------------------------------------------------ */
 
-/* 0, or -1 with errno and everything as it was. */
-static int listen_at_path(struct intake *in)
+/* On failure false with errno, and everything as it was. */
+static bool listen_at_path(struct intake *in)
 {
     struct stat st;
     const char *path = keeper_conf(in->keeper)->tracker_socket;
     int fd = unixsock_listen(path, SOCKET_MODE, in->gid);
     if (fd < 0)
-        return -1;
+        return false;
     if (in->acceptable != NULL) {
         event_free(in->acceptable);
         close(in->fd);
@@ -306,10 +306,10 @@ static int listen_at_path(struct intake *in)
         in->file_dev = st.st_dev;
         in->file_ino = st.st_ino;
     }
-    return 0;
+    return true;
 }
 
-/* The file may be another's by now: somebody removed ours and began to listen there. */
+/* False when somebody has removed our file, even if another program listens there by now. */
 static bool is_our_file(const struct intake *in)
 {
     struct stat st;
@@ -321,7 +321,7 @@ void intake_keep_socket(struct intake *in)
 {
     if (is_our_file(in) || access(keeper_conf(in->keeper)->tracker_socket, F_OK) == 0)
         return;
-    if (listen_at_path(in) == 0)
+    if (listen_at_path(in))
         log_warn("the socket %s was removed: listening there again",
                  keeper_conf(in->keeper)->tracker_socket);
 }
@@ -335,8 +335,8 @@ static void on_change(void *arg, const struct evwire_change *change)
         next = LIST_NEXT(peer, link);
         if (!peer->is_follower || send_packet(peer, EVWIRE_CHANGE, change, sizeof(*change)))
             continue;
-        /* Not here: it may be the peer whose packet is being handled. Its reading end reports the
-         * shutdown at once. */
+        /* Not dropped here: it may be the peer whose packet is being handled. Its reading end
+         * reports the shutdown at once. */
         shutdown(peer->fd, SHUT_RDWR);
         peer->is_follower = false;
     }
@@ -351,7 +351,7 @@ struct intake *intake_new(struct event_base *base, struct keeper *keeper, int ui
     in->uid = uid;
     in->gid = gid;
     LIST_INIT(&in->peers);
-    if (listen_at_path(in) != 0) {
+    if (!listen_at_path(in)) {
         free(in);
         return NULL;
     }

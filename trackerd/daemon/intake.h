@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The tracker's socket: accepts workers and weirctl, knows who they are, checks what they send, and
- * hands events to apply.c and commands to control.c. Fair: each peer gets a few packets a turn.
- * What cannot be understood changes nothing, is counted, and ends its connection. */
+/* The tracker's socket: accepts workers and weirctl, checks what they send and whether they may,
+ * hands events to table/apply.c and commands to control.c, and sends every change to the peers that
+ * follow. Made by trackerd.c; does not know what an event means. Fair: each peer gets a few packets
+ * a turn. A message that cannot be parsed is counted, changes nothing, and closes the connection.
+ *
+ * Known weaknesses: nothing is buffered for a slow peer, so a reply that does not fit into its
+ * socket is lost; and trusted users may take all places for as long as they like. */
 #ifndef WEIR_TRACKERD_DAEMON_INTAKE_H
 #define WEIR_TRACKERD_DAEMON_INTAKE_H
 
@@ -13,7 +17,7 @@
 #define INTAKE_GUESTS_MAX 64
 /* Packets of one peer in one turn of the loop, so that one that floods does not starve others. */
 #define INTAKE_PACKETS_A_TURN 8
-/* A peer that has not said a valid word by then is turned away. */
+/* A peer that has sent no valid message by then is disconnected. */
 #define INTAKE_SILENCE_MS 10000
 
 struct intake;
@@ -23,7 +27,7 @@ struct intake;
 struct intake *intake_new(struct event_base *base, struct keeper *keeper, int uid, int gid);
 void intake_free(struct intake **intake);
 
-/* Listens anew when somebody removed the socket's file. */
+/* Listens anew when somebody has removed the socket's file. Call it now and then. */
 void intake_keep_socket(struct intake *intake);
 
 #endif

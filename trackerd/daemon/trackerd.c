@@ -84,7 +84,7 @@ static void add_events(struct trackerd *td, struct event *events[N_EVENTS])
 
 /* ---- start and stop -------------------------------------------------------------------------- */
 
-/* A group that is not ours can only be given by root. */
+/* Only root can give a file a group that it is not a member of. */
 static bool may_give_group(int gid)
 {
     gid_t groups[256];

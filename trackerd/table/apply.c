@@ -151,9 +151,9 @@ enum ev_status apply_cooldown(struct keeper *keeper, const char *provider, const
     struct cooldown_changes changes = {0};
     uint64_t max_ms = SHM_TABLE_REST_MAX_NS / CLOCK_NS_PER_MS;
     uint64_t ms = duration_ms < max_ms ? duration_ms : max_ms;
-    *was_kept = !cooldown_rest(&keeper->table->rows[row].state, CAUSE_OPERATOR,
-                               reason[0] != '\0' ? reason : NULL, now.at + ms * CLOCK_NS_PER_MS,
-                               now, &changes);
+    *was_kept = !cooldown_start(&keeper->table->rows[row].state, CAUSE_OPERATOR,
+                                reason[0] != '\0' ? reason : NULL, now.at + ms * CLOCK_NS_PER_MS,
+                                now, &changes);
     if (!*was_kept)
         publish_change(keeper, row, &changes);
     return EVST_DONE;

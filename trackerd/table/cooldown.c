@@ -5,11 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/terms/quota.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-
-/* More failures in one record than any worker merges; keeps sums far from overflowing. */
+/* More failures than any worker coalesces into one record; keeps sums far from overflowing. */
 #define COUNT_MAX 1000000
 
 struct step { /* what every rule needs */
@@ -22,7 +21,7 @@ struct step { /* what every rule needs */
     struct cooldown_changes *out;
 };
 
-static void note(struct cooldown_changes *out, struct cooldown_change change)
+static void add_change(struct cooldown_changes *out, struct cooldown_change change)
 {
     if (out->n < COOLDOWN_CHANGES_MAX)
         out->items[out->n++] = change;
@@ -87,8 +86,8 @@ static void streak_clear(struct streak s)
     memset(s.recent, 0, s.depth * sizeof(s.recent[0]));
 }
 
-/* A success that ended at success_at: what ended before it counts no more. True when that brought
- * the counter to 0. */
+/* A success ended at success_at: failures that ended before it no longer count. True when that
+ * brought the counter to 0. */
 static bool streak_reset(struct streak s, uint64_t success_at)
 {
     unsigned left = 0;
@@ -112,7 +111,7 @@ static void set_reason(struct shm_table_state *row, enum cooldown_cause cause, c
              reason != NULL ? reason : cooldown_cause_reason(cause));
 }
 
-static void begin(struct shm_table_state *row, enum cooldown_cause cause, uint64_t now_at)
+static void begin_cooldown(struct shm_table_state *row, enum cooldown_cause cause, uint64_t now_at)
 {
     row->hot.cooldown_began_at = now_at;
     row->hot.incident++;
@@ -121,31 +120,31 @@ static void begin(struct shm_table_state *row, enum cooldown_cause cause, uint64
     row->cooldowns_by_cause[cause]++;
 }
 
-bool cooldown_rest(struct shm_table_state *row, enum cooldown_cause cause, const char *reason,
-                   uint64_t until_at, struct cooldown_now now, struct cooldown_changes *out)
+bool cooldown_start(struct shm_table_state *row, enum cooldown_cause cause, const char *reason,
+                    uint64_t until_at, struct cooldown_now now, struct cooldown_changes *out)
 {
     until_at = earlier(until_at, now.at + SHM_TABLE_REST_MAX_NS);
     if (until_at <= now.at || until_at <= row->hot.cooldown_until_at)
         return false;
     bool is_running = row->hot.cooldown_until_at > now.at;
     if (!is_running)
-        begin(row, cause, now.at);
+        begin_cooldown(row, cause, now.at);
     row->hot.cooldown_until_at = until_at;
     set_reason(row, cause, reason);
-    note(out, (struct cooldown_change){
-                  .kind = EVCH_COOLDOWN,
-                  .cause = cause,
-                  .is_extension = is_running,
-                  .duration_ms = (until_at - now.at + NS_PER_MS - 1) / NS_PER_MS,
-              });
+    add_change(out, (struct cooldown_change){
+                        .kind = EVCH_COOLDOWN,
+                        .cause = cause,
+                        .is_extension = is_running,
+                        .duration_ms = (until_at - now.at + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS,
+                    });
     return true;
 }
 
-/* A cooldown by counting; the change also tells the count that led to it. */
-static bool rest_for_failures(struct step *s, enum cooldown_cause cause, uint64_t ms,
-                              uint32_t failures, uint32_t threshold)
+/* A cooldown that follows from counting; its change carries the count. */
+static bool cooldown_for_failures(struct step *s, enum cooldown_cause cause, uint64_t ms,
+                                  uint32_t failures, uint32_t threshold)
 {
-    if (!cooldown_rest(s->row, cause, NULL, s->now.at + ms * NS_PER_MS, s->now, s->out))
+    if (!cooldown_start(s->row, cause, NULL, s->now.at + ms * CLOCK_NS_PER_MS, s->now, s->out))
         return false;
     struct cooldown_change *change = &s->out->items[s->out->n - 1];
     change->failures = failures;
@@ -169,7 +168,8 @@ static bool is_history(const struct step *s)
            (s->ev->incident != 0 && s->ev->incident < s->row->hot.incident);
 }
 
-/* Does the failure count, as far as history and success_at, the latest success known, go? */
+/* A failure counts unless it is history or ended before the latest known success. out says why not.
+ */
 static bool may_count(struct step *s, uint64_t success_at)
 {
     s->out->was_history = is_history(s);
@@ -179,8 +179,9 @@ static bool may_count(struct step *s, uint64_t success_at)
 
 static void note_failure(struct step *s, enum cooldown_cause cause, uint32_t n, uint32_t threshold)
 {
-    note(s->out, (struct cooldown_change){
-                     .kind = EVCH_FAILURE, .cause = cause, .failures = n, .threshold = threshold});
+    add_change(s->out,
+               (struct cooldown_change){
+                   .kind = EVCH_FAILURE, .cause = cause, .failures = n, .threshold = threshold});
 }
 
 static void on_mid_failure(struct step *s)
@@ -197,8 +198,8 @@ static void on_mid_failure(struct step *s)
     }
     streak_clear(mid_of(row));
     uint64_t incident = row->hot.incident;
-    rest_for_failures(s, CAUSE_MID_STREAM, cooldown_mid_length_ms(s->rules, row->escalation), n,
-                      threshold);
+    cooldown_for_failures(s, CAUSE_MID_STREAM, cooldown_mid_length_ms(s->rules, row->escalation), n,
+                          threshold);
     if (row->hot.incident != incident)
         row->escalation++;
 }
@@ -215,7 +216,7 @@ static void on_pre_failure(struct step *s)
         return;
     }
     streak_clear(pre_of(row));
-    rest_for_failures(s, CAUSE_PRE_STREAM, s->rules->mid_cooldown_ms, n, threshold);
+    cooldown_for_failures(s, CAUSE_PRE_STREAM, s->rules->mid_cooldown_ms, n, threshold);
 }
 
 /* ---- successes ------------------------------------------------------------------------------- */
@@ -225,13 +226,13 @@ static void end_recovery(struct shm_table_state *row, struct cooldown_changes *o
     if ((row->hot.flags & SHM_TABLE_RECOVERING) == 0)
         return;
     row->hot.flags &= ~SHM_TABLE_RECOVERING;
-    note(out, (struct cooldown_change){.kind = EVCH_RECOVERED, .cause = row->cause});
+    add_change(out, (struct cooldown_change){.kind = EVCH_RECOVERED, .cause = row->cause});
 }
 
 static void credit_pre(struct shm_table_state *row, uint64_t ended_at, struct cooldown_changes *out)
 {
     if (streak_reset(pre_of(row), ended_at))
-        note(out, (struct cooldown_change){.kind = EVCH_RESET, .cause = CAUSE_PRE_STREAM});
+        add_change(out, (struct cooldown_change){.kind = EVCH_RESET, .cause = CAUSE_PRE_STREAM});
 }
 
 static void credit_stream(struct shm_table_state *row, uint64_t ended_at,
@@ -240,7 +241,7 @@ static void credit_stream(struct shm_table_state *row, uint64_t ended_at,
     row->last_success_at = later(row->last_success_at, ended_at);
     row->escalation = 0;
     if (streak_reset(mid_of(row), ended_at))
-        note(out, (struct cooldown_change){.kind = EVCH_RESET, .cause = CAUSE_MID_STREAM});
+        add_change(out, (struct cooldown_change){.kind = EVCH_RESET, .cause = CAUSE_MID_STREAM});
     credit_pre(row, ended_at, out);
     end_recovery(row, out);
 }
@@ -267,7 +268,7 @@ static void on_answer_success(struct step *s)
         credit_answer(s->row, s->ended_at, s->out);
 }
 
-/* A stamp is believed unless it is from the future or of a stream that is history. */
+/* A stamp counts unless it is from the future or its attempt is history. */
 static bool is_news(const struct shm_table_state *row, uint64_t known_at, uint64_t started_at,
                     uint64_t ended_at, struct cooldown_now now)
 {
@@ -289,11 +290,13 @@ void cooldown_note_answer(struct shm_table_state *row, uint64_t started_at, uint
         credit_answer(row, ended_at, out);
 }
 
-/* ---- rests and quotas ------------------------------------------------------------------------ */
+/* ---- cooldowns asked for, and quotas
+ * ------------------------------------------------------------------------ */
 
 static void on_cooldown(struct step *s)
 {
-    cooldown_rest(s->row, (enum cooldown_cause)s->ev->cause, NULL, s->ev->until_at, s->now, s->out);
+    cooldown_start(s->row, (enum cooldown_cause)s->ev->cause, NULL, s->ev->until_at, s->now,
+                   s->out);
 }
 
 static uint64_t wall_of(const struct step *s, uint64_t at, uint64_t updated_wall_ms)
@@ -301,7 +304,7 @@ static uint64_t wall_of(const struct step *s, uint64_t at, uint64_t updated_wall
     if (at == 0)
         return 0;
     uint64_t ns = at > s->ended_at ? earlier(at - s->ended_at, SHM_TABLE_REST_MAX_NS) : 0;
-    return updated_wall_ms + ns / NS_PER_MS;
+    return updated_wall_ms + ns / CLOCK_NS_PER_MS;
 }
 
 static void store_quota(struct step *s, uint64_t updated_wall_ms)
@@ -313,21 +316,21 @@ static void store_quota(struct step *s, uint64_t updated_wall_ms)
     row->quota_reset_requests_wall_ms = wall_of(s, s->ev->reset_requests_at, updated_wall_ms);
     row->quota_reset_tokens_wall_ms = wall_of(s, s->ev->reset_tokens_at, updated_wall_ms);
     row->quota_updated_wall_ms = updated_wall_ms;
-    note(s->out, (struct cooldown_change){.kind = EVCH_QUOTA});
+    add_change(s->out, (struct cooldown_change){.kind = EVCH_QUOTA});
 }
 
 static void on_quota(struct step *s)
 {
-    uint64_t age_ms = (s->now.at - s->ended_at) / NS_PER_MS;
+    uint64_t age_ms = (s->now.at - s->ended_at) / CLOCK_NS_PER_MS;
     uint64_t updated_wall_ms = s->now.wall_ms > age_ms ? s->now.wall_ms - age_ms : 0;
     /* Reports of different workers may arrive out of order: the newest headers are the quota. */
     if (updated_wall_ms >= s->row->quota_updated_wall_ms)
         store_quota(s, updated_wall_ms);
-    /* A reset that is not told is 0: no cooldown, the provider's 429 will tell. */
+    /* An unknown reset is 0 and starts no cooldown: the provider's 429 will. */
     uint64_t requests_at = s->ev->remaining_requests == 0 ? s->ev->reset_requests_at : 0;
     uint64_t tokens_at = s->ev->remaining_tokens == 0 ? s->ev->reset_tokens_at : 0;
-    cooldown_rest(s->row, requests_at >= tokens_at ? CAUSE_QUOTA_REQUESTS : CAUSE_QUOTA_TOKENS,
-                  NULL, later(requests_at, tokens_at), s->now, s->out);
+    cooldown_start(s->row, requests_at >= tokens_at ? CAUSE_QUOTA_REQUESTS : CAUSE_QUOTA_TOKENS,
+                   NULL, later(requests_at, tokens_at), s->now, s->out);
 }
 
 /* ---- the machine ----------------------------------------------------------------------------- */
@@ -377,5 +380,5 @@ void cooldown_clear(struct shm_table_state *row, struct cooldown_changes *out)
     row->escalation = 0;
     streak_clear(mid_of(row));
     streak_clear(pre_of(row));
-    note(out, (struct cooldown_change){.kind = EVCH_CLEARED});
+    add_change(out, (struct cooldown_change){.kind = EVCH_CLEARED});
 }

@@ -7,12 +7,14 @@
  * Consecutive means: the counter is the number of failures that ended after the latest completed
  * stream ended, since the latest cooldown of their own cause began. Order is by the instants in
  * the events, not by their arrival: a failure that arrives after a success which ended later is not
- * counted, and a success that arrives late leaves those standing that ended after it (at most
- * SHM_TABLE_RECENT_MID of them when it resets any at all: the instants of older ones are not kept).
+ * counted, and a success that arrives late leaves the failures that ended after it.
  *
  * History: an attempt that began before the pair's latest cooldown began changes no counter, ends
- * no recovery and begins no cooldown by counting. A rest that the provider itself asks for is
- * obeyed whenever the attempt began. */
+ * no recovery and begins no cooldown by counting. A cooldown that the provider itself asks for is
+ * obeyed whenever the attempt began.
+ *
+ * Known weakness: of a streak only the latest SHM_TABLE_RECENT_MID (or _PRE) instants are kept, so
+ * a late success that resets any failure leaves at most that many of the later ones. */
 #ifndef WEIR_TRACKERD_TABLE_COOLDOWN_H
 #define WEIR_TRACKERD_TABLE_COOLDOWN_H
 
@@ -56,24 +58,25 @@ struct cooldown_changes {
 void cooldown_init(struct shm_table_state *row, const char *provider, const char *model,
                    uint64_t key_hash, const struct cooldown_rules *rules);
 
-/* Applies an event of a worker. Absurd instants (in the future) are cut to now. out is set anew. */
+/* Applies an event of a worker. Instants in the future are cut to now. Overwrites out. */
 void cooldown_apply(struct shm_table_state *row, const struct cooldown_rules *rules,
                     const struct evwire_event *event, struct cooldown_now now,
                     struct cooldown_changes *out);
 
-/* Takes in a success of which only the stamp in a worker's page tells: before a failure is applied,
- * for each worker. Changes are appended to out. */
+/* Credits a success that only a stamp in a worker's page shows. Called for each worker before a
+ * failure is applied. Appends changes to out. */
 void cooldown_note_stream(struct shm_table_state *row, uint64_t started_at, uint64_t ended_at,
                           struct cooldown_now now, struct cooldown_changes *out);
 void cooldown_note_answer(struct shm_table_state *row, uint64_t started_at, uint64_t ended_at,
                           struct cooldown_now now, struct cooldown_changes *out);
 
-/* Rest until until_at, at most SHM_TABLE_REST_MAX_NS from now. reason NULL: the cause's own. Never
- * shortens a running cooldown: false, and no change, when that ends no earlier. */
-bool cooldown_rest(struct shm_table_state *row, enum cooldown_cause cause, const char *reason,
-                   uint64_t until_at, struct cooldown_now now, struct cooldown_changes *out);
+/* Starts a cooldown until until_at, at most SHM_TABLE_REST_MAX_NS from now, or extends the running
+ * one to then. reason NULL: the cause's own. False, and no change, when until_at is past or the
+ * running one ends no earlier. */
+bool cooldown_start(struct shm_table_state *row, enum cooldown_cause cause, const char *reason,
+                    uint64_t until_at, struct cooldown_now now, struct cooldown_changes *out);
 
-/* Everything that keeps requests away is forgotten: cooldown, counters, recovery, escalation. */
+/* Forgets everything that keeps requests away: cooldown, counters, recovery, escalation. */
 void cooldown_clear(struct shm_table_state *row, struct cooldown_changes *out);
 
 /* The length of the next mid-stream cooldown: doubled for each one since the last success. */

@@ -34,7 +34,7 @@ static bool make_segment(struct keeper *keeper)
     if (segment_switch(&keeper->segment) != 0)
         return false;
     for (uint32_t i = 0; i < table->capacity; i++)
-        if (table->rows[i].is_dirty) /* no page is written to for a free row */
+        if (table->rows[i].is_dirty) /* leaves the memory of free rows untouched */
             table->rows[i].is_dirty = false;
     keeper->published_moves = table->moves;
     return true;

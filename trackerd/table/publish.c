@@ -8,66 +8,66 @@
 #include "common/shm/lock.h"
 #include "common/terms/pair_key.h"
 
-static void put(shm_table_word *word, uint64_t value)
+static void store(shm_table_word *word, uint64_t value)
 {
     atomic_store_explicit(word, value, memory_order_release);
 }
 
-static uint64_t get(const shm_table_word *word)
+static uint64_t load(const shm_table_word *word)
 {
     return atomic_load_explicit((shm_table_word *)word, memory_order_acquire);
 }
 
-static void put_words(shm_table_word *to, const uint64_t *from, size_t n)
+static void store_words(shm_table_word *to, const uint64_t *from, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        put(&to[i], from[i]);
+        store(&to[i], from[i]);
 }
 
-static void get_words(uint64_t *to, const shm_table_word *from, size_t n)
+static void load_words(uint64_t *to, const shm_table_word *from, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        to[i] = get(&from[i]);
+        to[i] = load(&from[i]);
 }
 
 /* ---- single rows and senders ----------------------------------------------------------------- */
 
 static void write_row(struct shm_table_row *row, const uint64_t *image)
 {
-    uint64_t seq = get(&row->seq) | 1; /* odd already when a change was cut short */
-    put(&row->seq, seq);
+    uint64_t seq = load(&row->seq) | 1; /* odd already when a change was cut short */
+    store(&row->seq, seq);
     KILL_POINT("row-odd");
-    put_words(row->hot, image, SHM_TABLE_HOT_WORDS);
+    store_words(row->hot, image, SHM_TABLE_HOT_WORDS);
     KILL_POINT("row-half");
-    put(&row->hot_check, shm_table_checksum(image, SHM_TABLE_HOT_WORDS));
-    put_words(row->cold, image + SHM_TABLE_HOT_WORDS, SHM_TABLE_COLD_WORDS);
-    put(&row->check, shm_table_checksum(image, SHM_TABLE_STATE_WORDS));
+    store(&row->hot_check, shm_table_checksum(image, SHM_TABLE_HOT_WORDS));
+    store_words(row->cold, image + SHM_TABLE_HOT_WORDS, SHM_TABLE_COLD_WORDS);
+    store(&row->check, shm_table_checksum(image, SHM_TABLE_STATE_WORDS));
     KILL_POINT("row-full");
-    put(&row->seq, seq + 1);
+    store(&row->seq, seq + 1);
 }
 
 static void write_sender(struct shm_table_sender *sender, const uint64_t *words)
 {
-    put_words(&sender->who, words, SHM_TABLE_SENDER_WORDS);
-    put(&sender->check, shm_table_checksum(words, SHM_TABLE_SENDER_WORDS));
+    store_words(&sender->who, words, SHM_TABLE_SENDER_WORDS);
+    store(&sender->check, shm_table_checksum(words, SHM_TABLE_SENDER_WORDS));
 }
 
 static bool row_matches(const struct shm_table_row *row, const struct shm_table_state *state)
 {
     uint64_t words[SHM_TABLE_STATE_WORDS];
-    get_words(words, row->hot, SHM_TABLE_HOT_WORDS);
-    get_words(words + SHM_TABLE_HOT_WORDS, row->cold, SHM_TABLE_COLD_WORDS);
-    return (get(&row->seq) & 1) == 0 && memcmp(words, state, sizeof(*state)) == 0 &&
-           get(&row->hot_check) == shm_table_checksum(words, SHM_TABLE_HOT_WORDS) &&
-           get(&row->check) == shm_table_checksum(words, SHM_TABLE_STATE_WORDS);
+    load_words(words, row->hot, SHM_TABLE_HOT_WORDS);
+    load_words(words + SHM_TABLE_HOT_WORDS, row->cold, SHM_TABLE_COLD_WORDS);
+    return (load(&row->seq) & 1) == 0 && memcmp(words, state, sizeof(*state)) == 0 &&
+           load(&row->hot_check) == shm_table_checksum(words, SHM_TABLE_HOT_WORDS) &&
+           load(&row->check) == shm_table_checksum(words, SHM_TABLE_STATE_WORDS);
 }
 
 static bool sender_matches(const struct shm_table_sender *sender, const struct sender *copy)
 {
     uint64_t words[SHM_TABLE_SENDER_WORDS];
-    get_words(words, &sender->who, SHM_TABLE_SENDER_WORDS);
+    load_words(words, &sender->who, SHM_TABLE_SENDER_WORDS);
     return memcmp(words, copy, sizeof(*copy)) == 0 &&
-           get(&sender->check) == shm_table_checksum(words, SHM_TABLE_SENDER_WORDS);
+           load(&sender->check) == shm_table_checksum(words, SHM_TABLE_SENDER_WORDS);
 }
 
 /* ---- the journal ----------------------------------------------------------------------------- */
@@ -78,30 +78,30 @@ static void fill_journal(struct shm_table_journal *journal, uint64_t row, const 
     uint64_t all[SHM_TABLE_JOURNAL_WORDS] = {row, sender};
     memcpy(&all[2], sender_words, SHM_TABLE_SENDER_WORDS * sizeof(uint64_t));
     memcpy(&all[SHM_TABLE_JOURNAL_IMAGE], image, SHM_TABLE_STATE_WORDS * sizeof(uint64_t));
-    put_words(&journal->row, all, SHM_TABLE_JOURNAL_WORDS);
-    put(&journal->image_hot_check, shm_table_checksum(image, SHM_TABLE_HOT_WORDS));
-    put(&journal->check, shm_table_checksum(all, SHM_TABLE_JOURNAL_WORDS));
+    store_words(&journal->row, all, SHM_TABLE_JOURNAL_WORDS);
+    store(&journal->image_hot_check, shm_table_checksum(image, SHM_TABLE_HOT_WORDS));
+    store(&journal->check, shm_table_checksum(all, SHM_TABLE_JOURNAL_WORDS));
 }
 
 /* Writes what the journal says. Harmless when repeated. */
 static void play_journal(struct segment *seg)
 {
     uint64_t all[SHM_TABLE_JOURNAL_WORDS];
-    get_words(all, &seg->head->journal.row, SHM_TABLE_JOURNAL_WORDS);
+    load_words(all, &seg->head->journal.row, SHM_TABLE_JOURNAL_WORDS);
     if (all[0] < seg->capacity)
         write_row(&seg->rows[all[0]], &all[SHM_TABLE_JOURNAL_IMAGE]);
     KILL_POINT("row-done");
     if (all[1] < SHM_TABLE_SENDERS)
         write_sender(&seg->senders[all[1]], &all[2]);
     KILL_POINT("sender-done");
-    put(&seg->head->journal.valid, 0);
+    store(&seg->head->journal.valid, 0);
 }
 
 static bool journal_is_whole(const struct shm_table_journal *journal)
 {
     uint64_t all[SHM_TABLE_JOURNAL_WORDS];
-    get_words(all, &journal->row, SHM_TABLE_JOURNAL_WORDS);
-    return shm_table_checksum(all, SHM_TABLE_JOURNAL_WORDS) == get(&journal->check);
+    load_words(all, &journal->row, SHM_TABLE_JOURNAL_WORDS);
+    return shm_table_checksum(all, SHM_TABLE_JOURNAL_WORDS) == load(&journal->check);
 }
 
 void publish_commit(struct publish *pub, struct table *table, int row,
@@ -119,7 +119,7 @@ void publish_commit(struct publish *pub, struct table *table, int row,
     fill_journal(journal, row >= 0 ? (uint64_t)row : SHM_TABLE_NONE, image,
                  sender >= 0 ? (uint64_t)sender : SHM_TABLE_NONE, words);
     KILL_POINT("journal-filled");
-    put(&journal->valid, 1);
+    store(&journal->valid, 1);
     KILL_POINT("journal-valid");
     play_journal(pub->seg);
     KILL_POINT("committed");
@@ -181,28 +181,28 @@ void publish_fill(struct shm_table_header *head, const struct table *table,
         memcpy(words, &senders->items[i], sizeof(words));
         write_sender(&to[i], words);
     }
-    put(&head->rows_generation, head->identity.generation);
+    store(&head->rows_generation, head->identity.generation);
 }
 
 void publish_carry_counts(struct shm_table_header *head, const struct shm_table_header *from)
 {
-    put(&head->events_applied, get(&from->events_applied));
-    put(&head->events_repeated, get(&from->events_repeated));
-    put(&head->events_unknown, get(&from->events_unknown));
-    put(&head->packets_refused, get(&from->packets_refused));
-    put(&head->lock_timeouts, get(&from->lock_timeouts));
+    store(&head->events_applied, load(&from->events_applied));
+    store(&head->events_repeated, load(&from->events_repeated));
+    store(&head->events_unknown, load(&from->events_unknown));
+    store(&head->packets_refused, load(&from->packets_refused));
+    store(&head->lock_timeouts, load(&from->lock_timeouts));
 }
 
 void publish_life(struct shm_table_header *head, pid_t pid, uint64_t started_at, uint64_t now_at)
 {
-    put(&head->tracker_pid, (uint64_t)pid);
-    put(&head->started_at, started_at);
-    put(&head->heartbeat_at, now_at);
+    store(&head->tracker_pid, (uint64_t)pid);
+    store(&head->started_at, started_at);
+    store(&head->heartbeat_at, now_at);
 }
 
 void publish_end_of_life(struct shm_table_header *head)
 {
-    put(&head->tracker_pid, 0);
+    store(&head->tracker_pid, 0);
 }
 
 static uint32_t repair_rows(struct publish *pub, struct table *table, uint32_t *next)
@@ -241,7 +241,7 @@ uint32_t publish_repair(struct publish *pub, struct table *table, const struct s
     return repaired;
 }
 
-/* ---- taking over ----------------------------------------------------------------------------- */
+/* ---- loading ----------------------------------------------------------------------------- */
 
 static bool is_text(const char *field, size_t size)
 {
@@ -260,8 +260,8 @@ static bool state_is_sane(const struct shm_table_state *state)
 static bool load_row(struct shm_table_row *row, struct shm_table_state *out)
 {
     uint64_t words[SHM_TABLE_STATE_WORDS];
-    get_words(words, row->hot, SHM_TABLE_HOT_WORDS);
-    get_words(words + SHM_TABLE_HOT_WORDS, row->cold, SHM_TABLE_COLD_WORDS);
+    load_words(words, row->hot, SHM_TABLE_HOT_WORDS);
+    load_words(words + SHM_TABLE_HOT_WORDS, row->cold, SHM_TABLE_COLD_WORDS);
     memcpy(out, words, sizeof(*out));
     return row_matches(row, out) && state_is_sane(out);
 }
@@ -270,8 +270,8 @@ static void load_senders(struct segment *seg, struct senders *senders)
 {
     for (int i = 0; i < SHM_TABLE_SENDERS; i++) {
         uint64_t words[SHM_TABLE_SENDER_WORDS];
-        get_words(words, &seg->senders[i].who, SHM_TABLE_SENDER_WORDS);
-        if (get(&seg->senders[i].check) == shm_table_checksum(words, SHM_TABLE_SENDER_WORDS))
+        load_words(words, &seg->senders[i].who, SHM_TABLE_SENDER_WORDS);
+        if (load(&seg->senders[i].check) == shm_table_checksum(words, SHM_TABLE_SENDER_WORDS))
             memcpy(&senders->items[i], words, sizeof(senders->items[i]));
     }
 }
@@ -282,7 +282,7 @@ struct publish_loaded publish_load(struct publish *pub, struct table *table,
     struct segment *seg = pub->seg;
     struct publish_loaded loaded = {0};
     publish_begin(pub);
-    if (get(&seg->head->journal.valid) != 0) {
+    if (load(&seg->head->journal.valid) != 0) {
         loaded.had_journal = true;
         if (journal_is_whole(&seg->head->journal))
             play_journal(seg);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The only code that writes the shared table's rows, senders and live words (trackerd). Each change
- * of a row, together with the number of the event that caused it, is one step against SIGKILL: see
- * shm/table_layout.h. The caller's own copies (table.h, senders.h) are the truth; the shared table
- * is compared with them and never trusted, save once, at the start, when the one of an earlier
- * trackerd is taken over. */
+/* The only code that writes the shared table's rows, senders and live words. Called by keeper.c and
+ * apply.c. A change of a row and the number of the event that caused it are one step, even against
+ * SIGKILL: see shm/table_layout.h. The caller's own copies (table.h, senders.h) are the truth; the
+ * shared table is compared with them and never trusted, except once, at the start, when the table
+ * of an earlier trackerd is loaded.
+ *
+ * Known weakness: when the lock is not to be had in time, changes are published without it, and a
+ * reader of several rows may see them from different moments. */
 #ifndef WEIR_TRACKERD_TABLE_PUBLISH_H
 #define WEIR_TRACKERD_TABLE_PUBLISH_H
 
@@ -18,22 +21,24 @@
 struct publish {
     struct segment *seg; /* borrowed */
     bool is_locked;
-    bool is_lock_contended; /* it timed out lately: only tried, not waited for */
+    bool is_lock_contended; /* the last wait timed out: only tried, not waited for */
     bool is_lock_broken;
 };
 
 struct publish_loaded {
     uint32_t rows, damaged_rows;
     bool had_journal;         /* an earlier trackerd died in the middle of a change */
-    bool had_damaged_journal; /* ... and what it left is not whole: cannot happen by dying */
+    bool had_damaged_journal; /* ... and what it left is not whole: dying alone does not cause that
+                               */
 };
 
-/* Takes over the attached table: finishes the change that was under way, copies what is sound to
+/* Loads the attached table: finishes the change that was under way, then copies what is sound to
  * table (of the same capacity; rows keep their places) and senders. Damaged rows become free. */
 struct publish_loaded publish_load(struct publish *pub, struct table *table,
                                    struct senders *senders);
 
-/* Around one or more changes: the lock, as far as it is to be had within its time limit. */
+/* Around one or more changes: takes the lock if it can be had within its time limit, and gives it
+ * back. */
 void publish_begin(struct publish *pub);
 void publish_end(struct publish *pub);
 
@@ -54,7 +59,7 @@ void publish_life(struct shm_table_header *head, pid_t pid, uint64_t started_at,
 void publish_end_of_life(struct shm_table_header *head);
 
 /* Rewrites what differs from the copies: all senders and PUBLISH_REPAIR_ROWS rows from *next on,
- * which then tells where to go on. Returns how many rows and senders differed. */
+ * which then says where to go on. Returns how many rows and senders differed. */
 #define PUBLISH_REPAIR_ROWS 4096
 uint32_t publish_repair(struct publish *pub, struct table *table, const struct senders *senders,
                         uint32_t *next);

@@ -37,18 +37,18 @@ struct snapshot {
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-static int write_all(int fd, const char *data, size_t len)
+static bool write_all(int fd, const char *data, size_t len)
 {
     while (len > 0) {
         ssize_t n = write(fd, data, len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return -1;
+            return false;
         data += n;
         len -= (size_t)n;
     }
-    return 0;
+    return true;
 }
 
 static void sync_folder(const char *path)
@@ -69,34 +69,34 @@ static bool may_replace(const char *path)
     return stat(path, &st) != 0 || S_ISREG(st.st_mode);
 }
 
-/* The old file stays whole until the new one is. 0, or -1 with errno. */
-static int write_file(const char *path, const struct buf *text)
+/* The old file stays whole until the new one is. On failure false with errno. */
+static bool write_file(const char *path, const struct buf *text)
 {
     if (!may_replace(path)) {
         errno = ENOTSUP;
-        return -1;
+        return false;
     }
     char *temporary = xasprintf("%s" TEMPORARY_MARK "%d", path, (int)getpid());
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-    int rc = -1;
+    bool is_written = false;
     if (fd >= 0) {
-        rc = write_all(fd, text->data, text->len) == 0 && fsync(fd) == 0 ? 0 : -1;
-        rc = close(fd) == 0 ? rc : -1;
+        is_written = write_all(fd, text->data, text->len) && fsync(fd) == 0;
+        is_written = close(fd) == 0 && is_written;
     }
     KILL_POINT("snapshot-written");
-    if (rc == 0)
-        rc = rename(temporary, path);
+    if (is_written)
+        is_written = rename(temporary, path) == 0;
     int error = errno;
-    if (rc == 0)
+    if (is_written)
         sync_folder(path);
     else if (fd >= 0)
         unlink(temporary);
     free(temporary);
     errno = error;
-    return rc;
+    return is_written;
 }
 
-/* What a trackerd that was killed while it wrote has left. */
+/* Temporary files of a trackerd that was killed while it wrote. */
 static void remove_leftovers(const char *path)
 {
     char *copy_dir = xstrdup(path), *copy_base = xstrdup(path);
@@ -129,11 +129,11 @@ static void render(const struct snapshot *snapshot, struct buf *text)
     statefile_write(snapshot->table, now_read(), text);
 }
 
-/* The child's whole life. It must not keep what dies with its parent: guard, socket, peers. */
+/* All that the child does. First it closes what must end with its parent: guard, socket, peers. */
 static void __attribute__((noreturn)) write_as_child(const char *path, const struct buf *text)
 {
     close_range(STDERR_FILENO + 1, ~0U, 0);
-    _exit(write_file(path, text) == 0 ? 0 : errno < 256 ? errno : 1);
+    _exit(write_file(path, text) ? 0 : errno < 256 ? errno : 1);
 }
 
 static void start_child(struct snapshot *snapshot)
@@ -166,7 +166,7 @@ void snapshot_want(struct snapshot *snapshot)
         return;
     snapshot->is_wanted = true;
     if (snapshot->child != 0)
-        return; /* goes on when that one is reaped */
+        return; /* snapshot_reap asks again */
     uint64_t due_at = snapshot->written_at + SNAPSHOT_INTERVAL_MS * CLOCK_NS_PER_MS;
     uint64_t now_at = clock_boot_ns();
     uint64_t wait_us = due_at > now_at ? (due_at - now_at) / 1000 : 0;
@@ -214,7 +214,7 @@ void snapshot_flush(struct snapshot *snapshot)
     if (snapshot->path == NULL)
         return;
     render(snapshot, &text);
-    note_result(snapshot, write_file(snapshot->path, &text) == 0 ? 0 : errno);
+    note_result(snapshot, write_file(snapshot->path, &text) ? 0 : errno);
     remove_leftovers(snapshot->path);
     buf_free(&text);
 }
@@ -232,33 +232,39 @@ void snapshot_free(struct snapshot **snapshot)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static int read_file(const char *path, struct buf *text)
+/* Appends what is left of the file. False with errno. */
+static bool read_all(int fd, struct buf *text)
+{
+    while (text->len <= STATEFILE_MAX) {
+        char *room = buf_reserve(text, 65536);
+        ssize_t n = read(fd, room, 65536);
+        if (n == 0)
+            return true;
+        if (n > 0)
+            text->len += (size_t)n;
+        else if (errno != EINTR)
+            return false;
+    }
+    errno = EFBIG; /* it has grown since it was looked at */
+    return false;
+}
+
+static bool read_file(const char *path, struct buf *text)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
-        return -1;
-    int rc = fstat(fd, &st);
-    if (rc == 0 && (!S_ISREG(st.st_mode) || st.st_size > STATEFILE_MAX)) {
+        return false;
+    bool is_read = fstat(fd, &st) == 0;
+    if (is_read && (!S_ISREG(st.st_mode) || st.st_size > STATEFILE_MAX)) {
         errno = EFBIG;
-        rc = -1;
+        is_read = false;
     }
-    while (rc == 0) {
-        char *room = buf_reserve(text, 65536);
-        ssize_t n = read(fd, room, 65536);
-        if (n <= 0) {
-            rc = n < 0 && errno != EINTR ? -1 : 0;
-            if (n == 0 || rc != 0)
-                break;
-            continue;
-        }
-        text->len += (size_t)n;
-        rc = text->len <= STATEFILE_MAX ? 0 : -1;
-    }
+    is_read = is_read && read_all(fd, text);
     int error = errno;
     close(fd);
     errno = error;
-    return rc;
+    return is_read;
 }
 
 static void set_aside(const char *path, const char *why)
@@ -276,7 +282,7 @@ unsigned snapshot_restore(const char *path, struct table *table, struct cooldown
     unsigned restored = 0;
     if (path == NULL)
         return 0;
-    if (read_file(path, &text) != 0) {
+    if (!read_file(path, &text)) {
         if (errno != ENOENT)
             set_aside(path, strerror(errno));
     } else {

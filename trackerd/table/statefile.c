@@ -68,7 +68,7 @@ static const struct field fields[] = {
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
-/* Instants: 0 stays 0 (never). What lies before this boot becomes 1, the earliest instant. */
+/* Instants: 0 stays 0 (never). One before this boot becomes 1, the earliest instant. */
 static int64_t wall_from_boot(uint64_t at, struct cooldown_now now)
 {
     if (at == 0)
@@ -201,7 +201,7 @@ static size_t fitting(const char *text, size_t len, size_t size)
     return at;
 }
 
-/* A text member that must fit, or one that is cut to fit. */
+/* A text member, which must fit unless it may be cut. */
 static bool get_text(json_object *o, const char *key, char *out, size_t size, bool may_cut)
 {
     json_object *value;
@@ -227,8 +227,8 @@ static bool get_causes(json_object *o, struct shm_table_state *state)
     return true;
 }
 
-/* What a reboot made pointless, or no trackerd would have written. */
-static void settle(struct shm_table_state *state, struct cooldown_now now)
+/* Corrects what a reboot has made pointless, and what no trackerd would have written. */
+static void make_plausible(struct shm_table_state *state, struct cooldown_now now)
 {
     struct shm_table_hot *hot = &state->hot;
     if (hot->cooldown_until_at <= now.at || shm_table_rest_ns(hot, now.at) == 0)
@@ -255,7 +255,7 @@ static bool read_row(json_object *o, struct shm_table_state *state, struct coold
         if (!get_number(o, fields[i].key, &value) || !field_set(&fields[i], state, value, now))
             return false;
     }
-    settle(state, now);
+    make_plausible(state, now);
     return true;
 }
 
@@ -296,7 +296,7 @@ static enum statefile_error read_end(const char *text, size_t len, struct lines 
     return strcmp(want, found) == 0 && line >= out->rows ? STATEFILE_OK : STATEFILE_DAMAGED;
 }
 
-/* Reads all rows; with a table they are adopted, without they are only checked. */
+/* Reads all rows and adopts them into the table; without a table it only checks them. */
 static enum statefile_error read_rows(const struct lines *lines, struct table *table,
                                       struct cooldown_now now, unsigned *restored)
 {

@@ -71,7 +71,7 @@ static void want_known(struct table *table, const struct table_pair *pairs, uint
                        const struct cooldown_rules *rules)
 {
     for (uint32_t i = 0; i < table->capacity; i++)
-        if (table->rows[i].is_wanted) /* no page is written to for a free row */
+        if (table->rows[i].is_wanted) /* leaves the memory of free rows untouched */
             table->rows[i].is_wanted = false;
     for (uint32_t i = 0; i < n; i++) {
         int row = table_find(table, pairs[i].key_hash, 0);
@@ -85,7 +85,7 @@ uint32_t table_configure(struct table *table, const struct table_pair *pairs, ui
 {
     uint32_t homeless = 0;
     want_known(table, pairs, n, rules);
-    table_sweep(table, now_at); /* makes room before anybody moves in */
+    table_sweep(table, now_at); /* frees rows before new pairs need them */
     for (uint32_t i = 0; i < n; i++) {
         struct shm_table_state fresh;
         cooldown_init(&fresh, pairs[i].provider, pairs[i].model, pairs[i].key_hash, rules);

@@ -3,8 +3,12 @@
  * (ordinary memory, no sockets, no clock). Pure. The shared table is published from here and never
  * read back while trackerd runs, so that nobody can change trackerd's mind by writing to it.
  *
- * A pair that the configuration names is wanted. One that is named no more keeps its row until its
- * cooldown has ended; then the row is free. */
+ * A pair that the configuration names is wanted. One that it no longer names keeps its row until
+ * its cooldown has ended; then the row is free.
+ *
+ * Known weakness: every search is linear, so fitting n pairs into a table costs n times its
+ * capacity: some milliseconds for a thousand pairs, but half a second for ten thousand, and ten for
+ * thirty. */
 #ifndef WEIR_TRACKERD_TABLE_TABLE_H
 #define WEIR_TRACKERD_TABLE_TABLE_H
 
@@ -39,12 +43,12 @@ void table_swap(struct table *a, struct table *b);
 /* The row of a key, or -1. hint is tried first; it may be any number. */
 int table_find(const struct table *table, uint64_t key_hash, uint32_t hint);
 
-/* Puts a row that was kept elsewhere (the living table, the state file) into the first free place,
- * unless its pair has one. Its index, or -1 when the table is full. */
+/* Copies a row that was kept elsewhere (the old table, the state file) into the first free place,
+ * unless its pair already has a row. The pair's index, or -1 when the table is full. */
 int table_adopt(struct table *table, const struct shm_table_state *state);
 
 /* Makes the rows fit a configuration: new pairs get rows, pairs that stay keep their state, others
- * are wanted no more and swept. Changed rows are dirty. Returns how many pairs found no room. */
+ * are no longer wanted, and swept. Changed rows are dirty. Returns how many pairs found no room. */
 uint32_t table_configure(struct table *table, const struct table_pair *pairs, uint32_t n,
                          const struct cooldown_rules *rules, uint64_t now_at);
 

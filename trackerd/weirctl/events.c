@@ -17,7 +17,7 @@
 /* 0: subscribed; -1 with errno: not now; above 0, an exit code: never. */
 static int subscribe(const struct weirctl *ctl, int *fd)
 {
-    struct evwire_command command = {.command = EVCMD_EVENTS};
+    struct evwire_command command = {.command = EVCMD_CHANGES};
     struct evwire_reply reply;
     *fd = link_open(ctl->conf);
     if (*fd < 0)

@@ -154,7 +154,7 @@ START_TEST(commands)
     for (size_t i = 0; i < UNIT_ROWS(texts); i++) {
         struct evwire_command saved = command;
         memset(texts[i].field, 'x', texts[i].size); /* no NUL anywhere */
-        evwire_pack(packet, sizeof(packet), EVWIRE_COMMAND, &command, sizeof(command), 1);
+        len = evwire_pack(packet, sizeof(packet), EVWIRE_COMMAND, &command, sizeof(command), 1);
         ck_assert_msg(status_of(packet, len) == EVST_BAD_REQUEST, "text %zu", i);
         command = saved;
     }

@@ -3,26 +3,25 @@
 #include "trackerd/weirctl/probe.h"
 
 #include <json-c/json.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/alloc.h"
 #include "common/base/utf8.h"
+#include "common/http/response.h"
 #include "common/http/sse.h"
 #include "common/terms/outcome.h"
 #include "common/terms/provider_type.h"
 
-#define HEAD_MAX_BYTES 65536u
 #define BODY_MAX_BYTES (1u << 20) /* of an error */
 #define JSON_DEPTH     64
 
 struct probe {
-    struct buf text; /* the head, until its end was seen; then the body of an error */
-    bool has_head;
-    int weir_status; /* of weir's answer */
+    struct http_response response;
+    struct http_response_head head; /* of weir's answer */
+    struct buf error;               /* the body, when that is an error */
+    struct sse *sse;                /* the body, when that is a stream */
     bool is_answer_cut;
-    struct sse *sse; /* of a stream */
     uint64_t now_at; /* of the feed */
     struct probe_result result;
 };
@@ -165,6 +164,7 @@ static bool on_event(void *arg, const struct sse_event *event)
 struct probe *probe_new(void)
 {
     struct probe *p = xcalloc(1, sizeof(*p));
+    http_response_init(&p->response);
     p->sse = sse_new(on_event, p);
     p->result.prompt_tokens = p->result.completion_tokens = -1;
     return p;
@@ -173,7 +173,8 @@ struct probe *probe_new(void)
 void probe_free(struct probe **probe)
 {
     sse_free(&(*probe)->sse);
-    buf_free(&(*probe)->text);
+    buf_free(&(*probe)->error);
+    http_response_deinit(&(*probe)->response);
     free(*probe);
     *probe = NULL;
 }
@@ -189,54 +190,60 @@ static bool end_with(struct probe *p, enum probe_end end)
     return false;
 }
 
-static bool feed_body(struct probe *p, const char *data, size_t len)
+static bool feed_body(struct probe *p, const struct http_text *piece)
 {
-    if (p->weir_status == 200)
-        return sse_feed(p->sse, data, len) == SSE_OK;
-    if (p->text.len + len > BODY_MAX_BYTES)
+    if (p->head.status == 200)
+        return sse_feed(p->sse, piece->at, piece->len) == SSE_OK;
+    if (p->error.len + piece->len > BODY_MAX_BYTES)
         return end_with(p, PROBE_NOT_WEIR);
-    buf_put(&p->text, data, len);
+    buf_put(&p->error, piece->at, piece->len);
     return true;
 }
 
-static bool take_head(struct probe *p)
+/* The body is over, or as much of it as came. */
+static void finish_body(struct probe *p)
 {
-    const char *text = buf_cstr(&p->text), *end = memmem(text, p->text.len, "\r\n\r\n", 4);
-    if (end == NULL)
-        return p->text.len <= HEAD_MAX_BYTES || end_with(p, PROBE_NOT_WEIR);
-    if (sscanf(text, "HTTP/1.%*1[01] %3d", &p->weir_status) != 1)
-        return end_with(p, PROBE_NOT_WEIR);
-    struct buf whole = p->text;
-    size_t head_len = (size_t)(end + 4 - text);
-    p->text = (struct buf)BUF_INIT;
-    p->has_head = true;
-    bool goes_on = feed_body(p, whole.data + head_len, whole.len - head_len);
-    buf_free(&whole);
-    return goes_on;
-}
-
-bool probe_feed(struct probe *p, const char *data, size_t len, uint64_t now_at)
-{
-    p->now_at = now_at;
-    if (p->has_head)
-        return feed_body(p, data, len);
-    buf_put(&p->text, data, len);
-    return take_head(p);
-}
-
-void probe_finish(struct probe *p, uint64_t now_at)
-{
-    p->now_at = now_at;
-    if (p->result.end != PROBE_UNFINISHED || !p->has_head)
-        return;
-    if (p->weir_status == 200) {
+    if (p->head.status == 200) {
         sse_finish(p->sse);
         return;
     }
-    json_object *root = parse(p->text.data, p->text.len);
+    json_object *root = parse(p->error.data, p->error.len);
     if (member(root, "error") != NULL)
         read_error(&p->result, root);
     else
         end_with(p, PROBE_NOT_WEIR);
     json_object_put(root);
+}
+
+bool probe_feed(struct probe *p, const char *data, size_t len, uint64_t now_at)
+{
+    p->now_at = now_at;
+    for (;;) {
+        struct http_text piece;
+        size_t used;
+        switch (http_response_feed(&p->response, data, len, &used, &p->head, &piece)) {
+        case HTTP_RESPONSE_MORE:
+            return true;
+        case HTTP_RESPONSE_HEAD:
+            break;
+        case HTTP_RESPONSE_DATA:
+            if (!feed_body(p, &piece))
+                return false;
+            break;
+        case HTTP_RESPONSE_END:
+            finish_body(p);
+            return false;
+        case HTTP_RESPONSE_BAD:
+            return end_with(p, PROBE_NOT_WEIR);
+        }
+        data += used;
+        len -= used;
+    }
+}
+
+void probe_finish(struct probe *p, uint64_t now_at)
+{
+    p->now_at = now_at;
+    if (p->result.end == PROBE_UNFINISHED && http_response_has_head(&p->response))
+        finish_body(p);
 }

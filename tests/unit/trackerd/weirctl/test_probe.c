@@ -94,6 +94,13 @@ static const struct {
     {"HTTP/1.1 404 Not Found\r\n\r\n<html>", PROBE_NOT_WEIR, "", 0, "", ""},
     {"SSH-2.0-x\r\n\r\n", PROBE_NOT_WEIR, "", 0, "", ""},
     {"HTTP/2 200\r\n\r\n", PROBE_NOT_WEIR, "", 0, "", ""},
+    {"HTTP/1.1 200 OK\nContent-Type: text/event-stream\n\n", PROBE_NOT_WEIR, "", 0, "", ""},
+    /* A body that is delimited after all ends where it says. */
+    {"HTTP/1.1 401 No\r\nContent-Length: 20\r\n\r\n{\"error\":{\"code\":1}}x", PROBE_REFUSED, "", 0,
+     "", ""},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n",
+     PROBE_COMPLETED, "stream_completed", 200, "", ""},
 };
 
 START_TEST(answers)

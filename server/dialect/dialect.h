@@ -114,7 +114,7 @@ struct dialect {
 
     /* As they are sent, line ends included. */
     const char *heartbeat; /* keeps a client's connection alive between two events */
-    const char *end_mark;  /* behind the last event of a clean end */
+    const char *end_mark;  /* behind the last event of a clean end; "" = its last event says it */
 };
 
 /* What one path asks for. */

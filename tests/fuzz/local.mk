@@ -29,6 +29,11 @@ tests_fuzz_fuzz_chat_event_SOURCES = tests/fuzz/fuzz_chat_event.c $(FUZZ_SOURCES
 tests_fuzz_fuzz_chat_event_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_chat_event_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_dialect
+tests_fuzz_fuzz_dialect_SOURCES = tests/fuzz/fuzz_dialect.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_dialect_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_dialect_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_http_request
 tests_fuzz_fuzz_http_request_SOURCES = tests/fuzz/fuzz_http_request.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_http_request_LDADD = $(FUZZ_LIBS)

@@ -20,7 +20,7 @@ START_TEST(a_row_lacks_nothing)
         ck_assert_msg(d->read_event != NULL && d->read_reply != NULL, "%s", d->name);
         ck_assert_msg(d->put_error != NULL && d->put_error_event != NULL, "%s", d->name);
         ck_assert_msg(d->error_event_type != NULL, "%s", d->name);
-        ck_assert_msg(strlen(d->heartbeat) > 2 && strlen(d->end_mark) > 2, "%s", d->name);
+        ck_assert_msg(strlen(d->heartbeat) > 2 && d->end_mark != NULL, "%s", d->name);
         ck_assert_msg((d->normalize_event == NULL) == (d->normalize_reply == NULL), "%s", d->name);
     }
 }
@@ -119,6 +119,8 @@ START_TEST(an_end_mark_ends_a_stream)
     for (size_t i = 0; i < UNIT_ROWS(dialects); i++) {
         struct dialect_event event;
         struct dialect_stream stream = {0};
+        if (dialects[i]->end_mark[0] == '\0')
+            continue;
         const char *data = strstr(dialects[i]->end_mark, "data: ") + strlen("data: ");
         dialects[i]->read_event(&stream, data, strcspn(data, "\n"), &event);
         ck_assert_msg(event.kind == DIALECT_EVENT_END, "%s", dialects[i]->name);

@@ -8,6 +8,7 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
+#include "common/shm/page_sums.h"
 #include "common/terms/quota.h"
 
 static void put_last_cooldown(struct pair_cooldown *out, const struct shm_table_state *state)
@@ -46,8 +47,8 @@ static void put_table(struct pair_row *out, const struct shm_table_state *state)
 
 static void put_pages(struct pair_row *out, const struct pages *pages, uint64_t key_hash)
 {
-    struct pages_sum sum;
-    pages_sum(pages, pages_pair_find(pages, key_hash), &sum);
+    struct page_sums_pair sum;
+    page_sums_pair(pages, key_hash, &sum);
     out->requests = sum.requests;
     out->successes = sum.successes;
     out->failures = sum.failures;

@@ -6,6 +6,7 @@ libcommon_shm_a_SOURCES = \
 	common/shm/ledger.c common/shm/ledger.h \
 	common/shm/lock.c common/shm/lock.h \
 	common/shm/object.c common/shm/object.h \
+	common/shm/page_sums.c common/shm/page_sums.h \
 	common/shm/pages.c common/shm/pages.h \
 	common/shm/recent.c common/shm/recent.h \
 	common/shm/recent_ring.c common/shm/recent_ring.h \

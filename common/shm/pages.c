@@ -376,18 +376,6 @@ const char *pages_chain_name(const struct pages *pages, uint32_t chain)
     return is_used ? key->name : NULL;
 }
 
-uint64_t pages_queued(const struct pages *pages, const char *chain)
-{
-    uint32_t place = pages_chain_find(pages, chain);
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < pages_slots(pages); i++) {
-        const struct pages_slot *slot = pages_slot(pages, i);
-        if (atomic_load_explicit(&slot->pid, memory_order_relaxed) != 0)
-            sum += pages_counter_get(&slot->queued[place]);
-    }
-    return sum;
-}
-
 static const int codes[PAGES_CODES] = {0,   200, 400, 401, 404, 405, 408, 413,
                                        417, 422, 429, 431, 499, 500, 503, 504};
 
@@ -487,33 +475,4 @@ bool pages_read_stamps(const struct pages_pair *pair, struct pages_stamps *out)
     }
     *out = (struct pages_stamps){0};
     return false;
-}
-
-static void add_pair(struct pages_sum *sum, const struct pages_pair *p)
-{
-    sum->requests += pages_counter_get(&p->requests);
-    sum->successes += pages_counter_get(&p->successes);
-    sum->failures += pages_counter_get(&p->failures);
-    sum->mid_failures += pages_counter_get(&p->mid_failures);
-    sum->tokens += pages_counter_get(&p->tokens);
-    for (int i = 0; i < PAGES_OUTCOMES; i++)
-        sum->outcomes[i] += pages_counter_get(&p->outcomes[i]);
-    struct pages_stamps stamps;
-    pages_read_stamps(p, &stamps);
-    if (stamps.stream_ended_at > sum->last_stream_success_at) {
-        sum->last_stream_success_at = stamps.stream_ended_at;
-        sum->last_stream_success_started_at = stamps.stream_started_at;
-    }
-    if (stamps.answer_ended_at > sum->last_answer_success_at)
-        sum->last_answer_success_at = stamps.answer_ended_at;
-}
-
-void pages_sum(const struct pages *pages, int pair, struct pages_sum *out)
-{
-    *out = (struct pages_sum){0};
-    for (uint32_t slot = 0; slot < pages_slots(pages); slot++) {
-        const struct pages_pair *p = pages_pair(pages, slot, pair);
-        if (p != NULL)
-            add_pair(out, p);
-    }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The workers' pages: a shared memory object NAME.workers, made by the weir master, in which each
  * worker alone writes its own slot: statistics, last-success stamps, heartbeat. trackerd reads the
- * stamps (a success that overtook a failure is not lost), weirctl, /v1/ratelimits and /metrics
- * read sums over all slots. It exists without a tracker, and counts survive a worker's death: the
+ * stamps (a success that overtook a failure is not lost), page_sums.h makes sums over all slots for
+ * those who show them. It exists without a tracker, and counts survive a worker's death: the
  * next worker in a slot goes on adding.
  *
  *   0        struct pages_header                     4096 bytes
@@ -119,9 +119,6 @@ uint32_t pages_chain_find(const struct pages *pages, const char *name);
 /* Name of a place, valid until close; NULL where there is none yet. */
 const char *pages_chain_name(const struct pages *pages, uint32_t chain);
 
-/* Requests that wait for a pair of this chain now, over all living workers. */
-uint64_t pages_queued(const struct pages *pages, const char *chain);
-
 /* Where a status is counted, and the status of a place; 0 = all others. */
 unsigned pages_code_index(int status);
 int pages_code_status(unsigned index);
@@ -177,14 +174,5 @@ static inline void pages_observe_us(struct pages_histogram *h, uint64_t us)
                       1);
     pages_counter_add(&h->sum_us, us);
 }
-
-/* Sums over all slots for one pair (index from pages_pair_find; -1 gives zeros). */
-struct pages_sum {
-    uint64_t requests, successes, failures, mid_failures, tokens;
-    uint64_t last_stream_success_at, last_stream_success_started_at; /* the latest */
-    uint64_t last_answer_success_at;
-    uint64_t outcomes[PAGES_OUTCOMES];
-};
-void pages_sum(const struct pages *pages, int pair, struct pages_sum *out);
 
 #endif

@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
 #include "common/routing/pair_rows.h"
+#include "common/shm/page_sums.h"
 #include "config.h"
 #include "server/api/api.h"
 #include "server/api/health.h"
@@ -85,7 +86,7 @@ static json_object *queue_json(const struct conf *conf, const struct pages *page
     json_object *list = json_object_new_array();
     for (uint32_t i = 0; i < conf->n_chains; i++) {
         json_object *row = json_object_new_object();
-        uint64_t depth = pages != NULL ? pages_queued(pages, conf->chains[i].name) : 0;
+        uint64_t depth = page_sums_queued(pages, conf->chains[i].name);
         json_out_text(row, "chain", conf->chains[i].name);
         json_out_number(row, "depth", depth);
         json_object_array_add(list, row);

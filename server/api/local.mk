@@ -6,7 +6,6 @@ libserver_api_a_SOURCES = \
 	server/api/endpoints.c server/api/endpoints.h \
 	server/api/health.c server/api/health.h \
 	server/api/metrics.c server/api/metrics.h \
-	server/api/page_sums.c server/api/page_sums.h \
 	server/api/start.c server/api/start.h \
 	server/api/status.c server/api/status.h \
 	server/api/status_page.c server/api/status_page.h

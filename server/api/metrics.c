@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 #include "common/routing/pair_rows.h"
+#include "common/shm/page_sums.h"
 #include "common/terms/cause.h"
 #include "common/terms/outcome.h"
-#include "server/api/page_sums.h"
 
 static void put_label(struct buf *out, const char *value)
 {
@@ -34,19 +34,12 @@ static void put_pair(struct buf *out, const char *name, const struct conf_pair *
     buf_putc(out, '"');
 }
 
-static void sum_pair(const struct pages *pages, const struct conf_pair *pair, struct pages_sum *sum)
-{
-    *sum = (struct pages_sum){0};
-    if (pages != NULL)
-        pages_sum(pages, pages_pair_find(pages, pair->key_hash), sum);
-}
-
 static void put_attempts(const struct conf *conf, const struct pages *pages, struct buf *out)
 {
     put_family(out, "weir_attempts_total", "counter", "Attempts at a pair, by how they ended.");
     for (uint32_t i = 0; i < conf->n_pairs; i++) {
-        struct pages_sum sum;
-        sum_pair(pages, &conf->pairs[i], &sum);
+        struct page_sums_pair sum;
+        page_sums_pair(pages, conf->pairs[i].key_hash, &sum);
         for (unsigned o = 1; o < OUTCOME_COUNT; o++) {
             if (sum.outcomes[o] == 0)
                 continue;
@@ -61,8 +54,8 @@ static void put_mid_failures(const struct conf *conf, const struct pages *pages,
 {
     put_family(out, "weir_mid_stream_failures_total", "counter", "Streams that failed.");
     for (uint32_t i = 0; i < conf->n_pairs; i++) {
-        struct pages_sum sum;
-        sum_pair(pages, &conf->pairs[i], &sum);
+        struct page_sums_pair sum;
+        page_sums_pair(pages, conf->pairs[i].key_hash, &sum);
         put_pair(out, "weir_mid_stream_failures_total", &conf->pairs[i]);
         buf_printf(out, "} %" PRIu64 "\n", sum.mid_failures);
     }
@@ -108,7 +101,7 @@ static void put_queue(const struct conf *conf, const struct pages *pages, struct
     for (uint32_t i = 0; pages != NULL && i < conf->n_chains; i++) {
         buf_puts(out, "weir_queue_depth{chain=\"");
         put_label(out, conf->chains[i].name);
-        buf_printf(out, "\"} %" PRIu64 "\n", pages_queued(pages, conf->chains[i].name));
+        buf_printf(out, "\"} %" PRIu64 "\n", page_sums_queued(pages, conf->chains[i].name));
     }
 }
 
@@ -119,7 +112,7 @@ static void put_requests(const struct pages *pages, struct buf *out)
                "other.");
     for (uint32_t c = 0; pages != NULL && c < PAGES_CHAINS_MAX; c++) {
         for (unsigned code = 0; code < PAGES_CODES; code++) {
-            uint64_t sum = sums_requests(pages, c, code);
+            uint64_t sum = page_sums_requests(pages, c, code);
             if (sum == 0 || pages_chain_name(pages, c) == NULL)
                 continue;
             buf_puts(out, "weir_requests_total{chain=\"");
@@ -133,9 +126,9 @@ static void put_requests(const struct pages *pages, struct buf *out)
 static void put_histogram(const struct pages *pages, size_t offset, const char *name,
                           const char *help, struct buf *out)
 {
-    struct sums_histogram sums;
+    struct page_sums_histogram sums;
     uint64_t count = 0;
-    sums_histogram(pages, offset, &sums);
+    page_sums_histogram(pages, offset, &sums);
     put_family(out, name, "histogram", help);
     for (unsigned b = 0; b < PAGES_HISTOGRAM_BUCKETS - 1; b++) {
         count += sums.buckets[b];
@@ -148,7 +141,7 @@ static void put_histogram(const struct pages *pages, size_t offset, const char *
 
 static void put_workers(const struct pages *pages, struct buf *out)
 {
-    struct sums_workers sums = sums_workers(pages);
+    struct page_sums_workers sums = page_sums_workers(pages);
     put_family(out, "weir_workers", "gauge", "Worker processes.");
     buf_printf(out, "weir_workers %" PRIu64 "\n", sums.workers);
     put_family(out, "weir_worker_restarts_total", "counter",

@@ -9,10 +9,10 @@
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
 #include "common/routing/pair_rows.h"
+#include "common/shm/page_sums.h"
 #include "common/terms/cause.h"
 #include "config.h"
 #include "server/api/health.h"
-#include "server/api/page_sums.h"
 
 /* ---- small steps ----------------------------------------------------------------------------- */
 
@@ -59,7 +59,7 @@ static json_object *tracker_json(const struct status_view *view)
 
 static void add_workers(json_object *o, const struct pages *pages)
 {
-    struct sums_workers sums = sums_workers(pages);
+    struct page_sums_workers sums = page_sums_workers(pages);
     json_object *workers = json_object_new_object();
     json_out_number(workers, "running", sums.workers);
     json_out_number(workers, "restarts", sums.restarts);
@@ -70,13 +70,13 @@ static void add_workers(json_object *o, const struct pages *pages)
 
 static json_object *first_token_json(const struct pages *pages)
 {
-    struct sums_histogram h;
-    sums_histogram(pages, offsetof(struct pages_slot, ttft), &h);
+    struct page_sums_histogram h;
+    page_sums_histogram(pages, offsetof(struct pages_slot, ttft), &h);
     json_object *o = json_object_new_object(), *buckets = json_object_new_array();
     json_out_number(o, "count", h.count);
     json_out_ms(o, "meanMs", h.count > 0 ? (double)h.sum_us / (double)h.count : 0);
-    json_out_ms(o, "p50Ms", sums_quantile_us(&h, 0.5));
-    json_out_ms(o, "p95Ms", sums_quantile_us(&h, 0.95));
+    json_out_ms(o, "p50Ms", page_sums_quantile_us(&h, 0.5));
+    json_out_ms(o, "p95Ms", page_sums_quantile_us(&h, 0.95));
     for (unsigned b = 0; b < PAGES_HISTOGRAM_BUCKETS; b++)
         json_object_array_add(buckets, json_object_new_int64((int64_t)h.buckets[b]));
     json_object_object_add(o, "buckets", buckets);
@@ -93,7 +93,7 @@ static json_object *requests_json(const struct pages *pages, uint32_t first, uin
         char status[16] = "other";
         uint64_t sum = 0;
         for (uint32_t chain = first; chain <= last; chain++)
-            sum += sums_requests(pages, chain, code);
+            sum += page_sums_requests(pages, chain, code);
         if (pages_code_status(code) != 0)
             snprintf(status, sizeof(status), "%d", pages_code_status(code));
         if (sum > 0)
@@ -107,7 +107,7 @@ static json_object *chain_json(const struct status_view *view, uint32_t index, u
     const struct conf_chain *chain = &view->conf->chains[index];
     const struct pages *pages = view->pages;
     uint32_t place = pages != NULL ? pages_chain_find(pages, chain->name) : 0;
-    uint64_t waiting = pages != NULL ? pages_queued(pages, chain->name) : 0;
+    uint64_t waiting = page_sums_queued(pages, chain->name);
     json_object *o = json_object_new_object(), *entries = json_object_new_array();
     json_out_text(o, "name", chain->name);
     json_out_bool(o, "isDefault", index == view->conf->default_chain);
@@ -160,11 +160,9 @@ static json_object *passed_by_json(const struct status_view *view, uint32_t inde
 static json_object *pair_json(const struct status_view *view, uint32_t index,
                               const struct pair_row *row)
 {
-    struct pages_sum sum = {0};
+    struct page_sums_pair sum;
     json_object *o = pair_row_json(row), *attempts = json_object_new_object();
-    if (view->pages != NULL)
-        pages_sum(view->pages, pages_pair_find(view->pages, view->conf->pairs[index].key_hash),
-                  &sum);
+    page_sums_pair(view->pages, view->conf->pairs[index].key_hash, &sum);
     for (unsigned outcome = 1; outcome < OUTCOME_COUNT; outcome++)
         if (sum.outcomes[outcome] > 0)
             json_out_number(attempts, outcome_info((enum outcome)outcome)->word,

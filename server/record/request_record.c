@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/base/alloc.h"
+#include "common/shm/page_sums.h"
 #include "server/record/access_log.h"
 #include "server/record/recent.h"
 
@@ -66,5 +67,5 @@ pages_counter *recorder_queue_gauge(struct recorder *r, const struct conf_chain 
 uint64_t recorder_queued(const struct recorder *r, const struct conf_chain *chain)
 {
     bool has_place = r->chains[chain - r->setup.conf->chains] != PAGES_CHAINS_MAX - 1;
-    return r->setup.pages != NULL && has_place ? pages_queued(r->setup.pages, chain->name) : 0;
+    return has_place ? page_sums_queued(r->setup.pages, chain->name) : 0;
 }

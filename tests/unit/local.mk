@@ -57,6 +57,7 @@ UNIT_TESTS = \
 	tests/unit/common/routing/test_claims \
 	tests/unit/common/routing/test_trail \
 	tests/unit/common/shm/test_ledger \
+	tests/unit/common/shm/test_page_sums \
 	tests/unit/common/shm/test_pages \
 	tests/unit/common/shm/test_recent \
 	tests/unit/common/shm/test_recent_ring \
@@ -67,7 +68,6 @@ UNIT_TESTS = \
 	tests/unit/common/terms/test_pair_key \
 	tests/unit/common/wire/test_evwire \
 	tests/unit/server/api/test_health \
-	tests/unit/server/api/test_page_sums \
 	tests/unit/server/attempt/test_classify \
 	tests/unit/server/dialect/test_chat_event \
 	tests/unit/server/dialect/test_chat_normalize \

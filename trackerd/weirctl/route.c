@@ -17,6 +17,7 @@
 #include "common/routing/pair_rows.h"
 #include "common/routing/trail.h"
 #include "common/shm/ledger.h"
+#include "common/shm/page_sums.h"
 #include "common/shm/pages.h"
 #include "common/tableview/tableview.h"
 #include "common/terms/cause.h"
@@ -281,7 +282,7 @@ int route_run(const struct weirctl *ctl)
     open_sources(&s, conf);
     struct route route = {.chain = &conf->chains[chain], .from = &s};
     route.entries = xcalloc(route.chain->n_pairs, sizeof(*route.entries));
-    route.n_queued = s.weir_pid != 0 ? pages_queued(s.pages, route.chain->name) : 0;
+    route.n_queued = s.weir_pid != 0 ? page_sums_queued(s.pages, route.chain->name) : 0;
     find_route(&route);
     if (ctl->as_json)
         print_as_json(&route, &s);

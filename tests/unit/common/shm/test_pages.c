@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/shm/page_sums.h"
 #include "common/terms/pair_key.h"
 #include "tests/unit/unit.h"
 
@@ -51,16 +52,16 @@ START_TEST(sums_over_slots)
         pages_stamp_stream(pair, 100 - slot, 200 - slot);
         pages_stamp_answer(pair, 100 + slot, 200 + slot);
     }
-    struct pages_sum sum;
-    pages_sum(reader, 1, &sum);
+    struct page_sums_pair sum;
+    page_sums_pair(reader, pair_key_hash("p", "n"), &sum);
     ck_assert_uint_eq(sum.requests, 33);
     ck_assert_uint_eq(sum.outcomes[OUTCOME_STREAM_LOST], 3);
     ck_assert_uint_eq(sum.last_stream_success_at, 200);
     ck_assert_uint_eq(sum.last_stream_success_started_at, 100);
     ck_assert_uint_eq(sum.last_answer_success_at, 202);
-    pages_sum(reader, 0, &sum);
+    page_sums_pair(reader, pair_key_hash("p", "m"), &sum);
     ck_assert_uint_eq(sum.requests, 0);
-    pages_sum(reader, -1, &sum);
+    page_sums_pair(reader, 1, &sum);
     ck_assert_uint_eq(sum.requests, 0);
     ck_assert_ptr_null(pages_slot(reader, 3));
     ck_assert_ptr_null(pages_pair(reader, 0, 16));
@@ -165,8 +166,8 @@ START_TEST(counts_survive_the_master)
     ck_assert(pages_is_current(old));
     struct pages *pages = create(2);
     ck_assert(!pages_is_current(old));
-    struct pages_sum sum;
-    pages_sum(pages, pages_pair_find(pages, pair_key_hash("p", "m")), &sum);
+    struct page_sums_pair sum;
+    page_sums_pair(pages, pair_key_hash("p", "m"), &sum);
     ck_assert_uint_eq(sum.requests, 5);
     ck_assert_uint_eq(pages_counter_get(&pages_slot(pages, 1)->restarts), 2);
     ck_assert_uint_eq(pages_counter_get(&pages_slot(pages, 1)->active_streams), 0);

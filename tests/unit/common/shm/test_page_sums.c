@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Quantiles of a histogram, and sums where there are no pages. */
-#include "server/api/page_sums.h"
+#include "common/shm/page_sums.h"
 #include "tests/unit/unit.h"
 
-static struct sums_histogram make(unsigned bucket_a, uint64_t a, unsigned bucket_b, uint64_t b)
+static struct page_sums_histogram make(unsigned bucket_a, uint64_t a, unsigned bucket_b, uint64_t b)
 {
-    struct sums_histogram h = {0};
+    struct page_sums_histogram h = {0};
     h.buckets[bucket_a] += a;
     h.buckets[bucket_b] += b;
     h.count = a + b;
@@ -30,8 +30,9 @@ static const struct {
 START_TEST(quantiles)
 {
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
-        struct sums_histogram h = make(rows[i].bucket_a, rows[i].a, rows[i].bucket_b, rows[i].b);
-        double us = sums_quantile_us(&h, rows[i].q);
+        struct page_sums_histogram h =
+            make(rows[i].bucket_a, rows[i].a, rows[i].bucket_b, rows[i].b);
+        double us = page_sums_quantile_us(&h, rows[i].q);
         ck_assert_msg(us > rows[i].us - 1e-6 && us < rows[i].us + 1e-6, "row %zu: %f", i, us);
     }
 }
@@ -39,12 +40,12 @@ END_TEST
 
 START_TEST(no_pages_are_no_counts)
 {
-    struct sums_histogram h = make(1, 1, 2, 2);
-    sums_histogram(NULL, 0, &h);
+    struct page_sums_histogram h = make(1, 1, 2, 2);
+    page_sums_histogram(NULL, 0, &h);
     ck_assert_uint_eq(h.count, 0);
     ck_assert_uint_eq(h.buckets[1], 0);
-    ck_assert_uint_eq(sums_workers(NULL).workers, 0);
-    ck_assert_uint_eq(sums_requests(NULL, 0, 0), 0);
+    ck_assert_uint_eq(page_sums_workers(NULL).workers, 0);
+    ck_assert_uint_eq(page_sums_requests(NULL, 0, 0), 0);
 }
 END_TEST
 

@@ -100,14 +100,15 @@ static void set_message_json(struct attempt *a, struct jsonscan_span words)
     mask_key(a, a->result.message, len);
 }
 
+/* What an event does not say keeps what an earlier one said. */
 static void set_usage(struct attempt *a, const struct dialect_usage *usage)
 {
     if (usage->prompt_tokens >= 0)
-        a->result.prompt_tokens = usage->prompt_tokens;
+        a->result.usage.prompt_tokens = usage->prompt_tokens;
     if (usage->completion_tokens >= 0)
-        a->result.completion_tokens = usage->completion_tokens;
+        a->result.usage.completion_tokens = usage->completion_tokens;
     if (usage->total_tokens >= 0)
-        a->result.total_tokens = usage->total_tokens;
+        a->result.usage.total_tokens = usage->total_tokens;
 }
 
 /* ---- a stream ------------------------------------------------------------------------------ */
@@ -273,12 +274,12 @@ static void read_limits(struct attempt *a, const struct transfer_headers *header
                          transfer_header(headers, "retry-after-ms") != NULL;
     if (a->result.status >= 200 && a->result.status < 300) {
         limit_headers_read_quota(a->provider->type, transfer_header, headers, now_wall_ms,
-                          a->spec.conf->cooldown_default_ms, &a->result.quota);
+                                 a->spec.conf->cooldown_default_ms, &a->result.quota);
         return;
     }
     uint64_t named_ms;
-    a->result.has_named_wait =
-        limit_headers_retry_after_ms(transfer_header, headers, now_wall_ms, &named_ms, &was_clamped);
+    a->result.has_named_wait = limit_headers_retry_after_ms(transfer_header, headers, now_wall_ms,
+                                                            &named_ms, &was_clamped);
     enum outcome outcome = classify_status(a->result.status, a->has_retry_after, &no_reply);
     a->result.rest_ms = classify_rest_ms(outcome, a->spec.conf, a->provider->type, transfer_header,
                                          headers, now_wall_ms, &was_clamped);
@@ -477,7 +478,7 @@ struct attempt *attempt_start(const struct attempt_spec *spec, const struct atte
     a->header_timeout_ms =
         a->provider->timeout_ms != 0 ? a->provider->timeout_ms : spec->conf->request_timeout_ms;
     a->result.started_at = a->last_sign_at = clock_boot_ns();
-    a->result.prompt_tokens = a->result.completion_tokens = a->result.total_tokens = -1;
+    a->result.usage = DIALECT_USAGE_UNKNOWN;
     send_request(a);
     return a;
 }

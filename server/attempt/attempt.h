@@ -45,9 +45,9 @@ struct attempt_result {
     const char
         *body; /* a complete answer or error body; NULL = none. Lives as long as the attempt */
     size_t body_len;
-    char content_type[128];                                 /* of body */
-    int64_t prompt_tokens, completion_tokens, total_tokens; /* -1 = unknown */
-    uint64_t started_at, first_content_at, ended_at;        /* 0 = never */
+    char content_type[128]; /* of body */
+    struct dialect_usage usage;
+    uint64_t started_at, first_content_at, ended_at; /* 0 = never */
 };
 
 struct attempt_events {

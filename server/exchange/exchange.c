@@ -156,7 +156,7 @@ struct exchange *exchange_new(const struct exchange_env *env, struct exchange_or
     x->state = EX_READ;
     x->queue_waiter = (struct queue_waiter){.wake = on_woken, .arg = x};
     x->ack_waiter = (struct tracker_link_waiter){.fn = on_applied, .arg = x};
-    x->prompt_tokens = x->completion_tokens = -1;
+    x->usage = DIALECT_USAGE_UNKNOWN;
     relay_init(&x->relay, order->operation->dialect, downstream, client);
     order->body = NULL;
     return x;

@@ -219,8 +219,8 @@ static void record(const struct exchange *x)
                                         .first_token_us = first_token_ns / 1000,
                                         .overhead_us = own_ns / 1000,
                                         .bytes = x->answer_bytes + x->relay.sent_bytes,
-                                        .prompt_tokens = x->prompt_tokens,
-                                        .completion_tokens = x->completion_tokens,
+                                        .prompt_tokens = x->usage.prompt_tokens,
+                                        .completion_tokens = x->usage.completion_tokens,
                                         .is_counted = true,
                                         .is_kept = true,
                                     });

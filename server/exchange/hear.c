@@ -72,7 +72,7 @@ static void credit(struct exchange *x)
 {
     const struct attempt_result *r = attempt_result(x->attempt);
     uint32_t pair = attempt_pair(x->attempt);
-    uint64_t tokens = r->total_tokens > 0 ? (uint64_t)r->total_tokens : 0;
+    uint64_t tokens = r->usage.total_tokens > 0 ? (uint64_t)r->usage.total_tokens : 0;
     struct claims_used_up used_up;
     struct trail_step *step = trail_add(&x->trail, pair, r->outcome);
     step->status = r->status;
@@ -80,8 +80,7 @@ static void credit(struct exchange *x)
     step->ended_at = r->ended_at;
     step->elapsed_ms = (r->ended_at - r->started_at) / CLOCK_NS_PER_MS;
     x->outcome = r->outcome;
-    x->prompt_tokens = r->prompt_tokens;
-    x->completion_tokens = r->completion_tokens;
+    x->usage = r->usage;
     claims_spend_tokens(x->env.claims, pair, &x->claim, tokens, r->ended_at, &used_up);
     credit_used_up(x->env.credit, pair, &x->seen, &used_up, r->ended_at);
     claims_release(x->env.claims, &x->claim);
@@ -93,7 +92,7 @@ static void credit(struct exchange *x)
                                                    .ended_at = r->ended_at,
                                                    .rest_ms = r->rest_ms,
                                                    .quota = r->quota,
-                                                   .tokens = r->total_tokens,
+                                                   .tokens = r->usage.total_tokens,
                                                });
     if (seq != 0)
         x->last_event_seq = seq;

@@ -27,7 +27,7 @@
 #include "server/exchange/relay.h"
 
 enum exchange_state {
-    EX_READ,    /* the body is there: is it a chat request? */
+    EX_READ,    /* the body is there: what does it ask for? */
     EX_ROUTE,   /* which chain? */
     EX_CHOOSE,  /* which entry is next? */
     EX_QUEUE,   /* no pair is usable now; waits until one may be */
@@ -100,7 +100,7 @@ struct exchange {
     int status;                /* of the answer, for its record */
     enum outcome outcome;      /* of the attempt that ended it */
     uint64_t first_token_at;
-    int64_t prompt_tokens, completion_tokens;
+    struct dialect_usage usage;
     uint64_t answer_bytes;
 };
 

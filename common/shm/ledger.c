@@ -2,29 +2,20 @@
 /* See ledger.h. */
 #include "common/shm/ledger.h"
 
-#include <errno.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/base/alloc.h"
-#include "common/shm/bootid.h"
-#include "common/shm/object.h"
 
-#define LEDGER_MAGIC     UINT64_C(0x52474c5249455700) /* "\0WEIRLGR" */
-#define LEDGER_VERSION   1
-#define LEDGER_SUFFIX    ".ledger"
-#define LEDGER_MODE      0640
 #define LEDGER_PAIRS_MAX 65536
 
 #define NS_PER_S UINT64_C(1000000000)
 
 typedef _Atomic uint64_t word;
 
-struct ledger_header { /* 4096 bytes */
-    uint64_t magic;
-    uint32_t version, pairs_max;
-    uint64_t boot_id[BOOTID_WORDS];
+struct ledger_header {    /* 4096 bytes */
+    struct shm_head head; /* extent: pairs */
     uint64_t reserved[508];
 };
 _Static_assert(sizeof(struct ledger_header) == 4096, "ledger layout");
@@ -47,156 +38,99 @@ static const uint32_t window_s[LEDGER_BUDGETS] = {
 
 struct ledger {
     struct shm_object object;
-    char name[SHM_OBJECT_NAME_MAX];
-    struct ledger_header *head;
     struct ledger_pair *pairs;
     uint32_t pairs_max;
-    bool is_unnamed; /* to be published by ledger_take_name */
-    int gid;
     uint32_t hints[LEDGER_KINDS]; /* where a free place was last seen; this process's own */
 };
 
-/* ---- making ---------------------------------------------------------------------------------- */
+/* ---- the object ------------------------------------------------------------------------------ */
 
-static size_t total_bytes(uint32_t pairs_max)
+static size_t size_of(const void *object)
 {
-    return sizeof(struct ledger_header) + pairs_max * sizeof(struct ledger_pair);
+    const struct ledger_header *header = object;
+    uint32_t pairs_max = header->head.extent;
+    bool is_ours = pairs_max <= LEDGER_PAIRS_MAX;
+    return is_ours ? sizeof(*header) + pairs_max * sizeof(struct ledger_pair) : 0;
 }
 
-static bool head_is_good(const struct ledger_header *head, size_t size,
-                         const uint64_t boot_id[BOOTID_WORDS])
+/* A day's budget must not start again because the master did. What was never used stays untouched.
+ */
+static void carry_over(void *object, const void *old_object)
 {
-    return head->magic == LEDGER_MAGIC && head->version == LEDGER_VERSION &&
-           head->pairs_max <= LEDGER_PAIRS_MAX && total_bytes(head->pairs_max) == size &&
-           memcmp(head->boot_id, boot_id, sizeof(head->boot_id)) == 0;
-}
-
-/* What was never used stays untouched. */
-static void inherit_pair(struct ledger_pair *to, const struct ledger_pair *from)
-{
-    for (int b = 0; b < LEDGER_BUDGETS; b++) {
-        uint64_t value = atomic_load((word *)&from->budgets[b]);
-        if (value != 0)
-            atomic_store(&to->budgets[b], value);
-    }
-}
-
-/* A day's budget must not start again because the master did. */
-static void inherit_budgets(struct ledger *ledger)
-{
-    struct shm_object old;
-    if (shm_object_open(ledger->name, false, sizeof(struct ledger_header), &old) != 0)
+    struct ledger_header *header = object;
+    const struct ledger_header *old = old_object;
+    if (old == NULL || old->head.extent != header->head.extent)
         return;
-    const struct ledger_header *head = old.base;
-    if (head_is_good(head, old.size, ledger->head->boot_id) &&
-        head->pairs_max == ledger->pairs_max) {
-        const struct ledger_pair *from = (const struct ledger_pair *)(head + 1);
-        for (uint32_t i = 0; i < ledger->pairs_max; i++)
-            inherit_pair(&ledger->pairs[i], &from[i]);
+    struct ledger_pair *to = (struct ledger_pair *)(header + 1);
+    const struct ledger_pair *from = (const struct ledger_pair *)(old + 1);
+    for (uint32_t i = 0; i < header->head.extent; i++) {
+        for (int b = 0; b < LEDGER_BUDGETS; b++) {
+            uint64_t value = atomic_load((word *)&from[i].budgets[b]);
+            if (value != 0)
+                atomic_store(&to[i].budgets[b], value);
+        }
     }
-    shm_object_close(&old);
 }
 
-static void use(struct ledger *ledger)
-{
-    ledger->head = ledger->object.base;
-    ledger->pairs = (struct ledger_pair *)(ledger->head + 1);
-}
+const struct shm_kind ledger_kind = {
+    .suffix = ".ledger",
+    .magic = UINT64_C(0x52474c5249455700), /* "\0WEIRLGR" */
+    .version = 1,
+    .mode = 0640,
+    .head_bytes = sizeof(struct ledger_header),
+    .boot_id_at = offsetof(struct ledger_header, head.boot_id),
+    .size_of = size_of,
+    .fill = carry_over,
+};
 
-static int make(struct ledger *ledger)
-{
-    if (shm_object_create(ledger->name, total_bytes(ledger->pairs_max), &ledger->object) != 0)
-        return -1;
-    use(ledger);
-    ledger->head->version = LEDGER_VERSION;
-    ledger->head->pairs_max = ledger->pairs_max;
-    bootid_read(ledger->head->boot_id);
-    inherit_budgets(ledger);
-    ledger->head->magic = LEDGER_MAGIC;
-    ledger->is_unnamed = true;
-    return 0;
-}
-
-static int adopt(struct ledger *ledger)
-{
-    uint64_t boot_id[BOOTID_WORDS];
-    if (shm_object_open(ledger->name, true, sizeof(struct ledger_header), &ledger->object) != 0)
-        return -1;
-    bootid_read(boot_id);
-    if (!head_is_good(ledger->object.base, ledger->object.size, boot_id) ||
-        ((struct ledger_header *)ledger->object.base)->pairs_max != ledger->pairs_max) {
-        shm_object_close(&ledger->object);
-        return -1;
-    }
-    use(ledger);
-    return 0;
-}
-
-static struct ledger *new_ledger(const char *table_name, uint32_t pairs_max, int gid)
+static struct ledger *wrap(const struct shm_object *object)
 {
     struct ledger *ledger = xcalloc(1, sizeof(*ledger));
-    ledger->pairs_max = pairs_max;
-    ledger->gid = gid;
-    if (pairs_max <= LEDGER_PAIRS_MAX && shm_object_name(ledger->name, table_name, LEDGER_SUFFIX))
-        return ledger;
-    free(ledger);
-    errno = EINVAL;
-    return NULL;
+    struct ledger_header *header = object->map.base;
+    ledger->object = *object;
+    ledger->pairs = (struct ledger_pair *)(header + 1);
+    ledger->pairs_max = header->head.extent;
+    return ledger;
+}
+
+static struct ledger *open_named(const char *table_name, bool is_writable)
+{
+    struct shm_object object;
+    return shm_object_open(&ledger_kind, table_name, is_writable, &object) ? wrap(&object) : NULL;
+}
+
+static struct ledger *make(const char *table_name, uint32_t pairs_max, int gid)
+{
+    struct shm_object object;
+    struct ledger_header header = {.head.extent = pairs_max};
+    return shm_object_make(&ledger_kind, table_name, &header, gid, &object) ? wrap(&object) : NULL;
 }
 
 struct ledger *ledger_create(const char *table_name, uint32_t pairs_max, int gid)
 {
-    struct ledger *ledger = new_ledger(table_name, pairs_max, gid);
-    if (ledger != NULL && (make(ledger) != 0 || ledger_take_name(ledger) != 0)) {
-        free(ledger);
-        ledger = NULL;
-    }
+    struct ledger *ledger = make(table_name, pairs_max, gid);
+    if (ledger != NULL && !ledger_take_name(ledger))
+        ledger_close(&ledger);
     return ledger;
 }
 
 struct ledger *ledger_take_over(const char *table_name, uint32_t pairs_max, int gid)
 {
-    struct ledger *ledger = new_ledger(table_name, pairs_max, gid);
-    if (ledger != NULL && adopt(ledger) != 0 && make(ledger) != 0) {
-        free(ledger);
-        ledger = NULL;
-    }
-    return ledger;
+    struct ledger *ledger = open_named(table_name, true);
+    if (ledger != NULL && ledger->pairs_max == pairs_max)
+        return ledger;
+    ledger_close(&ledger);
+    return make(table_name, pairs_max, gid);
 }
 
 struct ledger *ledger_open_reader(const char *table_name)
 {
-    uint64_t boot_id[BOOTID_WORDS];
-    struct ledger *ledger = new_ledger(table_name, 0, -1);
-    if (ledger == NULL)
-        return NULL;
-    bootid_read(boot_id);
-    if (shm_object_open(ledger->name, false, sizeof(struct ledger_header), &ledger->object) != 0) {
-        free(ledger);
-        return NULL;
-    }
-    if (!head_is_good(ledger->object.base, ledger->object.size, boot_id)) {
-        ledger_close(&ledger);
-        return NULL;
-    }
-    use(ledger);
-    ledger->pairs_max = ledger->head->pairs_max;
-    return ledger;
+    return open_named(table_name, false);
 }
 
-int ledger_take_name(struct ledger *ledger)
+bool ledger_take_name(struct ledger *ledger)
 {
-    if (!ledger->is_unnamed)
-        return 0;
-    ledger->is_unnamed = false;
-    return shm_object_publish(&ledger->object, ledger->name, LEDGER_MODE, ledger->gid);
-}
-
-void ledger_give(const char *table_name, int uid)
-{
-    char name[SHM_OBJECT_NAME_MAX];
-    if (shm_object_name(name, table_name, LEDGER_SUFFIX))
-        shm_object_give(name, uid);
+    return shm_object_take_name(&ledger->object);
 }
 
 void ledger_close(struct ledger **ledger)
@@ -210,7 +144,7 @@ void ledger_close(struct ledger **ledger)
 
 void ledger_unlink(const struct ledger *ledger)
 {
-    shm_object_unlink(&ledger->object, ledger->name);
+    shm_object_unlink(&ledger->object);
 }
 
 /* ---- places ---------------------------------------------------------------------------------- */

@@ -14,8 +14,7 @@
 #ifndef WEIR_COMMON_SHM_LEDGER_H
 #define WEIR_COMMON_SHM_LEDGER_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "common/shm/object.h"
 
 enum ledger_kind {
     LEDGER_RECOVERY,   /* requests that try a recovering pair: recoveryConcurrency */
@@ -34,21 +33,20 @@ enum ledger_budget {
 };
 
 struct ledger;
+extern const struct shm_kind ledger_kind;
 
 /* Master: makes it anew, for pairs 0..pairs_max-1. Budgets of a dead master of this boot go on;
  * places do not. NULL with errno. */
 struct ledger *ledger_create(const char *table_name, uint32_t pairs_max, int gid);
 /* Master that is to follow a living one: its ledger when it is for as many pairs, so that places
  * and budgets are shared while both have workers; else a new one with its budgets, still without
- * its name. NULL with errno. ledger_take_name, once the other is told to go, gives it its name: 0,
- * or -1 with errno. */
+ * its name. NULL with errno. ledger_take_name, once the other is told to go, gives it its name:
+ * false with errno. */
 struct ledger *ledger_take_over(const char *table_name, uint32_t pairs_max, int gid);
-int ledger_take_name(struct ledger *ledger);
+WEIR_MUST_CHECK bool ledger_take_name(struct ledger *ledger);
 /* Everybody else: maps it read-only, for looking (ledger_has_place, ledger_has_left) and nothing
  * else. NULL when absent, or not of this layout and boot. */
 struct ledger *ledger_open_reader(const char *table_name);
-/* As root, before leaving it: what root has left under the name goes to this user. */
-void ledger_give(const char *table_name, int uid);
 void ledger_close(struct ledger **ledger);
 /* Master, at its end: removes the name if it is still ours. */
 void ledger_unlink(const struct ledger *ledger);

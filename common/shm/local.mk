@@ -2,9 +2,9 @@
 # see common/local.mk
 noinst_LIBRARIES += libcommon_shm.a
 libcommon_shm_a_SOURCES = \
-	common/shm/bootid.c common/shm/bootid.h \
 	common/shm/ledger.c common/shm/ledger.h \
 	common/shm/lock.c common/shm/lock.h \
+	common/shm/mapping.c common/shm/mapping.h \
 	common/shm/object.c common/shm/object.h \
 	common/shm/page_sums.c common/shm/page_sums.h \
 	common/shm/pages.c common/shm/pages.h \

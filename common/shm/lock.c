@@ -6,8 +6,9 @@
 #include <errno.h>
 #include <time.h>
 
-void shm_lock_init(struct shm_lock *lock, const uint64_t boot_id[2])
+static void fill(void *object, const void *old)
 {
+    struct shm_lock *lock = object;
     pthread_mutexattr_t attr;
     pthread_mutexattr_init(&attr);
     pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
@@ -15,18 +16,29 @@ void shm_lock_init(struct shm_lock *lock, const uint64_t boot_id[2])
     pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
     pthread_mutex_init(&lock->mutex, &attr);
     pthread_mutexattr_destroy(&attr);
-    lock->version = SHM_TABLE_VERSION;
-    lock->bytes = SHM_LOCK_BYTES;
-    lock->boot_id[0] = boot_id[0];
-    lock->boot_id[1] = boot_id[1];
-    lock->magic = SHM_LOCK_MAGIC;
+    (void)old; /* its state is its holder's */
 }
 
-bool shm_lock_is_good(const struct shm_lock *lock, const uint64_t boot_id[2])
+static size_t size_of(const void *head)
 {
-    return lock->magic == SHM_LOCK_MAGIC && lock->version == SHM_TABLE_VERSION &&
-           lock->bytes == SHM_LOCK_BYTES && lock->boot_id[0] == boot_id[0] &&
-           lock->boot_id[1] == boot_id[1];
+    return ((const struct shm_head *)head)->extent == SHM_LOCK_BYTES ? SHM_LOCK_BYTES : 0;
+}
+
+const struct shm_kind shm_lock_kind = {
+    .suffix = ".lock",
+    .magic = SHM_LOCK_MAGIC,
+    .version = SHM_TABLE_VERSION,
+    .mode = 0660,
+    .head_bytes = sizeof(struct shm_head),
+    .boot_id_at = offsetof(struct shm_head, boot_id),
+    .size_of = size_of,
+    .fill = fill,
+};
+
+bool shm_lock_make(const char *table_name, int gid, struct shm_object *out)
+{
+    struct shm_head head = {.extent = SHM_LOCK_BYTES};
+    return shm_object_make(&shm_lock_kind, table_name, &head, gid, out);
 }
 
 static enum shm_lock_result result_of(struct shm_lock *lock, int error)

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The table's lock: a robust process-shared mutex in a page of its own. Whoever copies several rows
- * takes it (workers, weirctl), and trackerd whenever it writes; nobody depends on it: rows are
- * sound without it, and a holder that was stopped must not stop others. So every taking has a time
- * limit, and everything held under it is a copy: no formatting, logging, allocation or I/O. */
+/* The table's lock: a robust process-shared mutex in a page of its own. Workers and weirctl take it
+ * to copy several rows, trackerd whenever it writes; nobody depends on it: rows are sound without
+ * it, and a holder that was stopped must not stop others. So every attempt to take it has a time
+ * limit, and its holder only copies: no formatting, logging, allocation or I/O.
+ *
+ * Known to be weak: whoever may take it may also write nonsense into the page. trackerd finds out
+ * (SHM_LOCK_BROKEN) and makes a new one; until then readers do without. */
 #ifndef WEIR_COMMON_SHM_LOCK_H
 #define WEIR_COMMON_SHM_LOCK_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
+#include "common/shm/object.h"
 #include "common/shm/table_layout.h"
 
 #define SHM_LOCK_PATIENCE_MS 2
@@ -20,9 +23,9 @@ enum shm_lock_result {
     SHM_LOCK_BROKEN,          /* not taken, and never will be: trackerd makes a new one */
 };
 
-/* Fills a new lock page. */
-void shm_lock_init(struct shm_lock *lock, const uint64_t boot_id[2]);
-bool shm_lock_is_good(const struct shm_lock *lock, const uint64_t boot_id[2]);
+extern const struct shm_kind shm_lock_kind;
+/* A new lock page, still without its name. False with errno. */
+WEIR_MUST_CHECK bool shm_lock_make(const char *table_name, int gid, struct shm_object *out);
 
 enum shm_lock_result shm_lock_take(struct shm_lock *lock);
 /* Without waiting at all. */

@@ -4,210 +4,172 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-/* Where glibc and musl keep POSIX shared memory on Linux: rename(2) has no shm counterpart. */
-#define SHM_DIR "/dev/shm"
-#define NEW     ".new"
+#define BOOT_ID_PATH  "/proc/sys/kernel/random/boot_id"
+#define BOOT_ID_BYTES sizeof(((struct shm_head *)NULL)->boot_id)
 
-bool shm_object_name(char out[SHM_OBJECT_NAME_MAX], const char *name, const char *suffix)
+/* ---- heads ----------------------------------------------------------------------------------- */
+
+/* The UUID in the file as a number; zero when it cannot be read. */
+static void read_boot_id(uint64_t out[2])
 {
-    int n = snprintf(out, SHM_OBJECT_NAME_MAX, "%s%s", name, suffix);
-    return n > 0 && n < SHM_OBJECT_NAME_MAX - (int)strlen(NEW);
-}
-
-/* ---- objects that are cut short ---------------------------------------------------------------
- */
-
-/* Read by a signal handler: a range counts while its base is set, which is written last and cleared
- * first. One thread maps and unmaps. */
-static struct {
-    void *volatile base;
-    volatile size_t size;
-} guarded[SHM_OBJECT_GUARDED_MAX];
-
-static void on_sigbus(int number, siginfo_t *info, void *context)
-{
-    for (int i = 0; i < SHM_OBJECT_GUARDED_MAX; i++) {
-        char *base = guarded[i].base;
-        size_t size = guarded[i].size;
-        if (base == NULL || (char *)info->si_addr < base || (char *)info->si_addr >= base + size)
-            continue;
-        if (mmap(base, size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                 0) != MAP_FAILED)
-            return; /* and the access is made again */
-    }
-    signal(number, SIG_DFL); /* not ours: the access is made again and kills as it should */
-}
-
-static void guard(void *base, size_t size)
-{
-    struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
-    sigaction(SIGBUS, &action, NULL);
-    for (int i = 0; i < SHM_OBJECT_GUARDED_MAX; i++) {
-        if (guarded[i].base == NULL) {
-            guarded[i].size = size;
-            guarded[i].base = base;
-            return;
-        }
+    char text[64];
+    unsigned digits = 0;
+    out[0] = out[1] = 0;
+    int fd = open(BOOT_ID_PATH, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    ssize_t len = read(fd, text, sizeof(text));
+    close(fd);
+    for (ssize_t i = 0; i < len && digits < 32; i++) {
+        char c = text[i];
+        bool is_decimal = c >= '0' && c <= '9';
+        if (!is_decimal && (c < 'a' || c > 'f'))
+            continue; /* a dash */
+        unsigned value = (unsigned)(is_decimal ? c - '0' : c - 'a' + 10);
+        out[digits / 16] = out[digits / 16] << 4 | value;
+        digits++;
     }
 }
 
-static void unguard(const void *base)
+static bool is_of_this_boot(const struct shm_kind *kind, const void *head)
 {
-    for (int i = 0; i < SHM_OBJECT_GUARDED_MAX; i++)
-        if (guarded[i].base == base)
-            guarded[i].base = NULL;
+    uint64_t boot_id[2];
+    read_boot_id(boot_id);
+    return memcmp((const char *)head + kind->boot_id_at, boot_id, BOOT_ID_BYTES) == 0;
+}
+
+static bool is_whole(const struct shm_kind *kind, const void *head)
+{
+    _Alignas(8) char sealed[SHM_HEAD_BYTES_MAX];
+    if (kind->seal == NULL)
+        return true;
+    memcpy(sealed, head, kind->head_bytes);
+    kind->seal(sealed);
+    return memcmp(sealed, head, kind->head_bytes) == 0;
+}
+
+static bool is_good(const struct shm_kind *kind, const struct shm_mapping *map)
+{
+    const struct shm_head *head = map->base;
+    return head->magic == kind->magic && head->version == kind->version &&
+           kind->size_of(head) == map->size && is_of_this_boot(kind, head) && is_whole(kind, head);
 }
 
 /* ---- making and opening ---------------------------------------------------------------------- */
 
-static int fail(struct shm_object *obj, int error)
+bool shm_object_prepare(const struct shm_kind *kind, const char *table_name, const void *head,
+                        int gid, struct shm_object *out)
 {
-    shm_object_close(obj);
+    size_t size = kind->size_of(head);
+    *out = SHM_OBJECT_NONE;
+    if (size == 0) {
+        errno = EINVAL;
+        return false;
+    }
+    if (!shm_name(out->name, table_name, kind->suffix) ||
+        !shm_mapping_create(out->name, size, kind->is_sparse, &out->map))
+        return false;
+    out->kind = kind;
+    out->is_unnamed = true;
+    out->gid = gid;
+    struct shm_head *new = out->map.base;
+    uint64_t boot_id[2];
+    memcpy(new, head, kind->head_bytes);
+    new->magic = 0;
+    new->version = kind->version;
+    read_boot_id(boot_id);
+    memcpy((char *)new + kind->boot_id_at, boot_id, BOOT_ID_BYTES);
+    return true;
+}
+
+void shm_object_seal(struct shm_object *object)
+{
+    struct shm_head *head = object->map.base;
+    if (object->kind->seal != NULL)
+        object->kind->seal(head);
+    atomic_thread_fence(memory_order_release);
+    head->magic = object->kind->magic;
+}
+
+bool shm_object_make(const struct shm_kind *kind, const char *table_name, const void *head, int gid,
+                     struct shm_object *out)
+{
+    struct shm_object old;
+    if (!shm_object_prepare(kind, table_name, head, gid, out))
+        return false;
+    if (kind->fill != NULL) {
+        bool has_old = shm_object_open(kind, table_name, false, &old);
+        kind->fill(out->map.base, has_old ? old.map.base : NULL);
+        shm_object_close(&old);
+    }
+    shm_object_seal(out);
+    return true;
+}
+
+bool shm_object_take_name(struct shm_object *object)
+{
+    if (!object->is_unnamed)
+        return true;
+    object->is_unnamed = false;
+    return shm_mapping_take_name(&object->map, object->name, object->kind->mode, object->gid);
+}
+
+bool shm_object_open(const struct shm_kind *kind, const char *table_name, bool is_writable,
+                     struct shm_object *out)
+{
+    *out = SHM_OBJECT_NONE;
+    if (!shm_name(out->name, table_name, kind->suffix) ||
+        !shm_mapping_open(out->name, is_writable, kind->head_bytes, &out->map))
+        return false;
+    out->kind = kind;
+    if (is_good(kind, &out->map))
+        return true;
+    int error = ((const struct shm_head *)out->map.base)->magic == 0 ? EAGAIN : EPROTO;
+    shm_object_close(out);
     errno = error;
-    return -1;
+    return false;
 }
 
-static int map(struct shm_object *obj, bool writable)
+void shm_object_give(const struct shm_kind *kind, const char *table_name, int uid)
 {
-    int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    void *base = mmap(NULL, obj->size, prot, MAP_SHARED, obj->fd, 0);
-    if (base == MAP_FAILED)
-        return -1;
-    obj->base = base;
-    guard(base, obj->size);
-    return 0;
+    char name[SHM_NAME_MAX];
+    if (shm_name(name, table_name, kind->suffix))
+        shm_mapping_give(name, uid);
 }
 
-static int reserve(int fd, off_t size)
+/* ---- the rest of its life -------------------------------------------------------------------- */
+
+bool shm_object_restrict(const struct shm_object *object, const void *own, size_t own_bytes)
 {
-    return posix_fallocate(fd, 0, size);
+    char *base = object->map.base, *behind = (char *)own + own_bytes;
+    size_t before = (size_t)((const char *)own - base);
+    size_t rest = object->map.size - before - own_bytes;
+    return (before == 0 || mprotect(base, before, PROT_READ) == 0) &&
+           (rest == 0 || mprotect(behind, rest, PROT_READ) == 0);
 }
 
-static int reserve_nothing(int fd, off_t size)
+bool shm_object_is_named(const struct shm_object *object)
 {
-    return ftruncate(fd, size) == 0 ? 0 : errno;
+    return shm_mapping_is_named(&object->map, object->name);
 }
 
-static int create(const char *name, size_t size, int (*give_size)(int fd, off_t size),
-                  struct shm_object *out)
+bool shm_object_is_sound(const struct shm_object *object)
 {
-    char temporary[SHM_OBJECT_NAME_MAX];
-    *out = SHM_OBJECT_NONE;
-    if (!shm_object_name(temporary, name, NEW)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    shm_unlink(temporary); /* of a maker that died before publishing */
-    out->fd = shm_open(temporary, O_RDWR | O_CREAT | O_EXCL, 0600);
-    if (out->fd < 0)
-        return -1;
-    int error = give_size(out->fd, (off_t)size);
-    struct stat st;
-    if (error == 0 && fstat(out->fd, &st) != 0)
-        error = errno;
-    if (error == 0) {
-        out->size = size;
-        out->dev = st.st_dev;
-        out->ino = st.st_ino;
-        error = map(out, true) == 0 ? 0 : errno;
-    }
-    if (error != 0) {
-        shm_unlink(temporary);
-        return fail(out, error);
-    }
-    return 0;
+    return shm_object_is_named(object) && is_good(object->kind, &object->map);
 }
 
-int shm_object_create(const char *name, size_t size, struct shm_object *out)
+void shm_object_unlink(const struct shm_object *object)
 {
-    return create(name, size, reserve, out);
+    shm_mapping_unlink(&object->map, object->name);
 }
 
-int shm_object_create_sparse(const char *name, size_t size, struct shm_object *out)
+void shm_object_close(struct shm_object *object)
 {
-    return create(name, size, reserve_nothing, out);
-}
-
-int shm_object_publish(struct shm_object *obj, const char *name, mode_t mode, int gid)
-{
-    char from[SHM_OBJECT_NAME_MAX + sizeof(SHM_DIR) + sizeof(NEW)];
-    char to[SHM_OBJECT_NAME_MAX + sizeof(SHM_DIR)];
-    snprintf(from, sizeof(from), SHM_DIR "%s" NEW, name);
-    snprintf(to, sizeof(to), SHM_DIR "%s", name);
-    /* The mode is the gate: only now may others open it. umask plays no part in fchmod. */
-    if ((gid >= 0 && fchown(obj->fd, (uid_t)-1, (gid_t)gid) != 0) || fchmod(obj->fd, mode) != 0 ||
-        rename(from, to) != 0) {
-        int error = errno;
-        unlink(from);
-        return fail(obj, error);
-    }
-    return 0;
-}
-
-int shm_object_open(const char *name, bool writable, size_t min_size, struct shm_object *out)
-{
-    *out = SHM_OBJECT_NONE;
-    out->fd = shm_open(name, writable ? O_RDWR : O_RDONLY, 0);
-    if (out->fd < 0)
-        return -1;
-    struct stat st;
-    if (fstat(out->fd, &st) != 0)
-        return fail(out, errno);
-    if (!S_ISREG(st.st_mode) || st.st_size < (off_t)min_size)
-        return fail(out, EPROTO);
-    if ((st.st_mode & S_IWOTH) != 0)
-        return fail(out, EPERM);
-    out->size = (size_t)st.st_size;
-    out->dev = st.st_dev;
-    out->ino = st.st_ino;
-    return map(out, writable) == 0 ? 0 : fail(out, errno);
-}
-
-void shm_object_give(const char *name, int uid)
-{
-    struct stat st;
-    if (geteuid() != 0 || uid <= 0)
-        return;
-    int fd = shm_open(name, O_RDONLY | O_NOFOLLOW, 0);
-    if (fd < 0)
-        return;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 && st.st_nlink == 1) {
-        int rc = fchown(fd, (uid_t)uid, (gid_t)-1);
-        (void)rc; /* opening or replacing it then says what is wrong */
-    }
-    close(fd);
-}
-
-bool shm_object_is_named(const struct shm_object *obj, const char *name)
-{
-    /* By path: opening and closing it would drop the fcntl locks that this process has on it. */
-    char path[SHM_OBJECT_NAME_MAX + sizeof(SHM_DIR)];
-    struct stat st;
-    snprintf(path, sizeof(path), SHM_DIR "%s", name);
-    return stat(path, &st) == 0 && st.st_dev == obj->dev && st.st_ino == obj->ino &&
-           st.st_size == (off_t)obj->size;
-}
-
-void shm_object_unlink(const struct shm_object *obj, const char *name)
-{
-    if (shm_object_is_named(obj, name))
-        shm_unlink(name);
-}
-
-void shm_object_close(struct shm_object *obj)
-{
-    if (obj->base != NULL) {
-        unguard(obj->base);
-        munmap(obj->base, obj->size);
-    }
-    if (obj->fd >= 0)
-        close(obj->fd);
-    *obj = SHM_OBJECT_NONE;
+    shm_mapping_close(&object->map);
+    *object = SHM_OBJECT_NONE;
 }

@@ -1,57 +1,96 @@
 /* SPDX-License-Identifier: MIT */
-/* POSIX shared memory objects, as the makers of weir's segments need them: filled before
- * anybody may open them, names removed only while they are ours. Used by trackerd (table, lock,
- * guard), the weir master (worker pages, ledger, recent requests) and all readers.
+/* The life of a named shared memory object, the same for all kinds of it: made unseen, filled with
+ * what its predecessor leaves, sealed, given its name, taken over by the next process, opened by
+ * readers, removed. What differs between kinds is data: a struct shm_kind. Used by the weir master
+ * (workers' pages, ledger, recent requests), trackerd (table, lock) and all readers; a new kind
+ * needs its descriptor and nothing else of this.
  *
- * Mapping the first object sets a handler for SIGBUS. When somebody cuts a mapped object short, its
- * mapping turns into private zeroed memory at the first touch of what is gone, instead of killing
- * us; the checks that the users of a mapping make anyway then find it damaged. */
+ * An object is used only when its head is of this version and of this boot, and its size the one
+ * its head asks for. Anything else is as good as none: who would take it over makes a new one.
+ *
+ * Known to be weak: a version that changes loses what the old one holds, counters and budgets
+ * included; where /proc cannot be read all boots look the same. What is in the body is the kind's
+ * to check: a head that is sound says nothing about it. */
 #ifndef WEIR_COMMON_SHM_OBJECT_H
 #define WEIR_COMMON_SHM_OBJECT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <sys/types.h>
+#include <stdint.h>
 
-#define SHM_OBJECT_NAME_MAX    200 /* bytes of a name with its suffix and NUL */
-#define SHM_OBJECT_GUARDED_MAX 32  /* objects that may be cut short; no others are watched */
+#include "common/shm/mapping.h"
+
+/* What a new kind's head begins with: 32 bytes. All kinds have magic and version here; older ones
+ * have their boot id further back (boot_id_at). */
+struct shm_head {
+    uint64_t magic; /* written last */
+    uint32_t version;
+    uint32_t extent;     /* how large it is, in what its kind counts */
+    uint64_t boot_id[2]; /* of the kernel: instants of the boot clock mean nothing across a boot */
+};
+_Static_assert(sizeof(struct shm_head) == 32, "layout of an object's head");
+
+#define SHM_HEAD_BYTES_MAX 4096
+
+struct shm_kind {
+    const char *suffix; /* of the name, behind tracker.shm */
+    uint64_t magic;
+    uint32_t version;
+    mode_t mode;
+    bool is_sparse;    /* memory is taken page by page as it is written (mapping.h) */
+    size_t head_bytes; /* at most SHM_HEAD_BYTES_MAX */
+    size_t boot_id_at; /* offset in the head */
+    /* How many bytes an object with this head has; 0 when this kind makes none such. The head may
+     * come from anybody. */
+    size_t (*size_of)(const void *head);
+    /* Fills the body of a new object, which is zero. `old` is the sound object that bears the name
+     * now, or NULL; of this kind, but perhaps of another extent. NULL: the body stays zero. */
+    void (*fill)(void *object, const void *old);
+    /* Writes what in the head depends on the rest of it: a checksum. A head is whole when sealing
+     * it again changes nothing. NULL: nothing does. */
+    void (*seal)(void *head);
+};
 
 struct shm_object {
-    int fd;
-    void *base;
-    size_t size;
-    dev_t dev; /* which object this is, whatever its name leads to by now */
-    ino_t ino;
+    struct shm_mapping map;
+    const struct shm_kind *kind;
+    char name[SHM_NAME_MAX];
+    bool is_unnamed; /* made, and shm_object_take_name has not been called yet */
+    int gid;
 };
-#define SHM_OBJECT_NONE ((struct shm_object){.fd = -1})
+#define SHM_OBJECT_NONE ((struct shm_object){.map = {.fd = -1}})
 
-/* Writes NAME and suffix to out. False when it does not fit. */
-bool shm_object_name(char out[SHM_OBJECT_NAME_MAX], const char *name, const char *suffix);
+/* Makes an object, filled and sealed, that nobody sees until it takes its name. `head` is a head of
+ * the kind with its dimensions; magic, version and boot id are written here. `gid` (or -1) gets the
+ * kind's group access. False with errno: EINVAL when the kind makes none with this head. */
+WEIR_MUST_CHECK bool shm_object_make(const struct shm_kind *kind, const char *table_name,
+                                     const void *head, int gid, struct shm_object *out);
+/* The same in two steps, for one that its maker fills: what is prepared counts as being made until
+ * it is sealed. */
+WEIR_MUST_CHECK bool shm_object_prepare(const struct shm_kind *kind, const char *table_name,
+                                        const void *head, int gid, struct shm_object *out);
+void shm_object_seal(struct shm_object *object);
 
-/* A new object without a name that others look for: `NAME.new`, mode 0600, zeroed, `size` bytes
- * reserved (a full tmpfs is ENOSPC here, never SIGBUS later), mapped read-write. The caller fills
- * it, then publishes it. 0, or -1 with errno. */
-int shm_object_create(const char *name, size_t size, struct shm_object *out);
-/* The same without reserving anything: a page is taken when it is first touched. When there is none
- * left then, the mapping becomes private memory, as for an object that is cut short. */
-int shm_object_create_sparse(const char *name, size_t size, struct shm_object *out);
-/* Gives a created object its group (or -1), its final mode, and its name, in place of whatever
- * bears the name now, in one step. 0, or -1 with errno and the object closed. */
-int shm_object_publish(struct shm_object *obj, const char *name, mode_t mode, int gid);
+/* Gives a new object its name, in place of the one that bears it; nothing for one that was taken
+ * over. False with errno, and a new object closed. */
+WEIR_MUST_CHECK bool shm_object_take_name(struct shm_object *object);
 
-/* Maps a whole existing object of at least min_size bytes. -1 with errno: EPROTO when it is too
- * small or no plain file, EPERM when anybody may write to it. */
-int shm_object_open(const char *name, bool writable, size_t min_size, struct shm_object *out);
+/* Maps the sound object of that name. False with errno: ENOENT; EPROTO when it is damaged, of
+ * another version or of another boot; EAGAIN when it is not sealed; as shm_mapping_open. */
+WEIR_MUST_CHECK bool shm_object_open(const struct shm_kind *kind, const char *table_name,
+                                     bool is_writable, struct shm_object *out);
+/* As root, before leaving it: what root has left under the name goes to this user. */
+void shm_object_give(const struct shm_kind *kind, const char *table_name, int uid);
 
-/* As root, before it is left: gives an object of that name which root has made to the user we are
- * going to be, who could not replace it otherwise. Harmless when there is none. */
-void shm_object_give(const char *name, int uid);
+/* From now on this process can write to these bytes only, whole pages of them. False with errno. */
+WEIR_MUST_CHECK bool shm_object_restrict(const struct shm_object *object, const void *own,
+                                         size_t own_bytes);
 
 /* Does the name still lead to this object, at its full size? */
-bool shm_object_is_named(const struct shm_object *obj, const char *name);
+bool shm_object_is_named(const struct shm_object *object);
+/* That, and is its head still whole? */
+bool shm_object_is_sound(const struct shm_object *object);
 /* Removes the name if it still leads to this object. */
-void shm_object_unlink(const struct shm_object *obj, const char *name);
+void shm_object_unlink(const struct shm_object *object);
 /* Unmaps and closes; nothing for SHM_OBJECT_NONE. */
-void shm_object_close(struct shm_object *obj);
+void shm_object_close(struct shm_object *object);
 
 #endif

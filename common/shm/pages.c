@@ -6,27 +6,21 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
-#include "common/shm/bootid.h"
-#include "common/shm/object.h"
 #include "common/terms/pair_key.h"
 
-#define PAGES_MAGIC     UINT64_C(0x5347415052495700) /* "\0WIRPAGS" */
-#define PAGES_VERSION   2
-#define PAGES_SUFFIX    ".workers"
 #define PAGES_SLOTS_MAX 4096
 #define PAGES_PAIRS_MAX 65536
 #define STAMP_TRIES     64
 
 struct pages_header { /* 4096 bytes */
-    uint64_t magic;   /* written last */
+    uint64_t magic;
     uint32_t version, slots, pairs_max, zero;
     uint64_t total_bytes;
-    uint64_t boot_id[BOOTID_WORDS];
+    uint64_t boot_id[2];
     int32_t master_pid, zero2;
     uint64_t started_at;
     pages_counter n_pairs; /* published after the entry it counts */
@@ -52,63 +46,38 @@ _Static_assert(sizeof(struct pages_chain_key) == 128, "layout of the pages");
 
 struct pages {
     struct shm_object object;
-    char name[SHM_OBJECT_NAME_MAX];
     struct pages_header *head;
     struct pages_chain_key *chains;
     struct pages_pair_key *keys;
     char *slots;
     size_t slot_bytes;
-    bool is_unnamed; /* to be published by pages_take_name */
-    int gid;
 };
 
-/* ---- making -------------------------------------------------------------------------------- */
+/* ---- the object ------------------------------------------------------------------------------ */
 
 static size_t slot_bytes(uint32_t pairs_max)
 {
     return sizeof(struct pages_slot) + pairs_max * sizeof(struct pages_pair);
 }
 
+/* From the head to the first slot. */
+static size_t directory_bytes(uint32_t pairs_max)
+{
+    return sizeof(struct pages_header) + PAGES_CHAINS_MAX * sizeof(struct pages_chain_key) +
+           (pairs_max * sizeof(struct pages_pair_key) + 4095) / 4096 * 4096;
+}
+
 static size_t total_bytes(uint32_t slots, uint32_t pairs_max)
 {
-    size_t directory = (pairs_max * sizeof(struct pages_pair_key) + 4095) / 4096 * 4096;
-    return sizeof(struct pages_header) + PAGES_CHAINS_MAX * sizeof(struct pages_chain_key) +
-           directory + slots * slot_bytes(pairs_max);
+    return directory_bytes(pairs_max) + slots * slot_bytes(pairs_max);
 }
 
-static bool head_is_good(const struct pages_header *head, size_t size)
+static size_t size_of(const void *object)
 {
-    uint64_t boot_id[BOOTID_WORDS];
-    bootid_read(boot_id);
-    return head->magic == PAGES_MAGIC && head->version == PAGES_VERSION &&
-           head->slots <= PAGES_SLOTS_MAX && head->pairs_max <= PAGES_PAIRS_MAX &&
-           head->total_bytes == size && total_bytes(head->slots, head->pairs_max) == size &&
-           memcmp(head->boot_id, boot_id, sizeof(boot_id)) == 0;
-}
-
-static struct pages *wrap(const struct shm_object *object, const char *name)
-{
-    struct pages *pages = xcalloc(1, sizeof(*pages));
-    pages->object = *object;
-    strcpy(pages->name, name);
-    pages->head = object->base;
-    pages->chains = (struct pages_chain_key *)(pages->head + 1);
-    pages->keys = (struct pages_pair_key *)(pages->chains + PAGES_CHAINS_MAX);
-    pages->slot_bytes = slot_bytes(pages->head->pairs_max);
-    pages->slots = (char *)object->base + object->size - pages->head->slots * pages->slot_bytes;
-    return pages;
-}
-
-static struct pages *open_named(const char *name, bool is_writable)
-{
-    struct shm_object object;
-    if (shm_object_open(name, is_writable, sizeof(struct pages_header), &object) != 0)
-        return NULL;
-    if (!head_is_good(object.base, object.size)) {
-        shm_object_close(&object);
-        return NULL;
-    }
-    return wrap(&object, name);
+    const struct pages_header *head = object;
+    bool is_ours = head->slots <= PAGES_SLOTS_MAX && head->pairs_max <= PAGES_PAIRS_MAX &&
+                   head->total_bytes == total_bytes(head->slots, head->pairs_max);
+    return is_ours ? head->total_bytes : 0;
 }
 
 static void forget_process(struct pages_slot *slot)
@@ -125,31 +94,93 @@ static bool is_all_zero(const char *bytes, size_t n)
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
 }
 
-/* A slot that no worker has used is zero there and here, and its pages stay untouched: those are in
- * no process's memory. */
-static void inherit_slot(struct pages *pages, const struct pages *old, uint32_t slot)
+/* What a dead master's workers counted goes on, where the layout is the same. A slot that no worker
+ * has used is zero there and here, and its pages stay untouched: those are in no process's memory.
+ */
+static void carry_over(void *object, const void *old_object)
 {
-    const struct pages_slot *from = pages_slot(old, slot);
-    if (is_all_zero((const char *)from, pages->slot_bytes))
+    struct pages_header *head = object;
+    const struct pages_header *old = old_object;
+    if (old == NULL || old->slots != head->slots || old->pairs_max != head->pairs_max)
         return;
-    memcpy(pages_slot(pages, slot), from, pages->slot_bytes);
-    forget_process(pages_slot(pages, slot));
+    size_t bytes = slot_bytes(head->pairs_max), first = directory_bytes(head->pairs_max);
+    memcpy(head + 1, old + 1, first - sizeof(*head));
+    pages_counter_set(&head->n_pairs, pages_counter_get(&old->n_pairs));
+    for (uint32_t i = 0; i < head->slots; i++) {
+        const char *from = (const char *)old + first + i * bytes;
+        char *to = (char *)head + first + i * bytes;
+        if (is_all_zero(from, bytes))
+            continue;
+        memcpy(to, from, bytes);
+        forget_process((struct pages_slot *)to);
+    }
 }
 
-/* What a dead master's workers counted goes on: same boot, same layout. */
-static void inherit_counts(struct pages *pages)
+const struct shm_kind pages_kind = {
+    .suffix = ".workers",
+    .magic = UINT64_C(0x5347415052495700), /* "\0WIRPAGS" */
+    .version = 2,
+    .mode = 0640,
+    .head_bytes = sizeof(struct pages_header),
+    .boot_id_at = offsetof(struct pages_header, boot_id),
+    .size_of = size_of,
+    .fill = carry_over,
+};
+
+static struct pages *wrap(const struct shm_object *object)
 {
-    struct pages_header *head = pages->head;
-    struct pages *old = open_named(pages->name, false);
-    if (old == NULL)
-        return;
-    if (old->head->slots == head->slots && old->head->pairs_max == head->pairs_max) {
-        memcpy(head + 1, old->head + 1, (size_t)(pages->slots - (char *)(head + 1)));
-        pages_counter_set(&head->n_pairs, pages_counter_get(&old->head->n_pairs));
-        for (uint32_t i = 0; i < head->slots; i++)
-            inherit_slot(pages, old, i);
-    }
+    struct pages *pages = xcalloc(1, sizeof(*pages));
+    pages->object = *object;
+    pages->head = object->map.base;
+    pages->chains = (struct pages_chain_key *)(pages->head + 1);
+    pages->keys = (struct pages_pair_key *)(pages->chains + PAGES_CHAINS_MAX);
+    pages->slot_bytes = slot_bytes(pages->head->pairs_max);
+    pages->slots = (char *)pages->head + directory_bytes(pages->head->pairs_max);
+    return pages;
+}
+
+static struct pages *open_named(const char *table_name, bool is_writable)
+{
+    struct shm_object object;
+    return shm_object_open(&pages_kind, table_name, is_writable, &object) ? wrap(&object) : NULL;
+}
+
+static struct pages *make(const char *table_name, uint32_t slots, uint32_t pairs_max, int gid)
+{
+    struct shm_object object;
+    struct pages_header head = {.slots = slots, .pairs_max = pairs_max};
+    head.total_bytes = total_bytes(slots, pairs_max);
+    return shm_object_make(&pages_kind, table_name, &head, gid, &object) ? wrap(&object) : NULL;
+}
+
+struct pages *pages_create(const char *table_name, uint32_t slots, uint32_t pairs_max, int gid)
+{
+    struct pages *old = open_named(table_name, false);
+    bool is_owned_by_living = old != NULL && pages_live_master(old) != 0;
     pages_close(&old);
+    if (is_owned_by_living) {
+        errno = EBUSY;
+        return NULL;
+    }
+    struct pages *pages = make(table_name, slots, (pairs_max + 7) / 8 * 8, gid);
+    if (pages != NULL && !pages_take_name(pages))
+        pages_close(&pages);
+    return pages;
+}
+
+struct pages *pages_take_over(const char *table_name, uint32_t slots, uint32_t pairs_max, int gid)
+{
+    pairs_max = (pairs_max + 7) / 8 * 8;
+    struct pages *pages = open_named(table_name, true);
+    if (pages != NULL && pages->head->slots >= slots / 2 && pages->head->pairs_max >= pairs_max / 2)
+        return pages;
+    pages_close(&pages);
+    return make(table_name, slots, pairs_max, gid);
+}
+
+bool pages_is_taken_over(const struct pages *pages)
+{
+    return !pages->object.is_unnamed;
 }
 
 static struct flock whole_file(short type)
@@ -157,137 +188,41 @@ static struct flock whole_file(short type)
     return (struct flock){.l_type = type, .l_whence = SEEK_SET};
 }
 
-static bool is_owned_by_living(const char *name)
-{
-    struct pages *old = open_named(name, false);
-    bool is_owned = old != NULL && pages_live_master(old) != 0;
-    pages_close(&old);
-    return is_owned;
-}
-
-static struct pages *make(const char *name, uint32_t slots, uint32_t pairs_max, int gid)
-{
-    struct shm_object object;
-    size_t size = total_bytes(slots, pairs_max);
-    if (shm_object_create(name, size, &object) != 0)
-        return NULL;
-    struct pages_header *head = object.base;
-    *head = (struct pages_header){
-        .version = PAGES_VERSION,
-        .slots = slots,
-        .pairs_max = pairs_max,
-        .total_bytes = size,
-    };
-    bootid_read(head->boot_id);
-    struct pages *pages = wrap(&object, name);
-    inherit_counts(pages);
-    atomic_thread_fence(memory_order_release);
-    head->magic = PAGES_MAGIC;
-    pages->is_unnamed = true;
-    pages->gid = gid;
-    return pages;
-}
-
-static bool check_request(char name[SHM_OBJECT_NAME_MAX], const char *table_name, uint32_t slots,
-                          uint32_t pairs_max)
-{
-    if (slots <= PAGES_SLOTS_MAX && pairs_max <= PAGES_PAIRS_MAX &&
-        shm_object_name(name, table_name, PAGES_SUFFIX))
-        return true;
-    errno = EINVAL;
-    return false;
-}
-
-struct pages *pages_create(const char *table_name, uint32_t slots, uint32_t pairs_max,
-                           int group_gid)
-{
-    char name[SHM_OBJECT_NAME_MAX];
-    pairs_max = (pairs_max + 7) / 8 * 8;
-    if (!check_request(name, table_name, slots, pairs_max))
-        return NULL;
-    if (is_owned_by_living(name)) {
-        errno = EBUSY;
-        return NULL;
-    }
-    struct pages *pages = make(name, slots, pairs_max, group_gid);
-    if (pages != NULL && pages_take_name(pages) != 0)
-        pages_close(&pages);
-    return pages;
-}
-
-struct pages *pages_take_over(const char *table_name, uint32_t slots, uint32_t pairs_max,
-                              int group_gid)
-{
-    char name[SHM_OBJECT_NAME_MAX];
-    pairs_max = (pairs_max + 7) / 8 * 8;
-    if (!check_request(name, table_name, slots, pairs_max))
-        return NULL;
-    struct pages *pages = open_named(name, true);
-    if (pages != NULL && pages->head->slots >= slots / 2 && pages->head->pairs_max >= pairs_max / 2)
-        return pages;
-    pages_close(&pages);
-    return make(name, slots, pairs_max, group_gid);
-}
-
-bool pages_is_taken_over(const struct pages *pages)
-{
-    return !pages->is_unnamed;
-}
-
 void pages_release(struct pages *pages)
 {
     struct flock lock = whole_file(F_UNLCK);
-    fcntl(pages->object.fd, F_SETLK, &lock);
+    fcntl(pages->object.map.fd, F_SETLK, &lock);
 }
 
 /* The lock comes before the name: no reader sees pages that nobody owns. */
-int pages_take_name(struct pages *pages)
+bool pages_take_name(struct pages *pages)
 {
     struct flock lock = whole_file(F_WRLCK);
     pages->head->master_pid = (int32_t)getpid();
     pages->head->started_at = clock_boot_ns();
-    if (fcntl(pages->object.fd, F_SETLK, &lock) != 0)
-        return -1;
-    if (!pages->is_unnamed)
-        return 0;
-    pages->is_unnamed = false;
-    return shm_object_publish(&pages->object, pages->name, 0640, pages->gid);
+    return fcntl(pages->object.map.fd, F_SETLK, &lock) == 0 && shm_object_take_name(&pages->object);
 }
 
-void pages_give(const char *table_name, int uid)
+bool pages_restrict(struct pages *pages, uint32_t slot)
 {
-    char name[SHM_OBJECT_NAME_MAX];
-    if (shm_object_name(name, table_name, PAGES_SUFFIX))
-        shm_object_give(name, uid);
-}
-
-int pages_restrict(struct pages *pages, uint32_t slot)
-{
-    char *base = pages->object.base, *own = (char *)pages_slot(pages, slot);
-    if (own == NULL)
-        return -1;
-    if (mprotect(base, (size_t)(own - base), PROT_READ) != 0)
-        return -1;
-    char *behind = own + pages->slot_bytes;
-    size_t rest = pages->object.size - (size_t)(behind - base);
-    return rest == 0 ? 0 : mprotect(behind, rest, PROT_READ);
+    const struct pages_slot *own = pages_slot(pages, slot);
+    return own != NULL && shm_object_restrict(&pages->object, own, pages->slot_bytes);
 }
 
 struct pages *pages_open_reader(const char *table_name)
 {
-    char name[SHM_OBJECT_NAME_MAX];
-    return shm_object_name(name, table_name, PAGES_SUFFIX) ? open_named(name, false) : NULL;
+    return open_named(table_name, false);
 }
 
 bool pages_is_current(const struct pages *pages)
 {
-    return shm_object_is_named(&pages->object, pages->name);
+    return shm_object_is_named(&pages->object);
 }
 
 int32_t pages_live_master(const struct pages *pages)
 {
     struct flock lock = whole_file(F_RDLCK);
-    if (fcntl(pages->object.fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
+    if (fcntl(pages->object.map.fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
         return 0;
     return (int32_t)lock.l_pid;
 }
@@ -303,7 +238,7 @@ void pages_close(struct pages **pages)
 
 void pages_unlink(const struct pages *pages)
 {
-    shm_object_unlink(&pages->object, pages->name);
+    shm_object_unlink(&pages->object);
 }
 
 /* ---- the directory ------------------------------------------------------------------------- */

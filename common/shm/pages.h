@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/shm/object.h"
 #include "common/terms/outcome.h"
 
 #define PAGES_HISTOGRAM_BUCKETS 32
@@ -69,28 +70,26 @@ struct pages_slot {      /* 12288 bytes */
 _Static_assert(sizeof(struct pages_slot) == 12288, "layout of the pages");
 
 struct pages; /* a mapping */
+extern const struct shm_kind pages_kind;
 
 /* Master: makes the object anew (an old one of a dead master is replaced; its counters are kept
  * when layout and boot id match). NULL with errno; EBUSY: another weir master lives that has this
- * table's pages. `group_gid` (or -1) gets read access. pairs_max is rounded up to a multiple of 8.
+ * table's pages. `gid` (or -1) gets read access. pairs_max is rounded up to a multiple of 8.
  * The life of the master shows in an fcntl lock: it must not open the object a second time. */
-struct pages *pages_create(const char *table_name, uint32_t slots, uint32_t pairs_max,
-                           int group_gid);
+struct pages *pages_create(const char *table_name, uint32_t slots, uint32_t pairs_max, int gid);
 /* Master that is to follow a living one: the living one's pages, so that the workers of both count
  * into the same, when they have this layout and at least half of the slots and pairs that are
  * wanted. Else new ones with what was counted so far, still without their name. NULL with errno. */
-struct pages *pages_take_over(const char *table_name, uint32_t slots, uint32_t pairs_max,
-                              int group_gid);
+struct pages *pages_take_over(const char *table_name, uint32_t slots, uint32_t pairs_max, int gid);
 /* After it: are these the living one's own pages? */
 bool pages_is_taken_over(const struct pages *pages);
-/* The living master lets go; the one that follows it makes them its own, with their name. 0, or -1
+/* The living master lets go; the one that follows it makes them its own, with their name. False
  * with errno. */
 void pages_release(struct pages *pages);
-int pages_take_name(struct pages *pages);
-/* As root, before leaving it: what root has left under the name goes to this user. */
-void pages_give(const char *table_name, int uid);
-/* Worker, after the fork: from now on only this slot can be written to in this process. */
-int pages_restrict(struct pages *pages, uint32_t slot);
+WEIR_MUST_CHECK bool pages_take_name(struct pages *pages);
+/* Worker, after the fork: from now on this process can write to this slot only. False with errno.
+ */
+WEIR_MUST_CHECK bool pages_restrict(struct pages *pages, uint32_t slot);
 /* Everybody else: maps it read-only. NULL when absent or not of this layout and boot. */
 struct pages *pages_open_reader(const char *table_name);
 /* False when the name leads to another object by now: a new master made its own. */

@@ -4,18 +4,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 
 #include "common/base/alloc.h"
-#include "common/shm/bootid.h"
-#include "common/shm/object.h"
 #include "common/terms/outcome.h"
 
-#define RECENT_MAGIC     UINT64_C(0x5443455249455700) /* "\0WEIRECT" */
-#define RECENT_VERSION   1
-#define RECENT_SUFFIX    ".recent"
-#define RECENT_MODE      0640
 #define RECENT_SLOTS_MAX 4096
 #define RECENTS_A_PAGE   (4096 / sizeof(struct recent_record))
 
@@ -23,29 +15,27 @@ struct recent_header { /* 4096 bytes */
     uint64_t magic;
     uint32_t version, slots, capacity; /* capacity: records in a slot's ring */
     uint32_t outcomes;                 /* OUTCOME_COUNT: steps hold its numbers */
-    uint64_t boot_id[BOOTID_WORDS];
+    uint64_t boot_id[2];
     uint64_t reserved[507];
 };
 _Static_assert(sizeof(struct recent_header) == 4096, "layout of the recent requests");
 
 struct recent {
     struct shm_object object;
-    char name[SHM_OBJECT_NAME_MAX];
     uint32_t slots, capacity; /* as its header had them; that is gone when memory was short */
-    bool is_unnamed;
-    int gid;
 };
 
-/* ---- making ---------------------------------------------------------------------------------- */
+/* ---- the object ------------------------------------------------------------------------------ */
 
 static size_t ring_bytes(uint32_t capacity)
 {
     return sizeof(struct recent_ring) + capacity * sizeof(struct recent_record);
 }
 
-static size_t total_bytes(uint32_t slots, uint32_t capacity)
+static struct recent_ring *ring_of(const void *object, uint32_t capacity, uint32_t slot)
 {
-    return sizeof(struct recent_header) + slots * ring_bytes(capacity);
+    char *rings = (char *)object + sizeof(struct recent_header);
+    return (struct recent_ring *)(rings + slot * ring_bytes(capacity));
 }
 
 /* Whole pages, so that a worker can give up writing to all rings but its own. */
@@ -56,45 +46,12 @@ static uint32_t capacity_for(uint32_t workers)
     return (n + RECENTS_A_PAGE - 1) / RECENTS_A_PAGE * RECENTS_A_PAGE;
 }
 
-static struct recent_ring *ring_of(const struct recent *recent, uint32_t slot)
+static size_t size_of(const void *object)
 {
-    char *rings = (char *)recent->object.base + sizeof(struct recent_header);
-    return (struct recent_ring *)(rings + slot * ring_bytes(recent->capacity));
-}
-
-static bool head_is_good(const struct recent_header *head, size_t size)
-{
-    uint64_t boot_id[BOOTID_WORDS];
-    bootid_read(boot_id);
-    return head->magic == RECENT_MAGIC && head->version == RECENT_VERSION &&
-           head->outcomes == OUTCOME_COUNT && head->slots <= RECENT_SLOTS_MAX &&
-           head->capacity > 0 && head->capacity <= RECENT_REQUESTS &&
-           total_bytes(head->slots, head->capacity) == size &&
-           memcmp(head->boot_id, boot_id, sizeof(boot_id)) == 0;
-}
-
-static struct recent *wrap(const struct shm_object *object, const char *name)
-{
-    const struct recent_header *head = object->base;
-    struct recent *recent = xcalloc(1, sizeof(*recent));
-    recent->object = *object;
-    strcpy(recent->name, name);
-    recent->slots = head->slots;
-    recent->capacity = head->capacity;
-    return recent;
-}
-
-static struct recent *open_named(const char *name, bool is_writable)
-{
-    struct shm_object object;
-    if (shm_object_open(name, is_writable, sizeof(struct recent_header), &object) != 0)
-        return NULL;
-    if (!head_is_good(object.base, object.size)) {
-        shm_object_close(&object);
-        errno = EPROTO;
-        return NULL;
-    }
-    return wrap(&object, name);
+    const struct recent_header *head = object;
+    bool is_ours = head->outcomes == OUTCOME_COUNT && head->slots <= RECENT_SLOTS_MAX &&
+                   head->capacity > 0 && head->capacity <= RECENT_REQUESTS;
+    return is_ours ? sizeof(*head) + head->slots * ring_bytes(head->capacity) : 0;
 }
 
 static void copy_record(void *writer, const struct recent_request *request)
@@ -102,50 +59,61 @@ static void copy_record(void *writer, const struct recent_request *request)
     recent_put(writer, &request->head, request->steps, request->id);
 }
 
-static void inherit(struct recent *recent)
+static void carry_over(void *object, const void *old_object)
 {
-    struct recent *old = open_named(recent->name, false);
+    const struct recent_header *head = object, *old = old_object;
     if (old == NULL)
         return;
-    for (uint32_t i = 0; i < old->slots; i++) {
-        struct recent_writer writer = recent_writer(recent, i % recent->slots);
-        recent_each(ring_of(old, i), old->capacity, copy_record, &writer);
+    uint32_t capacity = old->capacity, slots = old->slots; /* gone when somebody cuts it short */
+    for (uint32_t i = 0; i < slots; i++) {
+        struct recent_ring *ring = ring_of(object, head->capacity, i % head->slots);
+        struct recent_writer writer = recent_writer_on(ring, head->capacity);
+        recent_each(ring_of(old, capacity, i), capacity, copy_record, &writer);
     }
-    recent_close(&old);
+}
+
+const struct shm_kind recent_kind = {
+    .suffix = ".recent",
+    .magic = UINT64_C(0x5443455249455700), /* "\0WEIRECT" */
+    .version = 1,
+    .mode = 0640,
+    .is_sparse = true,
+    .head_bytes = sizeof(struct recent_header),
+    .boot_id_at = offsetof(struct recent_header, boot_id),
+    .size_of = size_of,
+    .fill = carry_over,
+};
+
+static struct recent *wrap(const struct shm_object *object)
+{
+    const struct recent_header *head = object->map.base;
+    struct recent *recent = xcalloc(1, sizeof(*recent));
+    recent->object = *object;
+    recent->slots = head->slots;
+    recent->capacity = head->capacity;
+    return recent;
+}
+
+static struct recent *open_named(const char *table_name, bool is_writable)
+{
+    struct shm_object object;
+    return shm_object_open(&recent_kind, table_name, is_writable, &object) ? wrap(&object) : NULL;
 }
 
 struct recent *recent_create(const char *table_name, uint32_t slots, uint32_t workers, int gid)
 {
-    char name[SHM_OBJECT_NAME_MAX];
     struct shm_object object;
-    uint32_t capacity = capacity_for(workers);
-    if (slots > RECENT_SLOTS_MAX || !shm_object_name(name, table_name, RECENT_SUFFIX)) {
-        errno = EINVAL;
-        return NULL;
-    }
-    if (shm_object_create_sparse(name, total_bytes(slots, capacity), &object) != 0)
-        return NULL;
-    struct recent_header *head = object.base;
-    *head = (struct recent_header){
-        .version = RECENT_VERSION,
+    struct recent_header head = {
         .slots = slots,
-        .capacity = capacity,
+        .capacity = capacity_for(workers),
         .outcomes = OUTCOME_COUNT,
     };
-    bootid_read(head->boot_id);
-    struct recent *recent = wrap(&object, name);
-    inherit(recent);
-    head->magic = RECENT_MAGIC;
-    recent->is_unnamed = true;
-    recent->gid = gid;
-    return recent;
+    return shm_object_make(&recent_kind, table_name, &head, gid, &object) ? wrap(&object) : NULL;
 }
 
 struct recent *recent_take_over(const char *table_name, uint32_t slots)
 {
-    char name[SHM_OBJECT_NAME_MAX];
-    struct recent *recent =
-        shm_object_name(name, table_name, RECENT_SUFFIX) ? open_named(name, true) : NULL;
+    struct recent *recent = open_named(table_name, true);
     if (recent != NULL && recent->slots != slots) {
         recent_close(&recent);
         errno = EPROTO;
@@ -153,43 +121,43 @@ struct recent *recent_take_over(const char *table_name, uint32_t slots)
     return recent;
 }
 
-int recent_take_name(struct recent *recent)
+bool recent_take_name(struct recent *recent)
 {
-    if (!recent->is_unnamed)
-        return 0;
-    recent->is_unnamed = false;
-    return shm_object_publish(&recent->object, recent->name, RECENT_MODE, recent->gid);
+    return shm_object_take_name(&recent->object);
 }
 
-void recent_give(const char *table_name, int uid)
+bool recent_restrict(struct recent *recent, uint32_t slot)
 {
-    char name[SHM_OBJECT_NAME_MAX];
-    if (shm_object_name(name, table_name, RECENT_SUFFIX))
-        shm_object_give(name, uid);
-}
-
-int recent_restrict(struct recent *recent, uint32_t slot)
-{
-    char *base = recent->object.base, *own = (char *)ring_of(recent, slot);
-    char *behind = own + ring_bytes(recent->capacity);
-    size_t rest = recent->object.size - (size_t)(behind - base);
-    if (mprotect(base, (size_t)(own - base), PROT_READ) != 0)
-        return -1;
-    return rest == 0 ? 0 : mprotect(behind, rest, PROT_READ);
+    const struct recent_ring *own = ring_of(recent->object.map.base, recent->capacity, slot);
+    return shm_object_restrict(&recent->object, own, ring_bytes(recent->capacity));
 }
 
 struct recent_writer recent_writer(struct recent *recent, uint32_t slot)
 {
-    return recent_writer_on(ring_of(recent, slot), recent->capacity);
+    struct recent_ring *ring = ring_of(recent->object.map.base, recent->capacity, slot);
+    return recent_writer_on(ring, recent->capacity);
 }
-
-/* ---- reading --------------------------------------------------------------------------------- */
 
 struct recent *recent_open_reader(const char *table_name)
 {
-    char name[SHM_OBJECT_NAME_MAX];
-    return shm_object_name(name, table_name, RECENT_SUFFIX) ? open_named(name, false) : NULL;
+    return open_named(table_name, false);
 }
+
+void recent_close(struct recent **recent)
+{
+    if (*recent == NULL)
+        return;
+    shm_object_close(&(*recent)->object);
+    free(*recent);
+    *recent = NULL;
+}
+
+void recent_unlink(const struct recent *recent)
+{
+    shm_object_unlink(&recent->object);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct list {
     struct recent_request *items;
@@ -217,23 +185,10 @@ struct recent_request *recent_read(const struct recent *recent, size_t *n)
 {
     struct list list = {NULL, 0, 0};
     for (uint32_t i = 0; i < recent->slots; i++)
-        recent_each(ring_of(recent, i), recent->capacity, add, &list);
+        recent_each(ring_of(recent->object.map.base, recent->capacity, i), recent->capacity, add,
+                    &list);
     if (list.n > 0)
         qsort(list.items, list.n, sizeof(*list.items), by_end);
     *n = list.n;
     return list.items;
-}
-
-void recent_close(struct recent **recent)
-{
-    if (*recent == NULL)
-        return;
-    shm_object_close(&(*recent)->object);
-    free(*recent);
-    *recent = NULL;
-}
-
-void recent_unlink(const struct recent *recent)
-{
-    shm_object_unlink(&recent->object, recent->name);
 }

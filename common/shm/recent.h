@@ -9,14 +9,12 @@
  * Memory is taken page by page as requests come, never up front: 512 bytes a request, 2 MiB for the
  * RECENT_REQUESTS of one generation of workers; workers of another generation have other slots, so
  * that some reloads later it may be twice that. A reader takes a page for each slot. When there is
- * no memory for a page, the worker goes on with memory of its own (object.h), and its requests are
+ * no memory for a page, the worker goes on with memory of its own (mapping.h), and its requests are
  * not found. */
 #ifndef WEIR_COMMON_SHM_RECENT_H
 #define WEIR_COMMON_SHM_RECENT_H
 
-#include <stddef.h>
-#include <stdint.h>
-
+#include "common/shm/object.h"
 #include "common/shm/recent_ring.h"
 
 /* How many requests are kept, about, over all workers of a generation; and of one worker at least.
@@ -25,6 +23,7 @@
 #define RECENT_SLOT_MIN 64
 
 struct recent;
+extern const struct shm_kind recent_kind;
 
 /* Master: a new object for this many slots and workers at a time, still without its name; what an
  * object of that name holds, of this boot, is taken along. NULL with errno. */
@@ -32,12 +31,11 @@ struct recent *recent_create(const char *table_name, uint32_t slots, uint32_t wo
 /* Master that follows a living one, whose workers' slots it shares: the living one's object. NULL
  * with errno; EPROTO: it is not for that many slots. */
 struct recent *recent_take_over(const char *table_name, uint32_t slots);
-/* Gives a new object its name; nothing for one that was taken over. 0, or -1 with errno. */
-int recent_take_name(struct recent *recent);
-/* As root, before leaving it: what root has left under the name goes to this user. */
-void recent_give(const char *table_name, int uid);
-/* Worker, after the fork: from now on only this slot's ring can be written to. -1 with errno. */
-int recent_restrict(struct recent *recent, uint32_t slot);
+/* Gives a new object its name; nothing for one that was taken over. False with errno. */
+WEIR_MUST_CHECK bool recent_take_name(struct recent *recent);
+/* Worker, after the fork: from now on this process can write to this slot's ring only. False with
+ * errno. */
+WEIR_MUST_CHECK bool recent_restrict(struct recent *recent, uint32_t slot);
 /* Into the mapping; valid until close. */
 struct recent_writer recent_writer(struct recent *recent, uint32_t slot);
 /* Everybody else: maps it read-only. NULL when absent or not of this layout and boot. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See table.h, and table_layout.h for the bytes. Reader side only. */
+/* See table.h, and table_layout.h for the bytes. */
 #include "common/shm/table.h"
 
 #include <errno.h>
@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
-#include "common/shm/bootid.h"
+#include "common/base/clock.h"
 #include "common/shm/lock.h"
-#include "common/shm/object.h"
 #include "common/shm/table_layout.h"
 #include "common/terms/pair_key.h"
 
@@ -58,68 +57,79 @@ const char *shm_table_error_text(enum shm_table_error error)
     return texts[(unsigned)error <= SHM_TABLE_DAMAGED ? error : SHM_TABLE_DAMAGED];
 }
 
-/* ---- opening ------------------------------------------------------------------------------- */
+/* ---- the object ------------------------------------------------------------------------------ */
 
-static uint64_t identity_sum(const struct shm_table_identity *identity)
+static size_t size_of(const void *head)
 {
+    const struct shm_table_identity *id = head;
+    size_t size = shm_table_total_bytes(id->capacity);
+    bool is_ours = id->header_bytes == SHM_TABLE_HEADER_BYTES &&
+                   id->row_bytes == sizeof(struct shm_table_row) &&
+                   id->sender_bytes == sizeof(struct shm_table_sender) &&
+                   id->senders == SHM_TABLE_SENDERS && id->total_bytes == size;
+    return is_ours ? size : 0;
+}
+
+static void seal(void *head)
+{
+    struct shm_table_identity *identity = head;
     uint64_t words[sizeof(*identity) / sizeof(uint64_t)];
     memcpy(words, identity, sizeof(words));
+    words[0] = SHM_TABLE_MAGIC; /* which is not there yet */
     words[offsetof(struct shm_table_identity, check) / sizeof(uint64_t)] = 0;
-    return shm_table_checksum(words, sizeof(words) / sizeof(words[0]));
+    identity->check = shm_table_checksum(words, sizeof(words) / sizeof(words[0]));
 }
 
-void shm_table_identity_seal(struct shm_table_identity *identity)
+const struct shm_kind shm_table_kind = {
+    .suffix = "",
+    .magic = SHM_TABLE_MAGIC,
+    .version = SHM_TABLE_VERSION,
+    .mode = 0640,
+    .head_bytes = sizeof(struct shm_table_identity),
+    .boot_id_at = offsetof(struct shm_table_identity, boot_id),
+    .size_of = size_of,
+    .seal = seal,
+};
+
+bool shm_table_prepare(const char *name, uint32_t capacity, int gid, struct shm_object *out)
 {
-    struct shm_table_identity sealed = *identity;
-    sealed.magic = SHM_TABLE_MAGIC;
-    identity->check = identity_sum(&sealed);
-    atomic_thread_fence(memory_order_release);
-    identity->magic = SHM_TABLE_MAGIC;
+    struct shm_table_identity identity = {
+        .header_bytes = SHM_TABLE_HEADER_BYTES,
+        .row_bytes = sizeof(struct shm_table_row),
+        .capacity = capacity,
+        .sender_bytes = sizeof(struct shm_table_sender),
+        .senders = SHM_TABLE_SENDERS,
+        .total_bytes = shm_table_total_bytes(capacity),
+        .generation = clock_boot_ns(),
+    };
+    return shm_object_prepare(&shm_table_kind, name, &identity, gid, out);
 }
 
-bool shm_table_identity_is_good(const struct shm_table_identity *id, size_t size,
-                                const uint64_t boot_id[2])
+static enum shm_table_error error_of(int error)
 {
-    return id->magic == SHM_TABLE_MAGIC && id->version == SHM_TABLE_VERSION &&
-           id->header_bytes == SHM_TABLE_HEADER_BYTES &&
-           id->row_bytes == sizeof(struct shm_table_row) &&
-           id->sender_bytes == sizeof(struct shm_table_sender) &&
-           id->senders == SHM_TABLE_SENDERS &&
-           id->total_bytes == shm_table_total_bytes(id->capacity) && id->total_bytes == size &&
-           id->boot_id[0] == boot_id[0] && id->boot_id[1] == boot_id[1] &&
-           id->check == identity_sum(id);
-}
-
-static void open_lock(struct shm_table *tab, const char *name, const uint64_t boot_id[2])
-{
-    char lock_name[SHM_OBJECT_NAME_MAX];
-    if (!shm_object_name(lock_name, name, SHM_LOCK_SUFFIX) ||
-        shm_object_open(lock_name, true, SHM_LOCK_BYTES, &tab->lock_object) != 0)
-        return;
-    if (shm_lock_is_good(tab->lock_object.base, boot_id))
-        tab->lock = tab->lock_object.base;
+    switch (error) {
+    case EAGAIN:
+        return SHM_TABLE_NOT_READY;
+    case EPROTO:
+    case EPERM:
+        return SHM_TABLE_DAMAGED;
+    default:
+        return SHM_TABLE_ABSENT;
+    }
 }
 
 enum shm_table_error shm_table_open_reader(const char *name, struct shm_table **out)
 {
     struct shm_object object;
-    uint64_t boot_id[BOOTID_WORDS];
-    if (shm_object_open(name, false, SHM_TABLE_HEADER_BYTES, &object) != 0)
-        return errno == EPROTO || errno == EPERM ? SHM_TABLE_DAMAGED : SHM_TABLE_ABSENT;
-    bootid_read(boot_id);
-    struct shm_table_header *head = object.base;
-    if (!shm_table_identity_is_good(&head->identity, object.size, boot_id)) {
-        bool is_empty = head->identity.magic == 0;
-        shm_object_close(&object);
-        return is_empty ? SHM_TABLE_NOT_READY : SHM_TABLE_DAMAGED;
-    }
+    if (!shm_object_open(&shm_table_kind, name, false, &object))
+        return error_of(errno);
     struct shm_table *tab = xcalloc(1, sizeof(*tab));
     tab->object = object;
-    tab->lock_object = SHM_OBJECT_NONE;
-    tab->head = head;
-    tab->rows = shm_table_rows_of(head);
-    tab->capacity = head->identity.capacity;
-    open_lock(tab, name, boot_id);
+    tab->head = object.map.base;
+    tab->rows = shm_table_rows_of(tab->head);
+    tab->capacity = tab->head->identity.capacity;
+    if (shm_object_open(&shm_lock_kind, name, true, &tab->lock_object))
+        tab->lock = tab->lock_object.map.base;
     *out = tab;
     return SHM_TABLE_OK;
 }

@@ -32,15 +32,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/shm/object.h"
 #include "common/shm/table.h"
 
 #define SHM_TABLE_MAGIC        UINT64_C(0x4c42545249455700) /* "\0WEIRTBL" */
-#define SHM_LOCK_MAGIC         UINT64_C(0x4b434c5249455700)
+#define SHM_LOCK_MAGIC         UINT64_C(0x4b434c5249455700) /* "\0WEIRLCK" */
 #define SHM_TABLE_VERSION      1
 #define SHM_TABLE_HEADER_BYTES 4096
 #define SHM_TABLE_SENDERS      1024
 #define SHM_TABLE_NONE         UINT64_MAX /* "no row", "no sender" in the journal */
-#define SHM_LOCK_SUFFIX        ".lock"
 
 #define SHM_TABLE_HOT_WORDS   (sizeof(struct shm_table_hot) / 8)
 #define SHM_TABLE_STATE_WORDS (sizeof(struct shm_table_state) / 8)
@@ -122,10 +122,8 @@ _Static_assert(offsetof(struct shm_table_header, retired) == 128, "header layout
 _Static_assert(offsetof(struct shm_table_header, journal) == 512, "header layout");
 _Static_assert(sizeof(struct shm_table_header) == SHM_TABLE_HEADER_BYTES, "header layout");
 
-struct shm_lock {
-    uint64_t magic;
-    uint32_t version, bytes;
-    uint64_t boot_id[2];
+struct shm_lock {         /* 4096 bytes, the rest of which is reserved */
+    struct shm_head head; /* extent: SHM_LOCK_BYTES */
     uint64_t reserved[4];
     pthread_mutex_t mutex;
 };
@@ -171,10 +169,9 @@ _Static_assert(SHM_TABLE_HOT_WORDS % 2 == 0 && SHM_TABLE_STATE_WORDS % 2 == 0,
                "checksums take pairs");
 _Static_assert(SHM_TABLE_SENDER_WORDS % 2 == 0, "checksums take pairs");
 
-/* Gives the identity of a filled segment its checksum, and its magic last. */
-void shm_table_identity_seal(struct shm_table_identity *identity);
-/* Is the identity of a mapping of `size` bytes whole, of this layout and of this boot? */
-bool shm_table_identity_is_good(const struct shm_table_identity *identity, size_t size,
-                                const uint64_t boot_id[2]);
+extern const struct shm_kind shm_table_kind;
+/* A new table of empty rows, for trackerd to fill, seal and name. False with errno. */
+WEIR_MUST_CHECK bool shm_table_prepare(const char *name, uint32_t capacity, int gid,
+                                       struct shm_object *out);
 
 #endif

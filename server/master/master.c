@@ -240,7 +240,7 @@ static void make_recent(struct master *m, uint32_t slots)
         m->recent = recent_take_over(name, slots);
     if (m->recent == NULL)
         m->recent = recent_create(name, slots, m->conf->workers, m->gid);
-    if (m->recent != NULL && m->owns_names && recent_take_name(m->recent) != 0)
+    if (m->recent != NULL && m->owns_names && !recent_take_name(m->recent))
         recent_close(&m->recent);
     if (m->recent == NULL)
         warn_without("the recent requests", "weirctl explain will find none");
@@ -299,9 +299,9 @@ static void leave_root(struct master *m)
     master_listeners_give(m->listeners, m->uid, m->gid);
     if (access_log_open(m->conf->access_log, m->uid, m->gid) != 0)
         log_fatal(EX_UNAVAILABLE, "cannot open %s: %s", m->conf->access_log, strerror(errno));
-    pages_give(m->conf->tracker_shm, m->uid);
-    ledger_give(m->conf->tracker_shm, m->uid);
-    recent_give(m->conf->tracker_shm, m->uid);
+    shm_object_give(&pages_kind, m->conf->tracker_shm, m->uid);
+    shm_object_give(&ledger_kind, m->conf->tracker_shm, m->uid);
+    shm_object_give(&recent_kind, m->conf->tracker_shm, m->uid);
     daemon_drop_root_but_ports(m->uid, m->gid);
 }
 

@@ -373,15 +373,15 @@ void master_upgrade_ready(struct master *m)
 static void take_over(struct master *m)
 {
     m->owns_names = true;
-    if (m->pages != NULL && pages_take_name(m->pages) != 0) {
+    if (m->pages != NULL && !pages_take_name(m->pages)) {
         log_warn("the workers' pages cannot be published: %s", strerror(errno));
         pages_close(&m->pages);
     }
-    if (m->ledger != NULL && ledger_take_name(m->ledger) != 0) {
+    if (m->ledger != NULL && !ledger_take_name(m->ledger)) {
         log_warn("the ledger cannot be published: %s", strerror(errno));
         ledger_close(&m->ledger);
     }
-    if (m->recent != NULL && recent_take_name(m->recent) != 0) {
+    if (m->recent != NULL && !recent_take_name(m->recent)) {
         log_warn("the recent requests cannot be published: %s", strerror(errno));
         recent_close(&m->recent);
     }

@@ -288,9 +288,9 @@ int worker_run(const struct inherit *inherit)
 {
     struct worker *w = xcalloc(1, sizeof(*w));
     w->in = *inherit;
-    if (inherit->pages != NULL && pages_restrict(inherit->pages, inherit->slot) != 0)
+    if (inherit->pages != NULL && !pages_restrict(inherit->pages, inherit->slot))
         log_warn("the other workers' pages stay writable: %s", strerror(errno));
-    if (inherit->recent != NULL && recent_restrict(inherit->recent, inherit->slot) != 0)
+    if (inherit->recent != NULL && !recent_restrict(inherit->recent, inherit->slot))
         log_warn("the other workers' requests stay writable: %s", strerror(errno));
     init(w);
     begin(w);

@@ -57,6 +57,7 @@ UNIT_TESTS = \
 	tests/unit/common/routing/test_claims \
 	tests/unit/common/routing/test_trail \
 	tests/unit/common/shm/test_ledger \
+	tests/unit/common/shm/test_object \
 	tests/unit/common/shm/test_page_sums \
 	tests/unit/common/shm/test_pages \
 	tests/unit/common/shm/test_recent \

@@ -31,7 +31,7 @@ static bool make_segment(struct keeper *keeper)
     if (keeper->segment.head != NULL)
         publish_carry_counts(head, keeper->segment.head);
     show_life(keeper, head);
-    if (segment_switch(&keeper->segment) != 0)
+    if (!segment_switch(&keeper->segment))
         return false;
     for (uint32_t i = 0; i < table->capacity; i++)
         if (table->rows[i].is_dirty) /* leaves the memory of free rows untouched */
@@ -169,7 +169,7 @@ static bool make_table(struct keeper *keeper, enum segment_origin origin)
 static bool open_table(struct keeper *keeper, int gid)
 {
     enum segment_origin origin;
-    if (segment_open(&keeper->segment, keeper->conf->tracker_shm, gid, &origin) != 0)
+    if (!segment_open(&keeper->segment, keeper->conf->tracker_shm, gid, &origin))
         return false;
     keeper->publish = (struct publish){.seg = &keeper->segment};
     if (origin != SEGMENT_ATTACHED)
@@ -224,7 +224,7 @@ static void remake(struct keeper *keeper, const char *why)
 
 static void renew_lock(struct keeper *keeper)
 {
-    if (segment_renew_lock(&keeper->segment) != 0) {
+    if (!segment_renew_lock(&keeper->segment)) {
         log_error("the lock of table %s is broken and cannot be made anew: %s",
                   keeper->segment.name, strerror(errno));
         return;

@@ -22,10 +22,10 @@ enum segment_origin {
 };
 
 struct segment {
-    char name[SHM_OBJECT_NAME_MAX];
+    char name[SHM_NAME_MAX];
     int gid; /* of the table and the lock; -1 = as it comes */
-    uint64_t boot_id[2];
-    struct shm_object guard, lock_object, table_object, next_object;
+    struct shm_mapping guard;
+    struct shm_object lock_object, table_object, next_object;
     struct shm_lock *lock;
     struct shm_table_header *head; /* NULL until there is a table */
     struct shm_table_row *rows;
@@ -37,17 +37,18 @@ struct segment {
 /* As root, before leaving it: what root has left under these names goes to the user we become. */
 void segment_give(const char *name, int uid);
 
-/* Takes the guard, makes or opens the lock, and attaches to a sound table if there is one. 0 with
- * *origin, or -1 with errno: EBUSY when another trackerd has the guard. */
-int segment_open(struct segment *seg, const char *name, int gid, enum segment_origin *origin);
+/* Takes the guard, makes or opens the lock, and attaches to a sound table if there is one; *origin
+ * says which. False with errno: EBUSY when another trackerd has the guard. */
+WEIR_MUST_CHECK bool segment_open(struct segment *seg, const char *name, int gid,
+                                  enum segment_origin *origin);
 /* Lets everything go; table and lock stay for the workers and for the next trackerd. */
 void segment_close(struct segment *seg);
 
 /* A new table, unseen yet: returns its header, rows zeroed. NULL with errno. */
 struct shm_table_header *segment_prepare(struct segment *seg, uint32_t capacity);
-/* Gives the prepared table the name, retires the old one and goes over to the new. 0, or -1 with
- * errno and nothing changed. */
-int segment_switch(struct segment *seg);
+/* Gives the prepared table the name, retires the old one and goes over to the new. False with errno
+ * and nothing changed. */
+WEIR_MUST_CHECK bool segment_switch(struct segment *seg);
 
 /* Takes the guard again when somebody removed its name, so that no second trackerd can start. */
 void segment_keep_guard(struct segment *seg);
@@ -55,7 +56,7 @@ void segment_keep_guard(struct segment *seg);
 bool segment_lock_is_sound(const struct segment *seg);
 /* Is the table still there under its name, at its size, with its identity whole? */
 bool segment_is_sound(const struct segment *seg);
-/* A new lock page in place of one that cannot be used any more. 0, or -1 with errno. */
-int segment_renew_lock(struct segment *seg);
+/* A new lock page in place of one that cannot be used any more. False with errno. */
+WEIR_MUST_CHECK bool segment_renew_lock(struct segment *seg);
 
 #endif

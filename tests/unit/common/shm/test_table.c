@@ -33,7 +33,7 @@ static void open_table(void)
         snprintf(full, sizeof(full), "%s%s", name, suffixes[i]);
         shm_unlink(full);
     }
-    ck_assert_int_eq(segment_open(&seg, name, -1, &origin), 0);
+    ck_assert(segment_open(&seg, name, -1, &origin));
     table = table_new(CAPACITY);
     struct cooldown_rules rules = {.recovery_concurrency = 1};
     struct table_pair pairs[] = {{"a", "m", pair_key_hash("a", "m")},
@@ -42,7 +42,7 @@ static void open_table(void)
     table_configure(table, pairs, 3, &rules, 1);
     struct shm_table_header *head = segment_prepare(&seg, CAPACITY);
     publish_fill(head, table, &senders);
-    ck_assert_int_eq(segment_switch(&seg), 0);
+    ck_assert(segment_switch(&seg));
 }
 
 static void close_table(void)

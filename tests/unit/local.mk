@@ -83,6 +83,7 @@ UNIT_TESTS = \
 	tests/unit/sim/test_sim_body \
 	tests/unit/sim/test_sim_http \
 	tests/unit/sim/test_sim_scenario \
+	tests/unit/trackerd/table/test_changes \
 	tests/unit/trackerd/table/test_cooldown \
 	tests/unit/trackerd/table/test_cooldown_model \
 	tests/unit/trackerd/table/test_publish \

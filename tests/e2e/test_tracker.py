@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""weir-trackerd alone, with cases that play the workers: exact counting, reload, and those who follow."""
+"""weir-trackerd alone, with cases that play the workers: exact counting, reload, followers."""
 
 import json
 import re
@@ -248,7 +248,7 @@ def test_events_over_a_restart(t):
 
 @case()
 def test_a_follower_that_does_not_read(t):
-    """It is let go; the tracker does not wait for it."""
+    """It is disconnected; the tracker does not wait for it."""
     start_alone(t, midStreamFailureThreshold=10 ** 9, logLevel="warn")
     peer = line(t)
     peer.send(eventline.command(5))

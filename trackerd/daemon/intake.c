@@ -35,9 +35,9 @@ struct peer {
     pid_t pid;
     bool may_change; /* post events, change rows, reload */
     bool is_follower;
-    bool has_spoken; /* a valid message came */
-    bool owes_ack;   /* the socket was full */
-    int sender;      /* index of the worker, or -1 */
+    bool is_proven; /* it has sent a valid message */
+    bool owes_ack;  /* the socket was full when it was to be sent */
+    int sender;     /* index of the worker, or -1 */
 };
 
 struct intake {
@@ -78,8 +78,8 @@ static bool send_packet(const struct peer *peer, enum evwire_kind kind, const vo
     return send(peer->fd, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
 }
 
-/* Acknowledges everything up to the sender's last applied event. One that does not fit waits for
- * room and is then sent with the number of that moment. */
+/* Acknowledges everything up to the sender's last applied event. When the socket is full, the ack
+ * is sent once there is room, with the number of that moment. */
 static void send_ack(struct peer *peer)
 {
     struct evwire_ack ack = {.seq = apply_last_seq(peer->intake->keeper, peer->sender)};
@@ -207,14 +207,14 @@ static bool take_packet(struct peer *peer)
         refuse_peer(peer, status);
         return false;
     }
-    peer->has_spoken = true;
+    peer->is_proven = true;
     return true;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct peer *peer = arg;
-    if ((what & EV_TIMEOUT) != 0 && !peer->has_spoken) {
+    if ((what & EV_TIMEOUT) != 0 && !peer->is_proven) {
         drop_peer(peer);
         return;
     }
@@ -227,7 +227,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         if (errno == EAGAIN)
             break;
     }
-    if (peer->has_spoken)
+    if (peer->is_proven)
         event_remove_timer(peer->readable);
 }
 
@@ -326,7 +326,7 @@ void intake_keep_socket(struct intake *in)
                  keeper_conf(in->keeper)->tracker_socket);
 }
 
-/* Sends a change to all peers that follow. One that cannot keep up is disconnected. */
+/* Sends a change to all peers that follow. A peer that cannot keep up is disconnected. */
 static void on_change(void *arg, const struct evwire_change *change)
 {
     struct intake *in = arg;

@@ -15,7 +15,8 @@
 #define INTAKE_PEERS_MAX 2048
 /* Of these, of users who may only look. */
 #define INTAKE_GUESTS_MAX 64
-/* Packets of one peer in one turn of the loop, so that one that floods does not starve others. */
+/* Packets of one peer in one turn of the loop, so that a peer that floods does not starve others.
+ */
 #define INTAKE_PACKETS_A_TURN 8
 /* A peer that has sent no valid message by then is disconnected. */
 #define INTAKE_SILENCE_MS 10000

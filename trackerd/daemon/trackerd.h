@@ -4,7 +4,7 @@
  * state file. Called by main.c.
  *
  * Known weakness: everything is done in the one loop; what takes long there holds up all workers'
- * events. They keep them meanwhile and go on with the table as it is. */
+ * events. Workers keep these until then, and go on with the table as it is. */
 #ifndef WEIR_TRACKERD_DAEMON_TRACKERD_H
 #define WEIR_TRACKERD_DAEMON_TRACKERD_H
 

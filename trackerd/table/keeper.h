@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The keeper of the table: owns all that trackerd knows of pairs. Makes the shared table, keeps it
- * sound, makes it anew when it is not, and fits it to the configuration: the life of the table as a
+ * sound, rebuilds it when it is not, and fits it to the configuration: the life of the table as a
  * whole, as opposed to single changes (apply.c). Called by trackerd/daemon/ from the event loop;
- * knows no socket and no peer: whoever wants to hear of changes registers a listener.
+ * knows no socket and no peer: code that wants to hear of changes registers a listener.
  *
  * Known weakness: to resize or to rebuild the table is one piece of work, in which the loop does
  * nothing else. */

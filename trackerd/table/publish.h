@@ -51,7 +51,7 @@ void publish_dirty(struct publish *pub, struct table *table, uint64_t *published
 /* Fills a new, prepared table from the copies, before it is switched to. */
 void publish_fill(struct shm_table_header *head, const struct table *table,
                   const struct senders *senders);
-/* ... and lets the tracker's counters go on from those of the table it replaces. */
+/* ... and continues the tracker's counters from the table it replaces. */
 void publish_carry_counts(struct shm_table_header *head, const struct shm_table_header *from);
 
 /* Who keeps this table, and that it is alive; and that it has stopped in order. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Keeps tracker.stateFile up to date, and reads it when the table has to be made anew. Written by a
+/* Keeps tracker.stateFile up to date, and reads it when the table has to be rebuilt. Written by a
  * short-lived child, so that a slow disk never holds the tracker up; at the stop by ourselves. A
  * file that cannot be written costs the snapshot and a warning, nothing else.
  *
@@ -28,7 +28,7 @@ void snapshot_want(struct snapshot *snapshot);
 /* A child process ended (SIGCHLD), perhaps ours. */
 void snapshot_reap(struct snapshot *snapshot);
 
-/* Reads the file into the table. One that is broken is set aside under another name, with a
+/* Reads the file into the table. A broken one is set aside under another name, with a
  * warning. path NULL: nothing. Returns how many pairs were restored. */
 unsigned snapshot_restore(const char *path, struct table *table, struct cooldown_now now);
 

@@ -65,7 +65,7 @@ START_TEST(completed_stream_resets)
     ck_assert_uint_eq(out.n, 1);
     ck_assert_uint_eq(out.items[0].kind, EVCH_RESET);
     out = play(&row, &rules3, EV_STREAM_SUCCESS, T0, T0 + 4 * MS);
-    ck_assert_uint_eq(out.n, 0); /* it was 0: nothing to tell */
+    ck_assert_uint_eq(out.n, 0); /* it was 0: no change to report */
     play(&row, &rules3, EV_MID_FAILURE, T0, T0 + 5 * MS);
     play(&row, &rules3, EV_MID_FAILURE, T0, T0 + 6 * MS);
     ck_assert_uint_eq(row.hot.mid_failures, 2);
@@ -191,7 +191,7 @@ START_TEST(history_changes_nothing)
 }
 END_TEST
 
-/* Picked before the cooldown, started in the same nanosecond: the incident number tells. */
+/* Picked before the cooldown, started in the same nanosecond: the incident number decides. */
 START_TEST(older_incident_is_history)
 {
     struct shm_table_state row = fresh_row(&rules3);

@@ -520,7 +520,7 @@ START_TEST(killed_while_making)
 }
 END_TEST
 
-/* Made anew while readers have the old one: it says so and keeps its last words. */
+/* Replaced while readers have the old one: that says so and keeps its last contents. */
 START_TEST(retirement)
 {
     struct shm_table *old = NULL, *new = NULL;
@@ -583,7 +583,7 @@ START_TEST(cut_short_while_mapped)
 }
 END_TEST
 
-/* Whoever removes the guard's name does not open the door to a second tracker. */
+/* Removing the guard's name does not let a second tracker in. */
 START_TEST(guard_is_kept)
 {
     char full[80];

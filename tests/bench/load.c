@@ -6,10 +6,10 @@
  *   load -p PORT [-c CONNECTIONS] [-d SECONDS] [-k KEY] [-m MODEL] [-b PROMPT_BYTES] [-r RATE] [-s]
  *
  * Each connection has a request under way all the time; with -r RATE so many requests a second are
- * due at equal distances, and their times count from when they were due, whoever was late. With -s
- * the requests stream; a stream is good when it ends with [DONE] and a whole HTTP body. Streams
- * that are still running at the end are left without a word. `all streams have begun` is said, with
- * -s, when each connection has had an event.
+ * due at equal distances, and their times count from when they were due, however late they are
+ * sent. With -s the requests stream; a stream is good when it ends with [DONE] and a whole HTTP
+ * body. Streams that are still running at the end are left without a word. `all streams have begun`
+ * is said, with -s, when each connection has had an event.
  *
  * The output is one line: answers, events, failures, seconds, and the 50th and 99th percentile, in
  * us, of the answers' times; where events are stamped (see stamp.h), of the events' times under

@@ -165,7 +165,7 @@ def test_a_second_tracker_is_refused(t):
 
 @case()
 def test_a_busy_port_is_69(t):
-    """Whoever holds it: a stranger, or another weir with its own SO_REUSEPORT listeners."""
+    """No matter who holds it: a stranger, or another weir with its own SO_REUSEPORT listeners."""
     t.start()
     code, _, err = _run(t, "weir", "-f", "-c", t.conf_path)
     eq(code, 69, "exit code of a second weir")

@@ -390,7 +390,7 @@ def test_http2_of_a_provider_that_has_none(t):
     eq(conn.response().read(), ANSWER, "answer")
 
 
-# ---- whoever hangs hangs alone -------------------------------------------------------------------
+# ---- one that hangs, hangs alone -----------------------------------------------------------------
 
 
 def _other_requests_are_quick(t, n=20):
@@ -449,7 +449,7 @@ def test_a_big_body_to_a_provider_that_reads_late(t):
 
 
 class FullBacklog:
-    """A listener that takes no more connections: whoever connects waits for an answer to his SYN."""
+    """A listener that takes no more connections: a client that connects waits for an answer to its SYN."""
 
     def __init__(self, port):
         self.port = port

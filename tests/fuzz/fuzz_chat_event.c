@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* chat_event: never says anything about what is no JSON object, never points outside its text, and
+/* chat_event: says nothing about data that is not a JSON object, never points outside its text, and
  * its two readers agree where they read the same. */
 #include "server/dialect/chat_event.h"
 #include "tests/fuzz/fuzz.h"

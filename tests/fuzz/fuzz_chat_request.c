@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* chat over jsonscan: what weir takes for JSON, json-c (strict) takes for JSON too; and the body
- * that goes upstream is the client's, save for the splice. */
+ * that goes upstream is the client's, except for the splice. */
 #include "server/dialect/chat_request.h"
 #include "tests/fuzz/fuzz_json.h"
 
@@ -45,7 +45,8 @@ static void check_splice(const struct dialect_request *chat, const char *body, s
     free(out);
 }
 
-/* json-c reads the same; save that to it a key ends at a NUL, so that `model\u0000x` is `model`. */
+/* json-c reads the same, except that to it a key ends at a NUL, so that `model\u0000x` is `model`.
+ */
 static void check_meaning(const struct dialect_request *chat, json_object *root)
 {
     json_object *value;

@@ -3,7 +3,7 @@
 # Drift of the configuration's documentation from its table, common/conf/schema.c (as conf_keys
 # prints it):
 # - weir.yaml(5) has each key in its section, with exactly that type, bound and default, and no other;
-# - etc/weir.yaml has each key in its section, with its default, be it in a comment;
+# - etc/weir.yaml has each key in its section, with its default, perhaps in a comment;
 # - etc/weir.yaml loads as it stands, and with every commented key taken out of its comment.
 # Run by `make check` in the build directory; alone: srcdir=TOP tests/lint/conf_docs.sh
 set -u

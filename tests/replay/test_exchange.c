@@ -1206,7 +1206,7 @@ START_TEST(requests_without_an_answer_are_remembered)
 }
 END_TEST
 
-/* A pair's name is none: whoever asks for it must not lose the other entries. */
+/* A pair's name is no chain's: a request for it must not lose the other entries. */
 START_TEST(what_names_no_chain_takes_the_default)
 {
     static const char *const bodies[] = {

@@ -92,7 +92,7 @@ static void bury(struct conn *c)
     all.handler->on_closed(c->is_quiet);
 }
 
-/* The peer is gone: whoever was answering is told. */
+/* The peer is gone: tells the answerer, if an answer was under way. */
 static void leave(struct conn *c)
 {
     const struct conn_answerer *answerer = c->state == ANSWERING ? c->answerer : NULL;

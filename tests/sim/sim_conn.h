@@ -19,7 +19,7 @@
 
 struct conn;
 
-/* Whoever answers slowly: told what happens meanwhile. None is called after the answer's end. */
+/* Callbacks of an answer that takes time. None is called after the answer's end. */
 struct conn_answerer {
     void (*on_writable)(void *arg); /* all that was queued is sent; or conn_wake was called */
     void (*on_timer)(void *arg);
@@ -32,7 +32,7 @@ struct conn_handler {
     void (*on_request)(struct conn *c, struct sim_http_request *r, const char *data, size_t len);
     /* A request that cannot be read: answer r->error_status, then conn_close. */
     void (*on_bad_request)(struct conn *c, struct sim_http_request *r);
-    /* A body begins to arrive: shall it be read slowly? */
+    /* A body begins to arrive: should it be read slowly? */
     bool (*is_slow)(const char *body, size_t len);
     void (*on_open)(void);
     void (*on_closed)(bool is_quiet);

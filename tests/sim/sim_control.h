@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The control endpoint, /control/...: scripts, counters, the request log, waiting. Called by
- * sim_serve.c. Its requests and connections are not counted, and need no key: it is for whoever
- * may reach the port, which is why that is loopback unless asked otherwise. */
+ * sim_serve.c. Its requests and connections are not counted, and need no key: it is for all who
+ * can reach the port, which is why the port is on loopback unless asked otherwise. */
 #ifndef WEIR_SIM_CONTROL_H
 #define WEIR_SIM_CONTROL_H
 

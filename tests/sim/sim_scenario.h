@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What a simulated provider does with one request: the grammar of fault lists and the struct they
- * become. Pure: no sockets, no clock, no libevent. Called by sim_models.c (model names, scripts)
- * and the unit test; read by everything that answers.
+ * become. Pure. Called by sim_models.c (model names, scripts) and the unit test; read by everything
+ * that answers.
  *
  * A model's name is `BASE[:FAULT[,FAULT...]]`, a script's item is the list alone. A FAULT is `name`
  * or `name=value`; `%XX` in a value is that byte (a comma is %2C). `ok` is the empty list. Later
- * ones win over earlier ones of the same name, save `header`, which adds up. */
+ * ones win over earlier ones of the same name, except for `header`, which adds up. */
 #ifndef WEIR_SIM_SCENARIO_H
 #define WEIR_SIM_SCENARIO_H
 

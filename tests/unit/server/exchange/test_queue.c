@@ -72,7 +72,8 @@ START_TEST(each_chain_has_its_own_bound)
     ck_assert(queue_join(queue, &waiters[2], false));
     ck_assert(!queue_join(queue, &waiters[4], false));
     ck_assert(queue_join(queue, &waiters[1], false));
-    ck_assert(queue_join(queue, &waiters[4], true)); /* whoever was woken in vain fits */
+    ck_assert(queue_join(queue, &waiters[4],
+                         true)); /* one that was woken in vain fits, though the queue is full */
     usable[0] = 1;
     queue_run(queue, may_go, NULL);
     ck_assert_int_eq(order[0], 4);

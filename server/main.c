@@ -5,6 +5,9 @@
 
 #include "common/base/log.h"
 #include "common/process/daemon.h"
+#include "common/process/options.h"
+#include "common/process/pidfile.h"
+#include "common/process/user.h"
 #include "server/master/master.h"
 #include "server/upstream/module.h"
 
@@ -13,7 +16,7 @@ static void become_daemon(const struct daemon_options *options, const struct con
     int uid, gid;
     daemon_background(options);
     daemon_lookup_user(conf, &uid, &gid);
-    daemon_pid_file_begin(conf->pid_file, "weir", uid, gid);
+    pidfile_begin(conf->pid_file, "weir", uid, gid);
 }
 
 int main(int argc, char **argv)
@@ -31,7 +34,7 @@ int main(int argc, char **argv)
     if (!is_successor) /* a successor is in the background already, and gets the pid file later */
         become_daemon(&options, conf);
     int code = master_run(conf, &options, is_successor ? &handover : NULL);
-    daemon_pid_file_remove();
+    pidfile_remove();
     free(handover.fds);
     return code;
 }

@@ -3,6 +3,9 @@
  * background, and hands over to trackerd.c. */
 #include "common/base/log.h"
 #include "common/process/daemon.h"
+#include "common/process/options.h"
+#include "common/process/pidfile.h"
+#include "common/process/user.h"
 #include "trackerd/daemon/trackerd.h"
 
 int main(int argc, char **argv)
@@ -17,9 +20,8 @@ int main(int argc, char **argv)
     daemon_open_log(&options, conf);
     daemon_background(&options);
     daemon_lookup_user(conf, &uid, &gid);
-    daemon_pid_file_begin(conf->tracker_pid_file, "weir-trackerd", daemon_lookup_tracker_user(conf),
-                          gid);
+    pidfile_begin(conf->tracker_pid_file, "weir-trackerd", daemon_lookup_tracker_user(conf), gid);
     int code = trackerd_run(&options, conf);
-    daemon_pid_file_remove();
+    pidfile_remove();
     return code;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Going to the background, the log, and word to those who wait for us: the parent and systemd.
- * See daemon.h. */
+/* See daemon.h. */
 #include "common/process/daemon.h"
 
 #include <errno.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/process/user.h"
 
 /* The end of a socket pair whose other end the parent holds, waiting for daemon_ready; -1 in
  * the foreground and afterwards. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of both daemons, and the configuration it names. See daemon.h. */
+/* See options.h. */
+#include "common/process/options.h"
+
 #include "config.h"
 
 #include <errno.h>
@@ -13,7 +15,6 @@
 
 #include "common/base/alloc.h"
 #include "common/conf/load.h"
-#include "common/process/daemon.h"
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'}, {"foreground", no_argument, NULL, 'f'},

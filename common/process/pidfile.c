@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The pid file of a daemon, see daemon.h. Locked with fcntl's process-wide locks, not flock: the
- * lock must not pass to the workers, who may outlive a killed master for a moment. */
+/* See pidfile.h. fcntl's process-wide locks, not flock: the lock must not pass to the workers, who
+ * may outlive a killed master for a moment. */
+#include "common/process/pidfile.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,24 +16,24 @@
 #include "common/base/buf.h"
 #include "common/base/fd.h"
 #include "common/base/log.h"
-#include "common/process/daemon.h"
+#include "common/process/user.h"
 
 #define PID_FILE_MODE 0644
 
 static struct {
     char *path; /* NULL: we have none */
     int fd;
-    pid_t owner; /* a forked child must not remove it */
+    pid_t owner; /* who removes it: no forked child */
 } pf = {.fd = -1};
 
-static int lock_whole(int fd)
+static bool lock_whole(int fd)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(fd, F_SETLK, &lock) == 0)
-        return 0;
+        return true;
     if (errno == EACCES)
         errno = EAGAIN;
-    return -1;
+    return false;
 }
 
 /* Another instance may have removed the file between our open and our lock. */
@@ -65,7 +67,7 @@ static int open_locked(const char *path)
         int fd = open_or_create(path);
         if (fd < 0)
             return -1;
-        if (lock_whole(fd) != 0)
+        if (!lock_whole(fd))
             return fd_close_keeping_errno(fd);
         if (is_still_at(fd, path))
             return fd;
@@ -73,7 +75,7 @@ static int open_locked(const char *path)
     }
 }
 
-static int write_pid(int fd)
+static bool write_pid(int fd)
 {
     struct buf text = BUF_INIT;
     buf_printf(&text, "%ld\n", (long)getpid());
@@ -81,42 +83,45 @@ static int write_pid(int fd)
     bool is_written =
         ftruncate(fd, 0) == 0 && pwrite(fd, text.data, text.len, 0) == (ssize_t)text.len;
     buf_free(&text);
-    return is_written ? 0 : -1;
+    return is_written;
 }
 
-static int own(const char *path, int fd)
+/* Takes the locked descriptor, also when it fails. */
+static bool take_locked(const char *path, int fd)
 {
-    if (write_pid(fd) != 0)
-        return fd_close_keeping_errno(fd);
+    if (!write_pid(fd)) {
+        fd_close_keeping_errno(fd);
+        return false;
+    }
     free(pf.path); /* a parent's */
     pf.path = xstrdup(path);
     pf.fd = fd;
     pf.owner = getpid();
-    return 0;
+    return true;
 }
 
-int daemon_pid_file_write(const char *path)
+bool pidfile_write(const char *path)
 {
     if (path == NULL)
-        return 0;
+        return true;
     /* One a process: closing a second descriptor of the file would lose the first's lock. */
     assert(pf.path == NULL || pf.owner != getpid());
     int fd = open_locked(path);
-    return fd >= 0 ? own(path, fd) : -1;
+    return fd >= 0 && take_locked(path, fd);
 }
 
-void daemon_pid_file_begin(const char *path, const char *prog, int uid, int gid)
+void pidfile_begin(const char *path, const char *prog, int uid, int gid)
 {
     if (path == NULL)
         return;
     daemon_make_folder(path, DAEMON_RUN_MODE, uid, gid);
-    if (daemon_pid_file_write(path) != 0)
+    if (!pidfile_write(path))
         log_fatal(EX_UNAVAILABLE, "pid file %s: %s%s", path,
                   errno == EAGAIN ? "held by another " : "",
                   errno == EAGAIN ? prog : strerror(errno));
 }
 
-int daemon_pid_file_fd(void)
+int pidfile_fd(void)
 {
     return pf.path != NULL ? pf.fd : -1;
 }
@@ -129,26 +134,29 @@ static void forget(void)
     pf.fd = -1;
 }
 
-void daemon_pid_file_release(void)
+void pidfile_release(void)
 {
     if (pf.path != NULL)
         forget();
 }
 
-int daemon_pid_file_take_over(const char *path, int fd)
+bool pidfile_inherit(const char *path, int fd)
 {
-    if (fd >= 0 && path != NULL && is_still_at(fd, path))
-        return lock_whole(fd) == 0 ? own(path, fd) : fd_close_keeping_errno(fd);
-    if (fd >= 0)
-        close(fd);
-    return daemon_pid_file_write(path);
+    if (fd < 0 || path == NULL || !is_still_at(fd, path)) {
+        fd_close(&fd);
+        return pidfile_write(path);
+    }
+    if (lock_whole(fd))
+        return take_locked(path, fd);
+    fd_close_keeping_errno(fd);
+    return false;
 }
 
-void daemon_pid_file_remove(void)
+void pidfile_remove(void)
 {
     if (pf.path == NULL || pf.owner != getpid())
         return;
-    /* Without the right to remove it (root has been left) an empty file says as much. */
+    /* Without the right to remove it (root has been left) we empty it, which says as much. */
     if (unlink(pf.path) != 0) {
         int rc = ftruncate(pf.fd, 0);
         (void)rc;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Whom a daemon runs as, see daemon.h. */
+/* See user.h. */
+#include "common/process/user.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -15,7 +17,6 @@
 
 #include "common/base/alloc.h"
 #include "common/base/log.h"
-#include "common/process/daemon.h"
 
 #define NOBODY_GIVEN (-1)
 

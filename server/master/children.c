@@ -13,6 +13,8 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/process/daemon.h"
+#include "common/process/user.h"
 #include "server/master/upgrade.h"
 #include "server/worker/inherit.h"
 #include "server/worker/worker.h"

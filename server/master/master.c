@@ -16,6 +16,8 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/process/daemon.h"
+#include "common/process/user.h"
 #include "server/master/children.h"
 #include "server/master/reload.h"
 #include "server/record/access_log.h"

@@ -7,7 +7,7 @@
 #define WEIR_SERVER_MASTER_MASTER_H
 
 #include "common/conf/conf.h"
-#include "common/process/daemon.h"
+#include "common/process/options.h"
 #include "server/master/upgrade.h"
 
 /* Serves with this configuration (taken) until it is told to stop; returns the exit code.

@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/conf/effective.h"
 #include "common/conf/load.h"
+#include "common/process/daemon.h"
 #include "server/master/children.h"
 #include "server/upstream/module.h"
 

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "common/conf/conf.h"
-#include "common/process/daemon.h"
+#include "common/process/options.h"
 #include "common/shm/ledger.h"
 #include "common/shm/pages.h"
 #include "common/shm/recent.h"

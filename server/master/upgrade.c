@@ -20,6 +20,8 @@
 #include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/base/unixsock.h"
+#include "common/process/daemon.h"
+#include "common/process/pidfile.h"
 
 #define VARIABLE      "WEIR_UPGRADE" /* LINK PIDFILE FD... , numbers with blanks between */
 #define EXEC_FAILED   127
@@ -113,7 +115,7 @@ static void set_handover(const struct master *m, int link)
     int *fds = xcalloc(n + 1, sizeof(*fds));
     master_listeners_share(m->listeners, 0, 1, fds);
     keep_over_exec(&list, link);
-    keep_over_exec(&list, daemon_pid_file_fd());
+    keep_over_exec(&list, pidfile_fd());
     for (size_t i = 0; i < n; i++)
         keep_over_exec(&list, fds[i]);
     setenv(VARIABLE, buf_cstr(&list), 1);
@@ -283,7 +285,7 @@ static void hand_over(struct master *m, pid_t successor)
 {
     char *main_pid = xasprintf("MAINPID=%d", (int)successor);
     dismiss_launcher(m);
-    daemon_pid_file_release();
+    pidfile_release();
     if (m->pages != NULL)
         pages_release(m->pages);
     daemon_notify(main_pid);
@@ -385,7 +387,7 @@ static void take_over(struct master *m)
         log_warn("the recent requests cannot be published: %s", strerror(errno));
         recent_close(&m->recent);
     }
-    if (daemon_pid_file_take_over(m->conf->pid_file, m->pid_file) != 0)
+    if (!pidfile_inherit(m->conf->pid_file, m->pid_file))
         log_error("pid file %s: %s", m->conf->pid_file, strerror(errno));
     m->pid_file = -1;
     daemon_leave_terminal(m->options);

@@ -90,7 +90,7 @@ pure=$(pure_files)
 count=$(printf '%s\n' "$pure" | grep -c .)
 [ "$count" -ge 60 ] || fault "only $count pure files found: the rule that finds them is broken"
 impure='event2?/|event\.h|curl/|sys/(socket|un|epoll|timerfd|eventfd|time|select)\.h|poll\.h|netdb\.h'
-impure="$impure|netinet/|syslog\.h|common/(base/(log|unixsock)|process/daemon)\.h"
+impure="$impure|netinet/|syslog\.h|common/(base/(fd|log|unixsock)|process/[a-z_]*)\.h"
 refuse "$pure" "#include [<\"]($impure)" 'a pure file includes'
 calls='(clock_(boot|wall|gettime)[a-z_]*|gettimeofday|log_(debug|info|warn|error|write|fatal))[(]'
 refuse "$pure" "(^|[^a-z_])($calls|time[(]NULL)" 'a pure file calls'

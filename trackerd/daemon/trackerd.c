@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/process/daemon.h"
+#include "common/process/user.h"
 #include "trackerd/daemon/intake.h"
 #include "trackerd/daemon/reload.h"
 #include "trackerd/table/keeper.h"

@@ -9,7 +9,7 @@
 #define WEIR_TRACKERD_DAEMON_TRACKERD_H
 
 #include "common/conf/conf.h"
-#include "common/process/daemon.h"
+#include "common/process/options.h"
 
 /* Runs the daemon; returns the process's exit code. Takes conf over. */
 int trackerd_run(const struct daemon_options *options, struct conf *conf);

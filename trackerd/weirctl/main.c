@@ -9,7 +9,7 @@
 
 #include "common/base/nearest.h"
 #include "common/conf/load.h"
-#include "common/process/daemon.h"
+#include "common/process/options.h"
 #include "trackerd/weirctl/commands.h"
 #include "trackerd/weirctl/weirctl.h"
 

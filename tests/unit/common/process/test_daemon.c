@@ -2,6 +2,9 @@
 /* daemon: command line, background, pid file, word to the service manager. What ends the program is
  * run in a child. */
 #include "common/process/daemon.h"
+#include "common/process/options.h"
+#include "common/process/pidfile.h"
+#include "common/process/user.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -371,7 +374,7 @@ END_TEST
 
 static void write_again(void *path)
 {
-    exit(daemon_pid_file_write(path) == 0 ? 0 : errno == EAGAIN ? 1 : 2);
+    exit(pidfile_write(path) ? 0 : errno == EAGAIN ? 1 : 2);
 }
 
 static int write_in_child(char *path)
@@ -386,15 +389,15 @@ START_TEST(a_pid_file_keeps_others_out)
 {
     char *path = make_path("pid");
     long pid = 0;
-    ck_assert_int_eq(daemon_pid_file_write(path), 0);
+    ck_assert(pidfile_write(path));
     FILE *f = fopen(path, "r");
     ck_assert_int_eq(fscanf(f, "%ld", &pid), 1);
     ck_assert_int_eq(pid, getpid());
     /* fclose would drop the lock, which is the process's: leave the stream open until the end. */
     ck_assert_int_eq(write_in_child(path), 1);
-    daemon_pid_file_remove();
+    pidfile_remove();
     ck_assert_int_eq(access(path, F_OK), -1);
-    daemon_pid_file_remove(); /* again: nothing */
+    pidfile_remove(); /* again: nothing */
     fclose(f);
     remove_path(path);
 }
@@ -406,25 +409,25 @@ START_TEST(a_stale_pid_file_is_no_hindrance)
     char *path = make_path("pid");
     ck_assert_int_eq(write_in_child(path), 0);
     ck_assert_int_eq(access(path, F_OK), 0);
-    ck_assert_int_eq(daemon_pid_file_write(path), 0);
-    daemon_pid_file_remove();
+    ck_assert(pidfile_write(path));
+    pidfile_remove();
     remove_path(path);
 }
 END_TEST
 
 static void remove_as_child(void *arg)
 {
-    daemon_pid_file_remove();
+    pidfile_remove();
 }
 
 START_TEST(a_child_does_not_remove_it)
 {
     char *path = make_path("pid"), *output = NULL;
-    ck_assert_int_eq(daemon_pid_file_write(path), 0);
+    ck_assert(pidfile_write(path));
     run_child(remove_as_child, NULL, &output);
     ck_assert_int_eq(access(path, F_OK), 0);
     ck_assert_int_eq(write_in_child(path), 1);
-    daemon_pid_file_remove();
+    pidfile_remove();
     free(output);
     remove_path(path);
 }
@@ -432,10 +435,10 @@ END_TEST
 
 START_TEST(a_pid_file_may_be_impossible_or_absent)
 {
-    ck_assert_int_eq(daemon_pid_file_write(NULL), 0);
-    ck_assert_int_eq(daemon_pid_file_write("/nonexistent/weir.pid"), -1);
+    ck_assert(pidfile_write(NULL));
+    ck_assert(!pidfile_write("/nonexistent/weir.pid"));
     ck_assert_int_eq(errno, ENOENT);
-    daemon_pid_file_remove();
+    pidfile_remove();
 }
 END_TEST
 

@@ -29,22 +29,11 @@ static void answer_json(struct client *client, const char *headers, json_object 
     json_object_put(root);
 }
 
-static void chat_completions(void *arg, struct client *client, struct client_call *call)
+/* Every path that asks a provider: what it asks is its row's operation. */
+static void ask_provider(void *arg, struct client *client, struct client_call *call)
 {
     const struct api *api = arg;
-    api_start(client, api->env, &dialect_chat_completions, call);
-}
-
-static void completions(void *arg, struct client *client, struct client_call *call)
-{
-    const struct api *api = arg;
-    api_start(client, api->env, &dialect_completions, call);
-}
-
-static void embeddings(void *arg, struct client *client, struct client_call *call)
-{
-    const struct api *api = arg;
-    api_start(client, api->env, &dialect_embeddings, call);
+    api_start(api->env, client, call);
 }
 
 static void add_model(json_object *list, const char *id, const char *owner)
@@ -195,15 +184,16 @@ static void status_page(void *arg, struct client *client, struct client_call *ca
     buf_free(&page);
 }
 
-const struct client_endpoint endpoints[] = {
-    {"POST", "/v1/chat/completions", &dialect_chat, true, true, chat_completions},
-    {"POST", "/v1/completions", &dialect_chat, true, true, completions},
-    {"POST", "/v1/embeddings", &dialect_chat, true, true, embeddings},
-    {"GET", "/v1/models", &dialect_chat, true, false, models},
-    {"GET", "/v1/ratelimits", &dialect_chat, true, false, ratelimits},
-    {"GET", "/health", &dialect_chat, false, false, health},
-    {"GET", "/metrics", &dialect_chat, false, false, metrics},
-    {"GET", "/status", &dialect_chat, false, false, status_page},
-    {"GET", "/status.json", &dialect_chat, false, false, status_document},
-    {NULL, NULL, NULL, false, false, NULL},
+const struct client_endpoint api_endpoints[] = {
+    {"POST", "/v1/chat/completions", &dialect_chat, true, true, ask_provider,
+     &dialect_chat_completions},
+    {"POST", "/v1/completions", &dialect_chat, true, true, ask_provider, &dialect_completions},
+    {"POST", "/v1/embeddings", &dialect_chat, true, true, ask_provider, &dialect_embeddings},
+    {"GET", "/v1/models", &dialect_chat, true, false, models, NULL},
+    {"GET", "/v1/ratelimits", &dialect_chat, true, false, ratelimits, NULL},
+    {"GET", "/health", &dialect_chat, false, false, health, NULL},
+    {"GET", "/metrics", &dialect_chat, false, false, metrics, NULL},
+    {"GET", "/status", &dialect_chat, false, false, status_page, NULL},
+    {"GET", "/status.json", &dialect_chat, false, false, status_document, NULL},
+    {NULL, NULL, NULL, false, false, NULL, NULL},
 };

@@ -6,6 +6,6 @@
 
 #include "server/client/endpoint.h"
 
-extern const struct client_endpoint endpoints[]; /* ended by a NULL path */
+extern const struct client_endpoint api_endpoints[]; /* ended by a NULL path */
 
 #endif

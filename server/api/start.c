@@ -65,12 +65,11 @@ static void shut_down(void *exchange)
 
 static const struct client_job to_exchange = {left, drained, on_timer, leave_queue, shut_down};
 
-void api_start(struct client *client, const struct exchange_env *env,
-               const struct dialect_operation *operation, struct client_call *call)
+void api_start(const struct exchange_env *env, struct client *client, struct client_call *call)
 {
     struct exchange_order order = {
-        .operation = operation,
-        .path = call->path,
+        .operation = call->endpoint->operation,
+        .path = call->endpoint->path,
         .request_id = call->request_id,
         .body = call->body,
         .body_len = call->body_len,

@@ -8,9 +8,8 @@
 #include "server/client/endpoint.h"
 #include "server/exchange/exchange.h"
 
-/* Gives the request to a new exchange, which takes its body. The answer may be complete before this
- * returns. */
-void api_start(struct client *client, const struct exchange_env *env,
-               const struct dialect_operation *operation, struct client_call *call);
+/* Gives the request to a new exchange, which takes its body. Its endpoint's row says what it asks a
+ * provider for. The answer may be complete before this returns. */
+void api_start(const struct exchange_env *env, struct client *client, struct client_call *call);
 
 #endif

@@ -9,10 +9,13 @@
 #include <stdint.h>
 
 struct client;
+struct client_endpoint;
+struct dialect;
+struct dialect_operation;
 
 /* A request as its endpoint sees it. Strings live until the answer ends. */
 struct client_call {
-    const char *path;       /* of the endpoint; static */
+    const struct client_endpoint *endpoint;
     const char *request_id; /* the client's when it is sane, else a new one */
     uint64_t received_at;   /* its head, boot clock ns */
     bool has_key;           /* a valid API key came along */
@@ -29,10 +32,11 @@ typedef void (*client_endpoint_fn)(void *arg, struct client *client, struct clie
 
 struct client_endpoint {
     const char *method, *path;
-    const struct dialect *dialect; /* of its errors */
+    const struct dialect *dialect; /* of its errors, before there is an answer */
     bool needs_key;
     bool has_body; /* a request without a body is a 400 */
     client_endpoint_fn answer;
+    const struct dialect_operation *operation; /* NULL: asks no provider */
 };
 
 #endif

@@ -200,7 +200,7 @@ static bool check_key(struct client *c, const struct http_request *req)
 void client_serve(struct client *c)
 {
     struct client_call call = {
-        .path = c->endpoint->path,
+        .endpoint = c->endpoint,
         .request_id = c->request_id,
         .received_at = c->received_at,
         .has_key = c->has_key,

@@ -235,7 +235,7 @@ static void init(struct worker *w)
                                                      .slot = w->env.slot,
                                                      .recorder = w->env.recorder,
                                                      .queued_low = EXCHANGE_QUEUED_LOW,
-                                                     .endpoints = endpoints,
+                                                     .endpoints = api_endpoints,
                                                      .endpoints_arg = &w->api});
     w->listeners = listeners_new(w->base, w->in.listen_fds, w->in.n_listen_fds, w->clients,
                                  w->in.conf->max_connections);

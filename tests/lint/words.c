@@ -65,7 +65,7 @@ static void print_table_words(void)
 
 static void print_endpoints(void)
 {
-    for (const struct client_endpoint *e = endpoints; e->path != NULL; e++)
+    for (const struct client_endpoint *e = api_endpoints; e->path != NULL; e++)
         printf("weir.8\t%s %s\n", e->method, e->path);
 }
 

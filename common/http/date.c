@@ -3,7 +3,9 @@
 #include "common/http/date.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define MS_PER_DAY UINT64_C(86400000)
 
@@ -153,4 +155,16 @@ bool http_date_parse(const char *text, uint64_t now_wall_ms, uint64_t *wall_ms)
         return true;
     }
     return false;
+}
+
+void http_date_put(char out[HTTP_DATE_BYTES], uint64_t wall_ms)
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    /* the remainders change nothing: they tell the compiler that the text fits */
+    snprintf(out, HTTP_DATE_BYTES, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", weekdays[tm.tm_wday],
+             (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon,
+             (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
+             (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The date formats of HTTP (RFC 9110 5.6.7). Pure, no locale, no time zone. limits calls it for
- * Retry-After. */
+/* The date formats of HTTP (RFC 9110 5.6.7). Pure, no locale, no time zone. Read for a
+ * provider's Retry-After, written for the Date of weir's answers. */
 #ifndef WEIR_COMMON_HTTP_DATE_H
 #define WEIR_COMMON_HTTP_DATE_H
 
@@ -10,5 +10,9 @@
 /* IMF-fixdate, RFC 850 or asctime form, the whole text. *wall_ms: ms since 1970. now_wall_ms says
  * which century the two digits of an RFC 850 year mean. False when it is no such date. */
 bool http_date_parse(const char *text, uint64_t now_wall_ms, uint64_t *wall_ms);
+
+#define HTTP_DATE_BYTES 30 /* an IMF-fixdate with its NUL */
+/* Writes an IMF-fixdate: ms since 1970, up to the year 9999. */
+void http_date_put(char out[HTTP_DATE_BYTES], uint64_t wall_ms);
 
 #endif

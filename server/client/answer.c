@@ -8,6 +8,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/decimal.h"
+#include "common/http/date.h"
 #include "common/http/reason.h"
 #include "server/client/endpoint.h"
 #include "server/client/output.h"
@@ -17,14 +18,13 @@
 
 #define LINGER_MS 2000u /* for a closing client to read our last words */
 
-static const char *http_date(struct clients *owner)
+/* The Date of an answer, written once a second. */
+static const char *date_now(struct clients *owner)
 {
-    time_t now = (time_t)(clock_wall_ms() / 1000);
-    if (now != owner->date_second) {
-        struct tm tm;
-        gmtime_r(&now, &tm);
-        strftime(owner->date, sizeof(owner->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
-        owner->date_second = now;
+    uint64_t now_wall_ms = clock_wall_ms(), second = now_wall_ms / 1000;
+    if (second != owner->date_second) {
+        http_date_put(owner->date, now_wall_ms);
+        owner->date_second = second;
     }
     return owner->date;
 }
@@ -67,7 +67,7 @@ void client_answer_head(struct client *c, int status, const char *headers, size_
     put_text(c, " ");
     put_text(c, http_reason_phrase(status));
     put_text(c, "\r\nDate: ");
-    put_text(c, http_date(c->owner));
+    put_text(c, date_now(c->owner));
     put_text(c, "\r\n");
     put_framing(c, length);
     client_put(c, headers, headers_len);

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
-#include <time.h>
 
 #include "common/base/buf.h"
+#include "common/http/date.h"
 #include "common/http/request.h"
 #include "server/client/client.h"
 
@@ -73,8 +73,8 @@ struct clients {
     bool is_draining;
     void (*go_on)(void *client); /* input.c's, for answer.c: uses what came ahead */
     uint64_t id_seed[2];
-    char date[64]; /* of the Date header, for date_second */
-    time_t date_second;
+    char date[HTTP_DATE_BYTES]; /* of the Date header, for date_second */
+    uint64_t date_second;       /* since 1970 */
     struct client_outbox outbox;
     char buffer[CLIENT_READ_BYTES];
 };

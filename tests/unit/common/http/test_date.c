@@ -84,4 +84,22 @@ START_TEST(refuses_all_else)
 }
 END_TEST
 
-UNIT_MAIN("date", reads_the_three_formats, refuses_all_else)
+START_TEST(writes_what_it_reads)
+{
+    static const char *const texts[] = {
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Tue, 29 Feb 2000 23:59:59 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    };
+    for (size_t i = 0; i < UNIT_ROWS(texts); i++) {
+        uint64_t wall_ms = 0;
+        char text[HTTP_DATE_BYTES];
+        ck_assert(http_date_parse(texts[i], NOW_MS, &wall_ms));
+        http_date_put(text, wall_ms + 999);
+        ck_assert_str_eq(text, texts[i]);
+    }
+}
+END_TEST
+
+UNIT_MAIN("date", reads_the_three_formats, refuses_all_else, writes_what_it_reads)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Allocation that cannot fail: every process, every module. A daemon that is out of memory dies
- * with a message and is restarted by its parent; half-built state would be worse. */
+/* Allocation that cannot fail, for every process. A daemon that is out of memory dies with a
+ * message and is restarted by its parent; half-built state would be worse. free(3) frees. */
 #ifndef WEIR_COMMON_BASE_ALLOC_H
 #define WEIR_COMMON_BASE_ALLOC_H
 

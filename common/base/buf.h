@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A growing byte buffer, for building small texts: log lines, JSON answers, request bodies.
- * Used by every process. Not for streaming: evbuffers do that. */
+ * Used by every process. Not for streaming: evbuffers do that. Memory that runs out ends the
+ * process (alloc.h). Pure. */
 #ifndef WEIR_COMMON_BASE_BUF_H
 #define WEIR_COMMON_BASE_BUF_H
 
@@ -10,7 +11,7 @@
 #include <string.h>
 
 struct buf {
-    char *data; /* NULL while empty; not NUL-terminated save by buf_cstr */
+    char *data; /* NULL while empty; NUL-terminated only by buf_cstr */
     size_t len;
     size_t cap;
 };

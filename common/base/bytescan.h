@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a run of ordinary bytes ends, looked for 16 (SSE2) or 8 bytes at a time. Pure, inline. The
- * scanners of client and provider bytes (jsonscan, http1) spend most of their time here. Reads
- * nothing at or behind `end`. */
+/* Finds the end of a run of ordinary bytes, 16 (SSE2) or 8 bytes at a time. The scanners of client
+ * and provider bytes (json/jsonscan, http/) spend most of their time here. Reads nothing at or
+ * behind `end`. Pure. */
 #ifndef WEIR_COMMON_BASE_BYTESCAN_H
 #define WEIR_COMMON_BASE_BYTESCAN_H
 
@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Tests define BYTESCAN_PORTABLE to have the other half looked at, too. */
+/* A test defines BYTESCAN_PORTABLE to exercise the other half, too. */
 #if defined(__SSE2__) && !defined(BYTESCAN_PORTABLE)
 #define BYTESCAN_SSE2 1
 #include <emmintrin.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The only file that reads clocks; every process. Tests stop the clock and move it by hand.
+/* The only file that reads clocks, in every process. Tests stop the clock and move it by hand.
  * Instants are `_at`: CLOCK_BOOTTIME in ns, the same on both sides of the shared table, going on
- * through suspend. Wall-clock instants are for files, logs and answers only. 0 means "never". */
+ * through suspend. Wall-clock instants are for files, logs and answers only. 0 means "never".
+ * Not for several threads: the text of the current second is kept. */
 #ifndef WEIR_COMMON_BASE_CLOCK_H
 #define WEIR_COMMON_BASE_CLOCK_H
 

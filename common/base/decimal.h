@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers as decimal text, without printf, whose cost shows where every request passes. Pure,
- * inline. */
+/* Numbers as decimal text, without printf, whose cost shows where every request passes. Pure. */
 #ifndef WEIR_COMMON_BASE_DECIMAL_H
 #define WEIR_COMMON_BASE_DECIMAL_H
 

@@ -55,11 +55,11 @@ void log_set_owner(const struct logfile_owner *owner)
     lg.owner = *owner;
 }
 
-int log_open_file(const char *path)
+bool log_open_file(const char *path)
 {
     int fd = logfile_open(path, &lg.owner);
     if (fd < 0)
-        return -1;
+        return false;
     if (lg.fd > STDERR_FILENO)
         close(lg.fd);
     if (lg.path != path) {
@@ -69,7 +69,7 @@ int log_open_file(const char *path)
     lg.fd = fd;
     lg.to_syslog = false;
     lg.is_text = isatty(fd) == 1;
-    return 0;
+    return true;
 }
 
 void log_echo_errors(bool on)
@@ -84,9 +84,9 @@ void log_open_syslog(void)
     lg.is_text = true;
 }
 
-int log_reopen(void)
+bool log_reopen(void)
 {
-    return lg.path != NULL ? log_open_file(lg.path) : 0;
+    return lg.path == NULL || log_open_file(lg.path);
 }
 
 static void put_json_line(struct buf *b, enum log_level level, const char *msg,
@@ -125,7 +125,7 @@ static void put_text_value(struct buf *b, const char *text)
         buf_put_json(b, text, strlen(text));
 }
 
-/* A line is a line, and a terminal obeys nobody but us. */
+/* A message stays one line, and sends no control sequences to a terminal. */
 static void put_text_message(struct buf *b, const char *msg)
 {
     for (const char *p = msg; *p != '\0'; p++)
@@ -151,7 +151,7 @@ static void put_text_line(struct buf *b, enum log_level level, const char *msg,
     buf_putc(b, '\n');
 }
 
-/* Standard error need not be told twice. */
+/* Nothing is written to standard error twice. */
 static bool wants_echo(enum log_level level)
 {
     return lg.echoes_errors && level == LOGLV_ERROR && (lg.to_syslog || lg.fd != STDERR_FILENO);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Logging for every process: one line a call, one write(2) a line, so that lines of several
  * processes never mix in a file. JSON objects (`time`, `level`, `msg`, then fields), or
- * `LEVEL msg key=value` when the output is a terminal. Never log keys, prompts or answers. */
+ * `LEVEL msg key=value` when the output is a terminal. Never log keys, prompts or answers. Weak
+ * spot: the write may block, so a log on a pipe that nobody reads stops the process. */
 #ifndef WEIR_COMMON_BASE_LOG_H
 #define WEIR_COMMON_BASE_LOG_H
 
@@ -9,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/attributes.h"
 #include "common/base/logfile.h"
 
 enum log_level {
@@ -28,25 +30,26 @@ struct log_field {
 #define LOG_STR(k, v) ((struct log_field){.key = (k), .text = (v)})
 #define LOG_INT(k, v) ((struct log_field){.key = (k), .number = (int64_t)(v), .is_number = true})
 
-/* Program name for the `prog` field; borrowed for ever. Output starts on standard error, level
+/* The program's name, for the `prog` field; never freed. Output starts on standard error, at level
  * info. */
 void log_init(const char *prog);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 bool log_is_enabled(enum log_level level);
 
-/* Whom log files belong to; before the first is opened. */
+/* Who will own log files; call it before the first is opened. */
 void log_set_owner(const struct logfile_owner *owner);
-/* Sends lines to a file (append, created 0640 unless its owner says otherwise). 0, or -1 with errno
- * and the old output kept. */
-int log_open_file(const char *path);
+/* Sends lines to a file (append, created 0640 unless its owner says otherwise). False with errno
+ * set: the old output is kept. */
+WEIR_MUST_CHECK bool log_open_file(const char *path);
 /* Sends lines to syslog(3), for a daemon without a log file. */
 void log_open_syslog(void);
-/* Opens the current file anew under its path (after logrotate). No-op on standard error. */
-int log_reopen(void);
+/* Opens the current file anew under its path (after logrotate); on standard error nothing happens.
+ * False as above. */
+bool log_reopen(void);
 
-/* While a daemon starts in the background: errors also go to standard error, where somebody waits.
- */
+/* While a daemon starts in the background: errors also go to standard error, where its starter
+ * waits for them. */
 void log_echo_errors(bool on);
 
 void log_write(enum log_level level, const struct log_field *fields, size_t n, const char *fmt, ...)

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Root must not be led elsewhere by a link that somebody else has put into the folder. */
+/* Root must not follow a link that another user has put into the folder. */
 static int open_existing(const char *path, int flags)
 {
     struct stat st;
@@ -35,7 +35,7 @@ static int open_or_create(const char *path, mode_t mode, bool *is_new)
     }
 }
 
-/* Without the right to give it away it stays ours: no reason not to log. */
+/* If we may not give it away it stays ours: no reason not to log. */
 static void give(int fd, const struct logfile_owner *owner, bool is_new)
 {
     struct stat st;

@@ -15,16 +15,16 @@
  * all of them at once. */
 #define BACKLOG 512
 
-static int fill_address(const char *path, struct sockaddr_un *out)
+static bool fill_address(const char *path, struct sockaddr_un *out)
 {
     size_t len = strlen(path);
     if (len >= sizeof(out->sun_path)) {
         errno = ENAMETOOLONG;
-        return -1;
+        return false;
     }
     *out = (struct sockaddr_un){.sun_family = AF_UNIX};
     memcpy(out->sun_path, path, len);
-    return 0;
+    return true;
 }
 
 static int new_socket(void)
@@ -35,7 +35,7 @@ static int new_socket(void)
 int unixsock_connect(const char *path)
 {
     struct sockaddr_un address;
-    if (fill_address(path, &address) != 0)
+    if (!fill_address(path, &address))
         return -1;
     int fd = new_socket();
     if (fd < 0)
@@ -45,62 +45,64 @@ int unixsock_connect(const char *path)
     return fd;
 }
 
-/* Removes a socket file nobody listens on. 0 when the path is free then. Only a refused connection
- * proves that it is stale: a full backlog or a socket of another type means somebody is there. */
-static int clear_path(const char *path)
+/* Removes a socket file that nobody listens on. True when the path is free then. Only a refused
+ * connection proves that the file is stale: with a full backlog, or a socket of another type, there
+ * is a listener. */
+static bool clear_path(const char *path)
 {
     struct stat st;
     if (lstat(path, &st) != 0)
-        return errno == ENOENT ? 0 : -1;
+        return errno == ENOENT;
     if (!S_ISSOCK(st.st_mode)) {
         errno = ENOTSOCK;
-        return -1;
+        return false;
     }
     int fd = unixsock_connect(path);
     if (fd < 0 && errno == ECONNREFUSED)
-        return unlink(path);
+        return unlink(path) == 0;
     if (fd >= 0)
         close(fd);
     errno = EADDRINUSE;
-    return -1;
+    return false;
 }
 
-/* Between bind and listen the file exists, but nobody can connect: the time for its rights. */
-static int bind_with_rights(int fd, const struct sockaddr_un *address, mode_t mode, int gid)
+/* Between bind and listen the file exists, but nobody can connect yet: the time to set its rights.
+ */
+static bool bind_with_rights(int fd, const struct sockaddr_un *address, mode_t mode, int gid)
 {
     const char *path = address->sun_path;
     if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0)
-        return -1;
+        return false;
     if ((gid < 0 || chown(path, (uid_t)-1, (gid_t)gid) == 0) && chmod(path, mode) == 0 &&
         listen(fd, BACKLOG) == 0)
-        return 0;
+        return true;
     int saved = errno;
     unlink(path);
     errno = saved;
-    return -1;
+    return false;
 }
 
 int unixsock_listen(const char *path, mode_t mode, int gid)
 {
     struct sockaddr_un address;
-    if (fill_address(path, &address) != 0 || clear_path(path) != 0)
+    if (!fill_address(path, &address) || !clear_path(path))
         return -1;
     int fd = new_socket();
     if (fd < 0)
         return -1;
-    if (bind_with_rights(fd, &address, mode, gid) != 0)
+    if (!bind_with_rights(fd, &address, mode, gid))
         return fd_close_keeping_errno(fd);
     return fd;
 }
 
-int unixsock_peer(int fd, uid_t *uid, gid_t *gid, pid_t *pid)
+bool unixsock_peer(int fd, uid_t *uid, gid_t *gid, pid_t *pid)
 {
     struct ucred peer;
     socklen_t len = sizeof(peer);
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
-        return -1;
+        return false;
     *uid = peer.uid;
     *gid = peer.gid;
     *pid = peer.pid;
-    return 0;
+    return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One UTF-8 character. Pure, inline, every process. The rules of RFC 3629: no overlong forms, no
- * surrogates, nothing above U+10FFFF. */
+/* One UTF-8 character, by the rules of RFC 3629: no overlong forms, no surrogates, nothing above
+ * U+10FFFF. Pure. */
 #ifndef WEIR_COMMON_BASE_UTF8_H
 #define WEIR_COMMON_BASE_UTF8_H
 

@@ -56,38 +56,29 @@ static uint32_t recovery_limit(const struct pair_seen *seen)
     return seen->is_recovering ? seen->recovery_concurrency : 0;
 }
 
-/* Manual limits are for providers that tell nothing of theirs. */
+/* Manual limits are for providers whose responses carry no limit headers. */
 static bool has_manual_limits(const struct pair_seen *seen)
 {
     return !seen->has_quota;
 }
 
-static bool take_places(struct claims *c, uint32_t pair, const struct pair_seen *seen,
-                        struct claim *out, enum outcome *refusal)
+static void take_recovery_place(struct claims *c, uint32_t pair, const struct pair_seen *seen,
+                                struct claim *out)
 {
-    const struct conf_provider *p = c->conf->pairs[pair].provider;
     out->recovery =
         ledger_claim(c->ledger, c->pairs[pair], LEDGER_RECOVERY, recovery_limit(seen), c->owner);
-    *refusal = OUTCOME_IN_RECOVERY;
-    if (out->recovery == LEDGER_REFUSED)
-        return false;
+}
+
+static void take_concurrent_place(struct claims *c, uint32_t pair, struct claim *out)
+{
     out->concurrent = ledger_claim(c->ledger, c->pairs[pair], LEDGER_CONCURRENT,
-                                   p->concurrent_requests, c->owner);
-    *refusal = OUTCOME_NO_QUOTA;
-    return out->concurrent != LEDGER_REFUSED;
+                                   c->conf->pairs[pair].provider->concurrent_requests, c->owner);
 }
 
 static uint32_t amount_of(const struct claims *c, uint32_t pair, const struct limit *limit)
 {
     const char *provider = (const char *)c->conf->pairs[pair].provider;
     return *(const uint32_t *)(provider + limit->offset);
-}
-
-static bool has_left(const struct claims *c, uint32_t pair, const struct limit *limit,
-                     uint64_t now_at, uint64_t *reset_at)
-{
-    return ledger_has_left(c->ledger, c->pairs[pair], limit->budget, amount_of(c, pair, limit),
-                           now_at, reset_at);
 }
 
 /* Notes the limits of which nothing is left. */
@@ -98,7 +89,8 @@ static void look_at_budgets(const struct claims *c, uint32_t pair, uint64_t now_
     *out = (struct claims_used_up){0};
     for (const struct limit *l = limits; l < limits + N_LIMITS; l++) {
         uint64_t reset_at = 0;
-        if (has_left(c, pair, l, now_at, &reset_at))
+        if (ledger_has_left(c->ledger, c->pairs[pair], l->budget, amount_of(c, pair, l), now_at,
+                            &reset_at))
             continue;
         uint64_t *latest = l->is_of_tokens ? &out->tokens_reset_at : &out->requests_reset_at;
         *(l->is_of_tokens ? &out->tokens : &out->requests) = true;
@@ -120,27 +112,31 @@ static bool take_budgets(struct claims *c, uint32_t pair, uint64_t now_at, struc
     return true;
 }
 
-static enum outcome refuse(struct claims *c, struct claim *claim, enum outcome outcome)
+/* Gives back the places that were taken before a limit stood in the way. */
+static enum outcome refuse(struct claims *c, struct claim *claim)
 {
     claims_release(c, claim);
-    return outcome;
+    return OUTCOME_NO_QUOTA;
 }
 
 enum outcome claims_take(struct claims *c, uint32_t pair, const struct pair_seen *seen,
                          uint64_t now_at, struct claim *out, struct claims_used_up *used_up)
 {
-    enum outcome refusal;
     *out = (struct claim){.recovery = LEDGER_REFUSED, .concurrent = LEDGER_REFUSED};
     *used_up = (struct claims_used_up){0};
     if (c->ledger == NULL)
         return OUTCOME_NONE;
-    if (!take_places(c, pair, seen, out, &refusal))
-        return refuse(c, out, refusal);
+    take_recovery_place(c, pair, seen, out);
+    if (out->recovery == LEDGER_REFUSED)
+        return OUTCOME_IN_RECOVERY;
+    take_concurrent_place(c, pair, out);
+    if (out->concurrent == LEDGER_REFUSED)
+        return refuse(c, out);
     if (!has_manual_limits(seen))
         return OUTCOME_NONE;
     look_at_budgets(c, pair, now_at, used_up);
     if (used_up->requests || used_up->tokens || !take_budgets(c, pair, now_at, out))
-        return refuse(c, out, OUTCOME_NO_QUOTA);
+        return refuse(c, out);
     look_at_budgets(c, pair, now_at, used_up);
     return OUTCOME_NONE;
 }
@@ -148,21 +144,19 @@ enum outcome claims_take(struct claims *c, uint32_t pair, const struct pair_seen
 void claims_take_anyway(struct claims *c, uint32_t pair, const struct pair_seen *seen,
                         uint64_t now_at, struct claim *out, struct claims_used_up *used_up)
 {
-    int index = c->pairs[pair];
-    const struct conf_provider *p = c->conf->pairs[pair].provider;
     *out = (struct claim){.recovery = LEDGER_REFUSED, .concurrent = LEDGER_REFUSED};
     *used_up = (struct claims_used_up){0};
     if (c->ledger == NULL)
         return;
-    out->recovery = ledger_claim(c->ledger, index, LEDGER_RECOVERY, recovery_limit(seen), c->owner);
-    out->concurrent =
-        ledger_claim(c->ledger, index, LEDGER_CONCURRENT, p->concurrent_requests, c->owner);
+    take_recovery_place(c, pair, seen, out);
+    take_concurrent_place(c, pair, out);
     if (!has_manual_limits(seen))
         return;
-    out->holds_tokens = p->tokens_per_minute != 0;
+    out->holds_tokens = c->conf->pairs[pair].provider->tokens_per_minute != 0;
     for (const struct limit *l = limits; l < limits + N_LIMITS; l++) {
         uint64_t reset_at;
-        ledger_spend(c->ledger, index, l->budget, amount_of(c, pair, l), 1, now_at, &reset_at);
+        ledger_spend(c->ledger, c->pairs[pair], l->budget, amount_of(c, pair, l), 1, now_at,
+                     &reset_at);
     }
     look_at_budgets(c, pair, now_at, used_up);
 }

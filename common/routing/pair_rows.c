@@ -74,7 +74,7 @@ void pair_row_read(const struct conf *conf, uint32_t pair, const struct shm_tabl
     put_row(p, is_there ? &state : NULL, pages, out);
 }
 
-/* trackerd gives rows in the configuration's order, so the pair's own index is a good guess. */
+/* trackerd lays rows out in the configuration's order, so the pair's own index is a good guess. */
 static const struct shm_table_state *find_state(const struct shm_table_state *states, uint32_t n,
                                                 uint32_t guess, uint64_t key_hash)
 {
@@ -100,7 +100,7 @@ void pair_rows_read(const struct conf *conf, const struct shm_table *tab, const 
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-/* A reset as the provider told it: ms from the moment of the update. */
+/* A reset as the provider sent it: ms from the moment of the update. */
 static void add_reset(json_object *o, const char *key, uint64_t reset_wall_ms, uint64_t updated_ms)
 {
     uint64_t ms = reset_wall_ms > updated_ms ? reset_wall_ms - updated_ms : 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The rows of `weirctl status --json` and GET /v1/ratelimits (CONTRACT 6): gathered from the table
- * and the workers' pages, printed as JSON. Used by weirctl and workers; reads, never writes. */
+ * and the workers' pages, and made into JSON. Used by weirctl and workers. Reads, never writes. */
 #ifndef WEIR_COMMON_ROUTING_PAIR_ROWS_H
 #define WEIR_COMMON_ROUTING_PAIR_ROWS_H
 
@@ -40,10 +40,10 @@ void pair_row_read(const struct conf *conf, uint32_t pair, const struct shm_tabl
  * (shm_table_read_all); out has room for conf->n_pairs. */
 void pair_rows_read(const struct conf *conf, const struct shm_table *tab, const struct pages *pages,
                     struct pair_row *out);
-/* The same as a JSON array; the caller puts it. */
+/* The same as a JSON array; the caller owns it (json_object_put). */
 json_object *pair_rows_json(const struct conf *conf, const struct shm_table *tab,
                             const struct pages *pages);
-/* One row as JSON; the caller puts it. */
+/* One row as JSON; the caller owns it. */
 json_object *pair_row_json(const struct pair_row *row);
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* What a request met on its way along the chain, entry by entry. Pure. exchange fills it; the error
- * message, the access log, X-Weir-Attempts, X-Weir-Trail and the record of the request (recent.h)
- * are made from it. */
+/* A request's way along its chain: which entry comes next, and what became of those before it.
+ * exchange and weirctl route walk the chain with it; the error message, the access log,
+ * X-Weir-Attempts, X-Weir-Trail and the record of the request (recent.h) are made from it. Pure. */
 #ifndef WEIR_COMMON_ROUTING_TRAIL_H
 #define WEIR_COMMON_ROUTING_TRAIL_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/attributes.h"
 #include "common/base/buf.h"
 #include "common/conf/conf.h"
 #include "common/terms/outcome.h"
@@ -16,7 +17,7 @@ struct trail_step {
     uint32_t pair; /* index into conf.pairs */
     enum outcome outcome;
     int status;          /* HTTP status of the provider; 0 = none */
-    uint64_t rest_ms;    /* how long the pair rests from then on; 0 = not */
+    uint64_t rest_ms;    /* how long the pair rests from then on; 0 = not at all */
     uint64_t elapsed_ms; /* of the attempt */
     uint64_t ended_at;   /* of the attempt, boot clock ns; 0 = passed by */
 };
@@ -35,17 +36,17 @@ void trail_free(struct trail *trail);
 /* A new last step; valid until the next call. */
 struct trail_step *trail_add(struct trail *trail, uint32_t pair, enum outcome outcome);
 
-/* OUTCOME_NONE: the pair may be tried. Else the outcome that passes it by, and in *rest_ms how long
- * that will last, where known. A worker's takes what the pair's limits want (claims.h), that of
- * weirctl route only looks. */
+/* The verdict on a pair. OUTCOME_NONE: it may be tried. Else the reason to pass it by, and in
+ * *rest_ms how long that will last, where known. A worker's verdict takes what the pair's limits
+ * demand (claims.h), that of weirctl route only looks. */
 typedef enum outcome (*trail_verdict_fn)(void *arg, uint32_t pair, uint64_t *rest_ms);
 
 /* The first entry of the chain from position `from` on that may be tried, or -1 at its end. Entries
  * that are passed by are added to the trail. */
-int trail_next_entry(struct trail *trail, const struct conf_chain *chain, uint32_t from,
-                     trail_verdict_fn verdict, void *arg);
-/* The chain is gone along anew, after a wait: what was tried so far stays for the log, what was
- * only passed by is forgotten. */
+WEIR_MUST_CHECK int trail_next_entry(struct trail *trail, const struct conf_chain *chain,
+                                     uint32_t from, trail_verdict_fn verdict, void *arg);
+/* Begins another pass along the chain, after a wait: entries that were tried stay for the log,
+ * those that were only passed by are forgotten. */
 void trail_begin_pass(struct trail *trail);
 /* "fake/m1=in_cooldown, fake/m2=rate_limited;12ms": for X-Weir-Trail and the access log. Words of
  * weir's own only, never a provider's. */

@@ -35,7 +35,7 @@ void tableview_free(struct tableview **view)
 
 static void resolve_rows(struct tableview *view)
 {
-    /* Read before searching: rows that move meanwhile make the next refresh search again. */
+    /* Read before the search: if rows move meanwhile, the next refresh searches again. */
     view->rows_generation = shm_table_rows_generation(view->tab);
     for (uint32_t i = 0; i < view->conf->n_pairs; i++) {
         const struct conf_pair *pair = &view->conf->pairs[i];
@@ -101,7 +101,7 @@ enum outcome tableview_verdict(struct tableview *view, uint32_t pair, uint64_t n
         .has_quota = (hot.flags & SHM_TABLE_QUOTA) != 0,
         .recovery_concurrency = hot.recovery_concurrency,
     };
-    uint64_t rest_ns = shm_table_rest_ns(&hot, now_at); /* an absurd one is none */
+    uint64_t rest_ns = shm_table_rest_ns(&hot, now_at); /* 0 for an absurd one, too */
     if (rest_ns == 0)
         return OUTCOME_NONE;
     *rest_ms = (rest_ns + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS;

@@ -64,7 +64,7 @@ static void stop(struct master *m)
 
 static void reopen_logs(struct master *m)
 {
-    if (log_reopen() != 0)
+    if (!log_reopen())
         log_error("the log file cannot be opened again, the old one stays in use: %s",
                   strerror(errno));
     if (access_log_reopen() != 0)

@@ -88,7 +88,7 @@ bool master_handover_take(struct master_handover *out)
     unsetenv(VARIABLE);
     out->link = take_fd(&at, text);
     out->pid_file = take_fd(&at, text);
-    if (unixsock_peer(out->link, &uid, &gid, &out->predecessor) != 0 || out->predecessor <= 0)
+    if (!unixsock_peer(out->link, &uid, &gid, &out->predecessor) || out->predecessor <= 0)
         refuse_handover(text);
     while (*at != '\0') {
         out->fds = xreallocarray(out->fds, out->n_fds + 1, sizeof(*out->fds));

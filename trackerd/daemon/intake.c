@@ -245,8 +245,7 @@ static void add_peer(struct intake *in, int fd)
     peer->intake = in;
     peer->fd = fd;
     peer->sender = -1;
-    peer->may_change =
-        unixsock_peer(fd, &peer->uid, &gid, &peer->pid) == 0 && is_trusted(in, peer->uid);
+    peer->may_change = unixsock_peer(fd, &peer->uid, &gid, &peer->pid) && is_trusted(in, peer->uid);
     peer->readable = event_new(in->base, fd, EV_READ | EV_PERSIST, on_readable, peer);
     peer->writable = event_new(in->base, fd, EV_WRITE, on_writable, peer);
     LIST_INSERT_HEAD(&in->peers, peer, link);

@@ -55,7 +55,7 @@ static void on_reload(evutil_socket_t signal, short what, void *arg)
 
 static void on_reopen(evutil_socket_t signal, short what, void *arg)
 {
-    if (log_reopen() != 0)
+    if (!log_reopen())
         log_error("the log file cannot be opened again: %s", strerror(errno));
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# No circle of files: an object file that calls another (or reads its data) must not be called back by it, be
-# it through others, in a room or between rooms. Read from the symbols of what was built, so that a header
+# No circle of files: an object file that calls another (or reads its data) must not be called back by it,
+# not even through others, in a room or between rooms. Read from the symbols of what was built, so that a header
 # that several files share hides nothing; calls through pointers are not seen, and are meant not to be.
 # Run by `make check` in the build directory.
 set -u

@@ -61,7 +61,7 @@ found=$(awk '
             if (!(name[2] in is_room))
                 print "rooms.txt: " name[1] " names " name[2] ", which is no room"
         }
-    }' tests/lint/rooms.txt $sources | grep -vxFf tests/lint/layers.open)
+    }' tests/lint/rooms.txt $sources)
 [ -z "$found" ] || fault "$found"
 refuse "$(find tests/sim -name '*.[ch]')" '#include "(server|trackerd)/' 'weir-sim includes what it tests'
 # shellcheck disable=SC2046,SC2086 # the same
@@ -69,7 +69,7 @@ found=$(grep -nE '#include "[^/"]+"' $sources $(find tests -name '*.[ch]') | gre
 [ -z "$found" ] || fault "an include without its path:
 $found"
 # shellcheck disable=SC2046,SC2086 # the same
-found=$(find $sources tests man -type f ! -path '*/corpus/*' ! -name '*.md' ! -name '*.json' ! -name '*.expected' ! -name '*.open' \
+found=$(find $sources tests man -type f ! -path '*/corpus/*' ! -name '*.md' ! -name '*.json' ! -name '*.expected' \
     ! -name '*.pyc' ! -name '*.o' ! -name '*.log' ! -name '*.trs' ! -path '*/node_modules/*' \
     -exec grep -L 'SPDX-License-Identifier: MIT' {} +)
 [ -z "$found" ] || fault "files without a licence:

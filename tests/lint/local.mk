@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # Lints that need nothing but a shell.
 dist_noinst_SCRIPTS += tests/lint/layers.sh
-EXTRA_DIST += tests/lint/rooms.txt tests/lint/layers.open
+EXTRA_DIST += tests/lint/rooms.txt
 TESTS += tests/lint/layers.sh
 dist_noinst_SCRIPTS += tests/lint/circles.sh tests/lint/contract.sh tests/lint/documents.sh
-TESTS += tests/lint/contract.sh tests/lint/documents.sh
+TESTS += tests/lint/circles.sh tests/lint/contract.sh tests/lint/documents.sh
 
 # The documentation of the configuration against the table in common/conf/schema.c.
 check_PROGRAMS += tests/lint/conf_keys

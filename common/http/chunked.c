@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See request.h: the chunked body (RFC 9112 7.1). One function a state, a byte at a time outside
- * the data; what a lenient parser would forgive is refused. */
-#include "common/http/request.h"
+/* See chunked.h. One function a state, a byte at a time outside the data. */
+#include "common/http/chunked.h"
 
 #define LINE_MAX_BYTES     256 /* a chunk's size line, with extensions */
 #define SIZE_MAX_DIGITS    8

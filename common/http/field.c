@@ -8,6 +8,7 @@
 #include "common/base/bytescan.h"
 
 #define CONTENT_LENGTH_DIGITS 15
+#define LEADING_EMPTY_LINES   4
 
 const uint8_t http_byte_kinds[256] = {
     ['!'] = 3, ['#'] = 1, ['$'] = 3, ['%'] = 3, ['&'] = 3, ['\''] = 3, ['('] = 2, [')'] = 2,
@@ -39,6 +40,42 @@ bool http_text_equals(struct http_text text, const char *literal)
 bool http_text_equals_nocase(struct http_text text, const char *literal)
 {
     return text.len == strlen(literal) && strncasecmp(text.at, literal, text.len) == 0;
+}
+
+/* ---- where a head ends ----------------------------------------------------------------------- */
+
+static size_t skip_empty_lines(const char *data, size_t len)
+{
+    size_t at = 0;
+    while (at < LEADING_EMPTY_LINES * 2 && len - at >= 2 && data[at] == '\r' &&
+           data[at + 1] == '\n')
+        at += 2;
+    return at;
+}
+
+/* Is the LF at `at` the end of an empty line? A bare LF ends one too here: the head is refused for
+ * it at once then, instead of waiting for an end that never comes. */
+static bool ends_empty_line(const char *data, size_t at, size_t head_at)
+{
+    if (at > head_at && data[at - 1] == '\r')
+        at--;
+    return at == head_at || data[at - 1] == '\n';
+}
+
+size_t http_head_end(const char *data, size_t len, size_t from, size_t *skip)
+{
+    *skip = skip_empty_lines(data, len);
+    size_t at = from > *skip ? from : *skip;
+    while (at < len) {
+        const char *lf = memchr(data + at, '\n', len - at);
+        if (lf == NULL)
+            return 0;
+        at = (size_t)(lf - data);
+        if (ends_empty_line(data, at, *skip))
+            return at + 1;
+        at++;
+    }
+    return 0;
 }
 
 /* ---- lines and fields ---------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What heads of requests and of responses have in common (RFC 9110 5, RFC 9112 5 and 6): lines,
- * header fields, and the fields that framing depends on. Pure, strict; request.c and response.c
- * are written on it. */
+/* What heads of requests and of responses have in common (RFC 9110 5, RFC 9112 5 and 6): where they
+ * end, lines, header fields, and the fields that framing depends on. Strict; request.c and
+ * response.c are written on it. Pure. Known to be weak: obsolete folded lines and every coding but
+ * `chunked` are refused, whoever sends them. */
 #ifndef WEIR_COMMON_HTTP_FIELD_H
 #define WEIR_COMMON_HTTP_FIELD_H
 
@@ -28,6 +29,13 @@ static inline bool http_is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
+
+/* Where a head ends: offset just behind its blank line, or 0 when it is not all there. `from` is
+ * how many bytes an earlier call was given (0 at first), so that all calls together look at each
+ * byte once. Leading CRLFs are skipped, up to four: *skip says how many bytes; the head is what
+ * lies between *skip and the end. A blank line made with bare LFs is an end as well: the parsers
+ * refuse such a head, and the peer hears so at once. */
+size_t http_head_end(const char *data, size_t len, size_t from, size_t *skip);
 
 /* A walk over a head. */
 struct http_cursor {

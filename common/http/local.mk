@@ -2,7 +2,7 @@
 # see common/local.mk
 noinst_LIBRARIES += libcommon_http.a
 libcommon_http_a_SOURCES = \
-	common/http/chunked.c \
+	common/http/chunked.c common/http/chunked.h \
 	common/http/date.c common/http/date.h \
 	common/http/field.c common/http/field.h \
 	common/http/numeric_address.c common/http/numeric_address.h \

@@ -1,46 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* See request.h: the request's head. Its chunked body is chunked.c. */
+/* See request.h. */
 #include "common/http/request.h"
 
 #include <string.h>
 #include <strings.h>
 
-#define METHOD_MAX_BYTES    32
-#define LEADING_EMPTY_LINES 4
-
-static size_t skip_empty_lines(const char *data, size_t len)
-{
-    size_t at = 0;
-    while (at < LEADING_EMPTY_LINES * 2 && len - at >= 2 && data[at] == '\r' &&
-           data[at + 1] == '\n')
-        at += 2;
-    return at;
-}
-
-/* Is the LF at `at` the end of an empty line? A bare LF ends one too here: the head is refused for
- * it at once then, instead of waiting for an end that never comes. */
-static bool ends_empty_line(const char *data, size_t at, size_t head_at)
-{
-    if (at > head_at && data[at - 1] == '\r')
-        at--;
-    return at == head_at || data[at - 1] == '\n';
-}
-
-size_t http_request_head_end(const char *data, size_t len, size_t from, size_t *skip)
-{
-    *skip = skip_empty_lines(data, len);
-    size_t at = from > *skip ? from : *skip;
-    while (at < len) {
-        const char *lf = memchr(data + at, '\n', len - at);
-        if (lf == NULL)
-            return 0;
-        at = (size_t)(lf - data);
-        if (ends_empty_line(data, at, *skip))
-            return at + 1;
-        at++;
-    }
-    return 0;
-}
+#define METHOD_MAX_BYTES 32
 
 /* The walk over one head. */
 struct parsing {

@@ -46,37 +46,10 @@ struct http_request {
     const char *why; /* with an error: what is wrong, static, for the answer's message */
 };
 
-/* Where the head ends: offset just behind its blank line, or 0 when it is not all there. `from` is
- * how many bytes an earlier call was given (0 at first), so that all calls together look at each
- * byte once. Leading CRLFs before a request line are skipped, up to four: *skip says how many
- * bytes; the head is what lies between *skip and the end. A blank line made with bare LFs is an end
- * as well: http_request_parse refuses such a head, and the client hears so at once. */
-size_t http_request_head_end(const char *data, size_t len, size_t from, size_t *skip);
 /* Parses a head of exactly len bytes (with its blank line). Slices of *out point into head. With an
  * error only what was parsed before it is set, and `why`. */
 enum http_request_error http_request_parse(const char *head, size_t len, struct http_request *out);
 /* Value of a header by name (case-insensitive), or NULL. The first when it stands twice. */
 const struct http_text *http_request_header(const struct http_request *req, const char *name);
-
-/* A chunked body, fed as it comes. Extensions are ignored, trailers discarded; a size line may have
- * 256 bytes, all trailers together 8 KiB; sizes are 1 to 8 hex digits and nothing else. */
-struct http_chunked {
-    uint8_t state;
-    uint8_t digits;
-    uint32_t left;     /* of the current chunk */
-    uint32_t overhead; /* bytes of the current line or of the trailers, for their bounds */
-};
-void http_chunked_init(struct http_chunked *c);
-enum http_chunked_result {
-    HTTP_CHUNKED_MORE,
-    HTTP_CHUNKED_DATA,
-    HTTP_CHUNKED_END,
-    HTTP_CHUNKED_BAD
-};
-/* Consumes some of data: *used says how much. HTTP_CHUNKED_DATA: *piece is body (inside data), call
- * again with the rest. MORE: all was consumed, feed more. END: the body is complete; what follows
- * `used` is the next request. END and BAD are final: further calls say the same and use nothing. */
-enum http_chunked_result http_chunked_feed(struct http_chunked *c, const char *data, size_t len,
-                                           size_t *used, struct http_text *piece);
 
 #endif

@@ -137,14 +137,13 @@ static bool collect_head(struct http_response *r, const char *data, size_t len, 
                          struct http_text *text)
 {
     size_t skip, had = r->head.len;
-    *text = (struct http_text){data, http_request_head_end(data, had == 0 ? len : 0, 0, &skip)};
+    *text = (struct http_text){data, http_head_end(data, had == 0 ? len : 0, 0, &skip)};
     *used = text->len;
     if (text->len > 0)
         return true;
     *used = smaller(len, HTTP_RESPONSE_HEAD_MAX + 1 - had);
     buf_put(&r->head, data, *used);
-    *text = (struct http_text){r->head.data,
-                               http_request_head_end(r->head.data, r->head.len, had, &skip)};
+    *text = (struct http_text){r->head.data, http_head_end(r->head.data, r->head.len, had, &skip)};
     if (text->len > 0)
         *used = text->len - had;
     return text->len > 0;

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "common/base/buf.h"
-#include "common/http/request.h"
+#include "common/http/chunked.h"
 
 #define HTTP_RESPONSE_HEAD_MAX    65536 /* bytes of all heads of an answer, 1xx included */
 #define HTTP_RESPONSE_HEADERS_MAX 256

@@ -268,7 +268,7 @@ static void on_head(struct client *c, const char *head, size_t len)
 size_t client_take_head(struct client *c, const char *data, size_t len)
 {
     size_t skip = 0;
-    size_t head_len = http_request_head_end(data, len, c->head_looked, &skip);
+    size_t head_len = http_head_end(data, len, c->head_looked, &skip);
     if (head_len > c->owner->setup.conf->max_header_bytes ||
         (head_len == 0 && len > c->owner->setup.conf->max_header_bytes)) {
         client_refuse_head(c, OWN_ERROR_HEADERS_TOO_LARGE,

@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "common/base/buf.h"
+#include "common/http/chunked.h"
 #include "common/http/date.h"
 #include "common/http/request.h"
 #include "server/client/client.h"

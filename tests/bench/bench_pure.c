@@ -7,6 +7,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/http/chunked.h"
 #include "common/http/request.h"
 #include "common/http/sse.h"
 #include "server/dialect/chat_event.h"
@@ -86,7 +87,7 @@ static void read_stream(const struct buf *text)
 static void parse_head(const struct buf *text)
 {
     static struct http_request req;
-    size_t skip, end = http_request_head_end(text->data, text->len, 0, &skip);
+    size_t skip, end = http_head_end(text->data, text->len, 0, &skip);
     sink += (size_t)http_request_parse(text->data + skip, end - skip, &req);
 }
 

@@ -2,7 +2,7 @@
 /* http_chunked: whole and cut input give the same body, end and verdict; and a body that was
  * accepted, written as one chunk, is the same body. The first byte says how to cut. */
 #include "common/base/buf.h"
-#include "common/http/request.h"
+#include "common/http/chunked.h"
 #include "tests/fuzz/fuzz.h"
 
 struct reading {

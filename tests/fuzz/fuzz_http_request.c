@@ -14,7 +14,7 @@ static size_t find_end_piecewise(uint8_t how, const char *text, size_t size, siz
         from = have;
         have += fuzz_piece(how, nth, size - have);
         char *copy = fuzz_copy(text, have);
-        end = http_request_head_end(copy, have, from, skip);
+        end = http_head_end(copy, have, from, skip);
         free(copy);
     }
     return end;
@@ -97,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     char *text = fuzz_copy(data + 1, size - 1);
-    size_t end = http_request_head_end(text, size - 1, 0, &skip);
+    size_t end = http_head_end(text, size - 1, 0, &skip);
     /* the end is that of the shortest input that has one, so what follows may be left away */
     FUZZ_CHECK(end <= size - 1 && (end == 0 || skip < end));
     FUZZ_CHECK(find_end_piecewise(data[0], text, end != 0 ? end : size - 1, &skip_piecewise) ==

@@ -6,7 +6,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/buf.h"
-#include "common/http/request.h"
+#include "common/http/chunked.h"
 #include "tests/unit/unit.h"
 
 /* Feeds in pieces of `step` bytes and collects the body. Returns the last result; *taken is how

@@ -375,7 +375,7 @@ START_TEST(finds_the_end_of_the_head)
 {
     for (size_t i = 0; i < UNIT_ROWS(ends); i++) {
         size_t skip, len = strlen(ends[i].data);
-        size_t end = http_request_head_end(ends[i].data, len, 0, &skip);
+        size_t end = http_head_end(ends[i].data, len, 0, &skip);
         ck_assert_msg(end == ends[i].end && skip == ends[i].skip, "row %zu: %zu, %zu", i, end,
                       skip);
     }
@@ -390,9 +390,9 @@ START_TEST(finds_the_end_piecewise)
         for (size_t have = 0, step = 1; step <= len; step++) {
             size_t from = 0, end = 0;
             for (have = step; end == 0 && have < until; from = have, have += step)
-                end = http_request_head_end(ends[i].data, have, from, &skip);
+                end = http_head_end(ends[i].data, have, from, &skip);
             ck_assert_msg(end == 0, "row %zu: %zu before %zu", i, end, until);
-            end = http_request_head_end(ends[i].data, until, from, &skip);
+            end = http_head_end(ends[i].data, until, from, &skip);
             ck_assert_msg(end == ends[i].end, "row %zu in steps of %zu: %zu", i, step, end);
         }
     }

@@ -52,6 +52,10 @@ static void end(struct attempt *a, enum outcome outcome)
     a->phase = PHASE_OVER;
     a->result.outcome = outcome;
     a->result.ended_at = clock_boot_ns();
+    /* The head may have asked for a rest before weir gave the attempt up: then it counts for
+     * nothing. */
+    if (outcome_info(outcome)->rest == REST_NONE)
+        a->result.rest_ms = 0;
     a->transfer = NULL;
     if (transfer == NULL)
         return;

@@ -128,10 +128,11 @@ static uint64_t post_credit(struct credit *c, const struct credit_result *r)
 
 static uint64_t post_rest(struct credit *c, const struct credit_result *r)
 {
-    if (r->rest_ms == 0)
+    enum cooldown_cause cause = cooldown_cause_of(r->outcome);
+    if (r->rest_ms == 0 || cause == CAUSE_NONE) /* trackerd accepts no cooldown without a cause */
         return 0;
     struct evwire_event event = event_of(c, r, EV_COOLDOWN);
-    event.cause = cooldown_cause_of(r->outcome);
+    event.cause = cause;
     event.until_at = r->ended_at + r->rest_ms * CLOCK_NS_PER_MS;
     return post(c, &event);
 }

@@ -5,6 +5,7 @@ import json
 import time
 
 from daemons import SLOW, descriptors, wait_until
+from rawprovider import delta
 from weirtest import KEY, between, case, eq
 
 CHAT = "/v1/chat/completions"
@@ -372,6 +373,27 @@ def test_no_retry_after_without_a_cooldown(t):
     response = t.chat()
     t.error_of(response, 503, "all_providers_exhausted")
     assert "retry-after" not in response.headers, "Retry-After where nothing rests"
+
+
+@case()
+def test_a_client_that_leaves_within_a_providers_error_counts_nothing(t):
+    """Between the head of a 429 and its body: no cooldown, and trackerd goes on hearing of this worker."""
+    p = t.raw_provider()
+    t.start(base_urls={"alpha": p.base_url}, server={"workers": 1})
+    for _ in range(3):
+        conn = t.send_chat(stream=False)
+        x = p.accept()
+        x.send(b"HTTP/1.1 429 X\r\nRetry-After: 60\r\nContent-Length: 100\r\n\r\n{")
+        assert not x.conn.is_closed_by_peer(0.1), "weir waits for the body"
+        conn.close()
+        assert x.wait_aborted() is not None, "the provider's request goes on"
+    conn = t.send_chat()
+    x = p.accept()
+    x.start_stream()
+    x.send_event(delta("some"))
+    x.reset()
+    eq(conn.response().status, 200, "status of a stream that breaks")
+    t.wait_row("alpha/one", midStreamFailures=1, cooldowns=0, status="available")
 
 
 @case()

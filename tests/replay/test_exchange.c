@@ -1337,6 +1337,38 @@ START_TEST(a_client_that_leaves_while_waiting_aborts_too)
 }
 END_TEST
 
+/* The head has said that the pair must rest; but an attempt that weir gave up itself counts for
+ * nothing. */
+static const char *const resting_heads[][2] = {
+    {"429", JSON "retry-after: 2\n"},
+    {"402", JSON},
+    {"401", JSON},
+    {"503", JSON "retry-after: 2\n"},
+};
+
+START_TEST(a_client_that_leaves_before_an_errors_body_never_counts)
+{
+    replay_chat_plain();
+    replay_head(atoi(resting_heads[_i][0]), resting_heads[_i][1]);
+    replay_client_leaves();
+    ck_assert_uint_eq(replay_events(EV_COOLDOWN, 0), 0);
+    ck_assert_uint_eq(replay_events(EV_PRE_FAILURE, 0), 0);
+    ck_assert_uint_eq(replay_remembered().steps[0].rest_ms, 0);
+}
+END_TEST
+
+START_TEST(a_deadline_before_an_errors_body_never_counts)
+{
+    replay_conf()->deadline_ms = 1000;
+    replay_chat_plain();
+    replay_head(atoi(resting_heads[_i][0]), resting_heads[_i][1]);
+    replay_pass_ms(1000);
+    ck_assert(replay_is_over());
+    ck_assert_uint_eq(replay_events(EV_COOLDOWN, 0), 0);
+    ck_assert_uint_eq(replay_events(EV_PRE_FAILURE, 0), 0);
+}
+END_TEST
+
 START_TEST(a_slow_client_pauses_the_provider_and_the_clock)
 {
     begin_stream();
@@ -1472,6 +1504,9 @@ int main(void)
     tcase_add_test(tc, nobody_else_is_told_the_providers_words);
     tcase_add_test(tc, a_client_that_leaves_aborts_and_never_counts);
     tcase_add_test(tc, a_client_that_leaves_while_waiting_aborts_too);
+    tcase_add_loop_test(tc, a_client_that_leaves_before_an_errors_body_never_counts, 0,
+                        N(resting_heads));
+    tcase_add_loop_test(tc, a_deadline_before_an_errors_body_never_counts, 0, N(resting_heads));
     tcase_add_test(tc, a_slow_client_pauses_the_provider_and_the_clock);
     tcase_add_loop_test(tc, a_bad_request_never_reaches_a_provider, 0, 7);
     tcase_add_test(tc, the_body_goes_on_as_it_was_written);

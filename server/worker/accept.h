@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker's listeners: accepts connections and hands them to their client. The sockets belong to
- * the master; a worker closes its copies only. */
+/* A worker's end of the listening sockets: accepts connections, hands them to the room of clients,
+ * and refuses those beyond server.maxConnections. The sockets belong to the master; a worker closes
+ * its own copies only. */
 #ifndef WEIR_SERVER_WORKER_ACCEPT_H
 #define WEIR_SERVER_WORKER_ACCEPT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "server/client/client.h"
-
-struct listeners;
+struct acceptor;
+struct clients;
 struct event_base;
 
-struct listeners *listeners_new(struct event_base *base, const int *fds, size_t n,
-                                struct clients *clients, uint32_t max_connections);
+/* Accepts at once. `fds` is copied, `clients` is borrowed. */
+struct acceptor *acceptor_new(struct event_base *base, const int *fds, size_t n,
+                              struct clients *clients, uint32_t max_connections);
 /* Stops accepting and closes this process's copies. */
-void listeners_free(struct listeners **listeners);
+void acceptor_free(struct acceptor **acceptor);
 
 #endif

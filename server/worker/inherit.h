@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All that a worker inherits from the master: what exists before the fork and is used after it. */
+/* All that a worker inherits from the master: what exists before the fork and is used after it.
+ * Filled by master/children.c; the worker owns its copies of the descriptors, nothing else. */
 #ifndef WEIR_SERVER_WORKER_INHERIT_H
 #define WEIR_SERVER_WORKER_INHERIT_H
 
@@ -15,9 +16,9 @@
 
 struct inherit {
     const struct conf *conf;
-    struct pages *pages;   /* NULL when they could not be made: no statistics then */
-    struct ledger *ledger; /* NULL when it could not be made: no limits over all workers then */
-    struct recent *recent; /* NULL when it could not be made: no request is remembered then */
+    struct pages *pages;   /* NULL: they could not be made, there are no statistics */
+    struct ledger *ledger; /* NULL: it could not be made, no limit of a pair holds */
+    struct recent *recent; /* NULL: it could not be made, no request is remembered */
     uint32_t index;        /* which worker; number 0 speaks for all in the log */
     uint32_t slot;         /* of the pages; ours alone */
     uint64_t incarnation;  /* of this process in that slot: its start, boot clock ns */
@@ -29,7 +30,8 @@ struct inherit {
     uint64_t started_at;         /* of the master */
 };
 
-/* A worker's word to the master: it serves. Smaller than PIPE_BUF, so words never mix. */
+/* A worker's message to the master: it serves. Smaller than PIPE_BUF, so that messages of several
+ * workers never mix in the pipe. */
 struct inherit_ready {
     uint32_t slot;
     pid_t pid;

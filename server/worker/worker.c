@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See worker.h. Start and stop mirror each other: what init makes, deinit undoes in reverse. */
+/* See worker.h. What init makes, deinit undoes in reverse. */
 #include "server/worker/worker.h"
 
 #include <errno.h>
@@ -16,19 +16,20 @@
 #include "common/base/log.h"
 #include "server/api/api.h"
 #include "server/api/endpoints.h"
+#include "server/client/client.h"
 #include "server/loop/defer.h"
 #include "server/record/access_log.h"
 #include "server/worker/accept.h"
 
-#define QUEUE_MS      20   /* how soon a queued request sees that a pair became available */
-#define TICK_MS       200  /* heartbeat, look for a new table, late quotas, end of a drain */
+#define QUEUE_MS      20   /* how soon a queued request finds that a pair became available */
+#define TICK_MS       200  /* heartbeat, a look for a new table, late quotas, the end of a drain */
 #define DRAIN_LAST_MS 1000 /* for error events to reach their clients after the drain time */
 
 struct worker {
     struct inherit in;
     struct event_base *base;
     struct event *signals[3], *tick, *queue_tick, *life, *drain_end;
-    struct listeners *listeners;
+    struct acceptor *acceptor;
     struct clients *clients;
     struct exchange_env env;
     struct api api;
@@ -64,18 +65,18 @@ static void on_drain_end(evutil_socket_t fd, short what, void *arg)
     event_add(w->drain_end, &tv);
 }
 
-/* Others serve from now on: finish what there is, however long it takes. */
+/* Other workers serve from now on: this one finishes its requests, however long they take. */
 static void retire(struct worker *w)
 {
     if (w->is_draining)
         return;
     w->is_draining = true;
-    listeners_free(&w->listeners);
+    acceptor_free(&w->acceptor);
     clients_drain(w->clients);
     leave_when_empty(w);
 }
 
-/* The same, with a limit, and without those who only wait for a pair. */
+/* The same within drainTimeoutMs; requests that only wait for a pair are sent away at once. */
 static void drain(struct worker *w)
 {
     uint32_t ms = w->in.conf->drain_timeout_ms;
@@ -112,7 +113,7 @@ static void on_master_gone(evutil_socket_t fd, short what, void *arg)
 
 /* ---- running ------------------------------------------------------------------------------- */
 
-/* What is damaged is said once. */
+/* Warns of a damaged table once, not at every refresh. */
 static void warn_of_damage(const struct worker *w, enum shm_table_error before)
 {
     enum shm_table_error error = tableview_error(w->env.view);
@@ -166,24 +167,6 @@ static void watch_signals(struct worker *w)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static struct event_base *make_base(void)
-{
-    struct event_config *config = event_config_new();
-    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
-    struct event_base *base = event_base_new_with_config(config);
-    event_config_free(config);
-    return base;
-}
-
-/* Before the first request: what TLS to a provider needs takes a while to load. */
-static void prepare_transfers(struct worker *w)
-{
-    for (uint32_t i = 0; i < w->in.conf->n_providers; i++) {
-        const struct conf_provider *provider = &w->in.conf->providers[i];
-        transfers_prepare(w->env.transfers, provider->base_url, provider->http2, provider->ca_file);
-    }
-}
-
 static void init_env(struct worker *w)
 {
     const struct inherit *in = &w->in;
@@ -192,7 +175,11 @@ static void init_env(struct worker *w)
     if (in->recent != NULL)
         w->recent = recent_writer(in->recent, in->slot);
     w->env.transfers = transfers_new(w->base);
-    prepare_transfers(w);
+    /* before the first request: what TLS to a provider needs takes a while to load */
+    for (uint32_t i = 0; i < in->conf->n_providers; i++) {
+        const struct conf_provider *provider = &in->conf->providers[i];
+        transfers_prepare(w->env.transfers, provider->base_url, provider->http2, provider->ca_file);
+    }
     w->env.view = tableview_new(in->conf);
     warn_of_damage(w, SHM_TABLE_OK);
     w->env.claims =
@@ -221,7 +208,10 @@ static void init_env(struct worker *w)
 
 static void init(struct worker *w)
 {
-    w->base = make_base();
+    struct event_config *config = event_config_new();
+    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    w->base = event_base_new_with_config(config);
+    event_config_free(config);
     defer_init(w->base);
     watch_signals(w);
     init_env(w);
@@ -237,8 +227,8 @@ static void init(struct worker *w)
                                                      .queued_low = EXCHANGE_QUEUED_LOW,
                                                      .endpoints = api_endpoints,
                                                      .endpoints_arg = &w->api});
-    w->listeners = listeners_new(w->base, w->in.listen_fds, w->in.n_listen_fds, w->clients,
-                                 w->in.conf->max_connections);
+    w->acceptor = acceptor_new(w->base, w->in.listen_fds, w->in.n_listen_fds, w->clients,
+                               w->in.conf->max_connections);
     w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
     event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
     if (w->in.conf->queue_mode) {
@@ -251,8 +241,8 @@ static void init(struct worker *w)
     on_tick(-1, 0, w);
 }
 
-/* Signals that came since the fork are taken now; and the master hears that we serve. */
-static void begin(struct worker *w)
+/* Takes the signals that came since the fork, and reports to the master that this worker serves. */
+static void begin_serving(struct worker *w)
 {
     struct inherit_ready word = {.slot = w->in.slot, .pid = getpid()};
     sigprocmask(SIG_SETMASK, w->in.signal_mask, NULL);
@@ -268,8 +258,8 @@ static void deinit(struct worker *w)
     event_free(w->tick);
     if (w->queue_tick != NULL)
         event_free(w->queue_tick);
-    if (w->listeners != NULL)
-        listeners_free(&w->listeners);
+    if (w->acceptor != NULL)
+        acceptor_free(&w->acceptor);
     clients_free(&w->clients);
     defer_deinit();
     recorder_free(&w->env.recorder);
@@ -293,7 +283,7 @@ int worker_run(const struct inherit *inherit)
     if (inherit->recent != NULL && !recent_restrict(inherit->recent, inherit->slot))
         log_warn("the other workers' requests stay writable: %s", strerror(errno));
     init(w);
-    begin(w);
+    begin_serving(w);
     int failed = event_base_dispatch(w->base);
     deinit(w);
     free(w);

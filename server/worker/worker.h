@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker process: one event loop, one set of upstream connections, all requests that come over
- * its listeners. Made by fork in master.c; never returns to it. */
+/* A worker process: makes what all its requests share (one event loop, one set of upstream
+ * connections, one link to the tracker), serves, drains. Run by master/children.c in the child,
+ * after the fork. Answers no request itself: the rooms it joins do. */
 #ifndef WEIR_SERVER_WORKER_WORKER_H
 #define WEIR_SERVER_WORKER_WORKER_H
 

@@ -95,7 +95,7 @@ static void read_key(struct conf_reader *reader, const struct scope *scope,
     }
 }
 
-/* How much of an unknown key is shown: with a space forgotten, `apiKey:SECRET` is a key. */
+/* How much of an unknown key may be shown: without its space, `apiKey:SECRET` is one key. */
 static size_t key_shown_length(const struct conf_node *name)
 {
     size_t len = 0;
@@ -156,7 +156,7 @@ static void read_mapping(struct conf_reader *reader, const struct conf_field *fi
     free(where);
 }
 
-/* Reads element i of a list of mappings into base. Returns whether it is a mapping. */
+/* Reads element i of a list of mappings into base. False when it is not a mapping. */
 static bool read_item(struct conf_reader *reader, const struct conf_field *list, size_t i,
                       const char *where, void *base)
 {

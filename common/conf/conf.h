@@ -58,14 +58,14 @@ struct conf {
     uint16_t port;
     char **api_keys;
     uint32_t n_api_keys;
-    bool has_literal_keys;  /* of clients or providers: spelt in the file, not in the environment */
+    bool has_literal_keys;  /* of clients or providers: in the file, not in the environment */
     uint32_t default_chain; /* index into chains */
     enum log_level log_level;
     enum delivery delivery;
     bool normalize_responses;
     uint32_t cooldown_default_ms, request_timeout_ms, stream_idle_timeout_ms;
     uint32_t first_token_timeout_ms, deadline_ms;
-    bool has_first_token_timeout; /* the file's own; else it is a sum, of each provider's timeout */
+    bool has_first_token_timeout; /* the file sets it; else it follows each provider's timeout */
     uint32_t retry_attempts, retry_max_wait_ms;
     uint32_t mid_stream_failure_threshold, mid_stream_cooldown_ms, mid_stream_cooldown_max_ms;
     uint32_t recovery_concurrency, pre_stream_failure_threshold;

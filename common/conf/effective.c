@@ -11,7 +11,7 @@
 #define MASK   "\"********\""
 #define INDENT 2
 
-/* Where a section's values are, and how deep it stands. */
+/* Where a section's values are, and how deep it is nested. */
 struct printer {
     const struct conf *conf;
     const void *base;
@@ -50,7 +50,7 @@ static uint32_t read_number(const struct printer *p, const struct conf_key *key)
     return wide;
 }
 
-/* A number that may not be 0 but is was not given, and has no default. */
+/* A number that is 0 though it may not be was not given, and has no default. */
 static void print_number(const struct printer *p, const struct conf_key *key)
 {
     uint32_t value = read_number(p, key);

@@ -10,10 +10,10 @@
 #include "common/base/buf.h"
 #include "common/conf/conf.h"
 
-/* Appends the settings as in force, as YAML, secrets masked. */
+/* Appends the settings in force as YAML. Secrets are masked. */
 void conf_print_effective(const struct conf *conf, struct buf *out);
 
-/* For a reload: appends the keys that differ but take effect at a restart only, as "server.user,
+/* For a reload: appends the keys that differ but take effect only at a restart, as "server.user,
  * tracker.shm", and returns how many there are. */
 size_t conf_print_fixed_changes(const struct conf *running, const struct conf *fresh,
                                 struct buf *out);

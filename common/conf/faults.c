@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/base/alloc.h"
+#include "common/base/utf8.h"
 
 static char *format_text(const char *fmt, va_list ap)
 {
@@ -80,20 +81,12 @@ void conf_faults_free(struct conf_faults *faults)
     *faults = (struct conf_faults)CONF_FAULTS_INIT;
 }
 
-/* A cut must not end inside a character. */
-static size_t shown_length(const char *text, size_t len)
-{
-    if (len <= CONF_SHOWN_MAX)
-        return len;
-    size_t shown = CONF_SHOWN_MAX;
-    while (shown > 0 && ((unsigned char)text[shown] & 0xc0) == 0x80)
-        shown--;
-    return shown;
-}
-
 void conf_put_shown(struct buf *out, const char *text, size_t len)
 {
-    size_t shown = shown_length(text, len);
+    size_t shown = len < CONF_SHOWN_MAX ? len : CONF_SHOWN_MAX;
+    /* A cut must not end inside a character. */
+    while (shown < len && shown > 0 && utf8_is_tail((unsigned char)text[shown]))
+        shown--;
     buf_put_json(out, text, shown);
     if (shown < len)
         buf_puts(out, "...");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What is wrong with a configuration file: collected while it is read, told in one go, in the order
- * of the file. Used by yaml.c and check.c and what they call. Pure.
- * No text given here may carry a secret: print what was expected, not what stood there. */
+/* What is wrong with a configuration file: collected while it is read, printed together, in the
+ * order of the file. Used by yaml.c and check.c and what they call. No text given here may carry a
+ * secret: say what was expected, not what stood there. Pure. */
 #ifndef WEIR_COMMON_CONF_FAULTS_H
 #define WEIR_COMMON_CONF_FAULTS_H
 
@@ -11,14 +11,14 @@
 
 #include "common/base/buf.h"
 
-/* Where something stands; lines and columns count from 1, columns in characters. */
+/* A place in the file; lines and columns count from 1, columns in characters. */
 struct conf_place {
     uint32_t line, column;
 };
 
 struct conf_fault {
     struct conf_place place;
-    size_t order; /* keeps faults of the same place in the order in which they were found */
+    size_t order; /* faults of the same place stay in the order in which they were found */
     char *text;
 };
 

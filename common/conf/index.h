@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds texts by value in constant time: duplicate keys, provider ids, chain names, pairs. Used
- * while a configuration is checked and thrown away afterwards. Pure; borrows the texts. */
+ * while a configuration is checked, and thrown away afterwards. Borrows the texts. Pure. */
 #ifndef WEIR_COMMON_CONF_INDEX_H
 #define WEIR_COMMON_CONF_INDEX_H
 
@@ -24,7 +24,7 @@ struct conf_index {
     }
 #define CONF_INDEX_NONE UINT32_MAX
 
-/* The value stored with an equal text; when there is none, stores this one and returns
+/* The value stored with an equal text; if there is none, stores this one and returns
  * CONF_INDEX_NONE. The text must live as long as the index. */
 uint32_t conf_index_put(struct conf_index *index, const char *text, size_t len, uint32_t value);
 /* The value stored with the text, or CONF_INDEX_NONE. */

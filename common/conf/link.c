@@ -10,13 +10,13 @@
 #include "common/conf/index.h"
 #include "common/terms/pair_key.h"
 
-/* Texts by which pairs are found: id, a NUL, model. Owned here. */
+/* The texts by which pairs are found: id, a NUL, model. Owned by this struct. */
 struct pair_names {
     struct conf_index index;
     char **names;
 };
 
-/* The place of a value; where the file does not have it, of the nearest thing around it. */
+/* The place of a value; if the file does not have it, of the nearest thing around it. */
 static struct conf_place value_place(const struct conf_reader *reader, const char *section,
                                      const char *key)
 {
@@ -78,8 +78,8 @@ static void index_chains(struct conf_reader *reader, struct conf_index *index)
     }
 }
 
-/* How many names may be compared to suggest some: a second or two of work, if somebody sends us a
- * file of nothing but unknown names. Whoever wrote one by hand does not come near it. */
+/* How many names may be compared to suggest one: bounds the work on a file of nothing but unknown
+ * names to a second or two. No file written by hand comes near it. */
 #define COMPARISONS_MAX 100000
 
 /* A kind of name that one value uses and another place defines. */
@@ -163,12 +163,6 @@ static uint32_t find_or_add_pair(struct conf *conf, struct pair_names *names,
     return conf->n_pairs++;
 }
 
-static void add_to_chain(struct conf_chain *chain, uint32_t pair)
-{
-    chain->pairs = xreallocarray(chain->pairs, chain->n_pairs + 1, sizeof(*chain->pairs));
-    chain->pairs[chain->n_pairs++] = pair;
-}
-
 static void link_drafts(struct conf_reader *reader, const struct conf_index *providers,
                         struct pair_names *names)
 {
@@ -179,12 +173,14 @@ static void link_drafts(struct conf_reader *reader, const struct conf_index *pro
         if (id == NULL)
             continue;
         uint32_t found = conf_index_get(providers, id, strlen(id));
-        if (found == CONF_INDEX_NONE)
+        if (found == CONF_INDEX_NONE) {
             refuse_unknown_provider(reader, draft);
-        else if (draft->entry.model != NULL)
-            add_to_chain(
-                &conf->chains[draft->chain],
-                find_or_add_pair(conf, names, &conf->providers[found], draft->entry.model));
+        } else if (draft->entry.model != NULL) {
+            struct conf_chain *chain = &conf->chains[draft->chain];
+            chain->pairs = xreallocarray(chain->pairs, chain->n_pairs + 1, sizeof(*chain->pairs));
+            chain->pairs[chain->n_pairs++] =
+                find_or_add_pair(conf, names, &conf->providers[found], draft->entry.model);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The socket address of an entry of server.listen: the master binds it, weirctl's probe connects to
- * it. No system call. */
+/* The socket address of an entry of server.listen: the master binds it, weirctl probe connects to
+ * it. Makes no system call. */
 #ifndef WEIR_COMMON_CONF_LISTEN_ADDRESS_H
 #define WEIR_COMMON_CONF_LISTEN_ADDRESS_H
 

@@ -13,7 +13,7 @@ enum conf_node_kind {
     CONF_NODE_SCALAR,
     CONF_NODE_LIST,
     CONF_NODE_MAP,
-    CONF_NODE_BAD /* a fault about it has been noted: say no more */
+    CONF_NODE_BAD /* a fault about it has been noted already */
 };
 
 struct conf_node {
@@ -23,8 +23,8 @@ struct conf_node {
     char *text;
     size_t len;
     bool is_plain; /* neither quoted nor tagged: may be a number, true, false or nothing */
-    /* list: the items; map: key, value, key, value... A key that is no
-     * scalar has been complained about. */
+    /* list: the items; map: key, value, key, value... A key that is not a
+     * scalar has been noted as a fault. */
     struct conf_node **items;
     size_t n_items, cap_items;
 };

@@ -46,8 +46,8 @@ static bool is_literal(const char *text)
     return true;
 }
 
-/* Appends the text with its variables in place. False when one is missing; every missing one has
- * been named then. */
+/* Appends the text with the values of its variables. False when one is missing; a fault names each
+ * that is. */
 static bool put_expanded(struct conf_reader *reader, const struct conf_field *field,
                          const char *text, struct buf *out)
 {
@@ -72,8 +72,8 @@ static bool is_sane_value(const char *text)
     return true;
 }
 
-/* What a variable brought in is checked like what stands in the file: a line break in a key would
- * end up in an HTTP header. */
+/* The value of a variable is checked like the text of the file: a line break in a key would end up
+ * in an HTTP header. */
 static const char *expanded_fault(const struct conf_key *key, struct buf *text)
 {
     if (!is_sane_value(buf_cstr(text)))

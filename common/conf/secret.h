@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads a secret of a configuration file: a string in which ${NAME} stands for a variable of the
- * environment. Called by check.c and lists.c. Messages name variables, never their values. Pure
- * (the environment is a function of the source). */
+ * environment, which is a function of the source. Called by check.c and lists.c. Messages name
+ * variables, never their values. Pure. */
 #ifndef WEIR_COMMON_CONF_SECRET_H
 #define WEIR_COMMON_CONF_SECRET_H
 

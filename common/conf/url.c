@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See url.h. Stricter than the RFC where a URL of an API has no business being loose. */
+/* See url.h. Stricter than the RFC: what an API's URL does not need is refused. */
 #include "common/conf/url.h"
 
 #include <arpa/inet.h>

@@ -130,7 +130,7 @@ void conf_read_word(struct conf_reader *reader, const struct conf_field *field)
     complain_word(reader, field);
 }
 
-/* ASCII's and, in UTF-8, Latin-1's. */
+/* One of ASCII's or, in UTF-8, of Latin-1's. */
 static bool has_control_character(const char *text, size_t len)
 {
     const unsigned char *p = (const unsigned char *)text;
@@ -221,7 +221,7 @@ void conf_read_path(struct conf_reader *reader, const struct conf_field *field)
     *(char **)conf_field_target(field) = path;
 }
 
-/* It may come, or change hands, while weir runs: no reason to refuse the configuration. */
+/* Only a warning: the file may appear, or become readable, while weir runs. */
 void conf_read_file(struct conf_reader *reader, const struct conf_field *field)
 {
     conf_read_path(reader, field);

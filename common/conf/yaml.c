@@ -114,7 +114,7 @@ static bool is_open(const struct builder *b, const struct conf_node *node)
     return false;
 }
 
-/* Null for an ordinary alias, else what is wrong with it. */
+/* NULL for an ordinary alias, else what is wrong with it. */
 static const char *alias_fault(const struct builder *b, const struct conf_node *target)
 {
     if (b->n_aliases > CONF_ALIASES_MAX)
@@ -145,12 +145,6 @@ static bool is_string_tag(const yaml_char_t *tag)
     return strcmp(text, "!") == 0 || strcmp(text, YAML_STR_TAG) == 0;
 }
 
-static void refuse_tag(struct builder *b, struct conf_node *node)
-{
-    conf_faults_add(b->faults, node->place, "tags are not supported here");
-    node->kind = CONF_NODE_BAD;
-}
-
 static enum step on_scalar(struct builder *b, const yaml_event_t *event)
 {
     const yaml_char_t *tag = event->data.scalar.tag;
@@ -160,8 +154,10 @@ static enum step on_scalar(struct builder *b, const yaml_event_t *event)
     memcpy(node->text, event->data.scalar.value, node->len);
     node->text[node->len] = '\0';
     node->is_plain = tag == NULL && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    if (tag != NULL && !is_string_tag(tag))
-        refuse_tag(b, node);
+    if (tag != NULL && !is_string_tag(tag)) {
+        conf_faults_add(b->faults, node->place, "tags are not supported here");
+        node->kind = CONF_NODE_BAD;
+    }
     note_anchor(b, event->data.scalar.anchor, node);
     attach(b, node);
     return STEP_GO_ON;
@@ -202,7 +198,7 @@ static enum step on_list_end(struct builder *b, const yaml_event_t *event)
     return STEP_GO_ON;
 }
 
-/* The first of equal keys counts, so that one mistake is not told twice. */
+/* The first of equal keys counts, so that one mistake is reported once. */
 static void refuse_duplicate_key(struct builder *b, struct conf_node *key, uint32_t first_line)
 {
     struct buf shown = BUF_INIT;
@@ -262,7 +258,7 @@ static enum step (*const on_event[])(struct builder *b, const yaml_event_t *even
     [YAML_MAPPING_END_EVENT] = on_map_end,
 };
 
-/* The place of a byte: libyaml gives only its offset where it could not even read characters. */
+/* The place of a byte: where libyaml could not even read characters it gives only an offset. */
 static struct conf_place place_of_offset(const struct builder *b, size_t offset)
 {
     struct conf_place place = {1, 1};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A YAML text as a tree in which every node knows its line and column. Built by yaml.c with
- * libyaml's events, read by check.c. Reads a buffer, never a file; knows no setting.
+/* A YAML text as a tree in which every node knows its line and column. Built from libyaml's events,
+ * read by check.c. Reads a buffer, never a file; knows no setting.
  *
  * One document, UTF-8, plain YAML: tags other than !!str, merge keys, keys that are not words, and
  * nesting deeper than CONF_DEPTH_MAX are faults. Aliases are resolved by sharing the node, at most

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* How an attempt at a pair ended: one list for the whole project. Pure. The classifier produces an
- * outcome; event, table, log, metrics, weirctl and the man page all use its word. */
+/* How an attempt at a pair ended: one list for the whole project. The classifier (server/attempt)
+ * produces an outcome; event, table, log, metrics, weirctl and the man page all use its word. In
+ * pages and on the wire: append only. Pure. */
 #ifndef WEIR_COMMON_TERMS_OUTCOME_H
 #define WEIR_COMMON_TERMS_OUTCOME_H
 
@@ -10,7 +11,7 @@ enum outcome {
     OUTCOME_NONE, /* still under way */
     /* verified ends */
     OUTCOME_STREAM_COMPLETED,
-    OUTCOME_ANSWER_COMPLETED, /* without streaming: says nothing about streams */
+    OUTCOME_ANSWER_COMPLETED, /* without streaming: proves nothing about streams */
     OUTCOME_CLIENT_LEFT,
     /* passed by, nothing was sent */
     OUTCOME_IN_COOLDOWN,
@@ -29,7 +30,7 @@ enum outcome {
     OUTCOME_AUTH_FAILED,  /* 401, 403: weir's key, not the client's */
     OUTCOME_CLIENT_ERROR, /* another 4xx: the request itself */
     OUTCOME_CONTENT_FILTERED,
-    OUTCOME_BAD_ANSWER, /* a 2xx that is no stream or JSON of the right kind, or a redirect */
+    OUTCOME_BAD_ANSWER, /* a redirect, or a 2xx that is not a stream or JSON of the right kind */
     OUTCOME_ANSWER_CUT, /* an answer without streaming that ended early */
     /* a stream that began and failed: mid-stream failures */
     OUTCOME_STREAM_LOST,      /* the connection broke */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See rewrite.h. The texts of system messages are moved as they are written, escapes and all: what
- * stood between quotes may stand between others. Messages are walked three times (survey, edits,
+/* See rewrite.h. The texts of system messages are moved as they are written, escapes and all: they
+ * only change from one pair of quotes to another. Messages are walked three times (survey, edits,
  * and the texts where they go), so that edits come in the order of the body and nothing is kept for
  * each message. */
 #include "server/provider/rewrite.h"
@@ -46,7 +46,7 @@ static struct jsonscan_span inside(struct value string)
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
-/* What is done with each text of a system message that is not empty. */
+/* Called for each text of a system message that is not empty. */
 typedef void (*text_fn)(struct merge *m, struct jsonscan_span text);
 
 /* {"type":"text","text":"..."}: its text, false for any other part. */
@@ -104,7 +104,7 @@ static bool each_text(struct merge *m, struct value content, text_fn fn)
     }
 }
 
-static void pass_by(struct merge *m, struct jsonscan_span text)
+static void ignore_text(struct merge *m, struct jsonscan_span text)
 {
 }
 
@@ -115,13 +115,13 @@ static void count_text(struct merge *m, struct jsonscan_span text)
 
 static bool is_merged(struct merge *m, const struct message *message)
 {
-    return message->is_system && each_text(m, message->content, pass_by);
+    return message->is_system && each_text(m, message->content, ignore_text);
 }
 
 /* ---- messages ------------------------------------------------------------------------------ */
 
-/* The message ahead; what is no object is one of no role. Of members that are there twice the last
- * one counts, as in most parsers. */
+/* Reads the message ahead; one that is not an object has no role. Of members that are there twice
+ * the last one counts, as in most parsers. */
 static struct message read_message(struct jsonscan *s)
 {
     struct message message = {0};
@@ -153,7 +153,7 @@ static void start_walk(const struct merge *m, struct jsonscan *s)
     jsonscan_enter(s);
 }
 
-static void survey(struct merge *m)
+static void survey_messages(struct merge *m)
 {
     struct jsonscan s;
     start_walk(m, &s);
@@ -172,43 +172,43 @@ static void survey(struct merge *m)
     }
 }
 
-/* ---- putting the texts --------------------------------------------------------------------- */
+/* ---- inserting the texts ------------------------------------------------------------------- */
 
 static size_t offset(const struct merge *m, const char *at)
 {
     return (size_t)(at - m->body);
 }
 
-static void put(struct merge *m, struct jsonscan_span text)
+static void insert_text(struct merge *m, struct jsonscan_span text)
 {
     splices_add(m->out, m->target, m->target, text);
 }
-#define PUT(m, literal) put((m), SPLICE_TEXT(literal))
+#define INSERT_TEXT(m, literal) insert_text((m), SPLICE_TEXT(literal))
 
-static void put_text(struct merge *m, struct jsonscan_span text)
+static void insert_system_text(struct merge *m, struct jsonscan_span text)
 {
     if (m->has_put)
-        PUT(m, LINE_END);
+        INSERT_TEXT(m, LINE_END);
     m->has_put = true;
-    put(m, text);
+    insert_text(m, text);
 }
 
-static void put_texts(struct merge *m)
+static void insert_system_texts(struct merge *m)
 {
     struct jsonscan s;
     start_walk(m, &s);
     while (jsonscan_next_element(&s)) {
         struct message message = read_message(&s);
         if (is_merged(m, &message))
-            each_text(m, message.content, put_text);
+            each_text(m, message.content, insert_system_text);
     }
 }
 
 static void put_into_string(struct merge *m)
 {
     m->target = offset(m, m->user.content.text.at) + 1;
-    put_texts(m);
-    PUT(m, EMPTY_LINE);
+    insert_system_texts(m);
+    INSERT_TEXT(m, EMPTY_LINE);
 }
 
 static bool is_empty_list(struct value list)
@@ -219,15 +219,15 @@ static bool is_empty_list(struct value list)
     return !jsonscan_next_element(&s);
 }
 
-/* As a part of its own. The empty line too, for whoever reads the parts as one text. */
+/* As a part of its own, with the empty line too: some models get the parts as one text. */
 static void put_into_list(struct merge *m)
 {
     m->target = offset(m, m->user.content.text.at) + 1;
-    PUT(m, "{\"type\":\"text\",\"text\":\"");
-    put_texts(m);
-    PUT(m, EMPTY_LINE "\"}");
+    INSERT_TEXT(m, "{\"type\":\"text\",\"text\":\"");
+    insert_system_texts(m);
+    INSERT_TEXT(m, EMPTY_LINE "\"}");
     if (!is_empty_list(m->user.content))
-        PUT(m, ",");
+        INSERT_TEXT(m, ",");
 }
 
 static void put_for_null(struct merge *m)
@@ -235,30 +235,30 @@ static void put_for_null(struct merge *m)
     size_t from = offset(m, m->user.content.text.at);
     m->target = from + m->user.content.text.len;
     splices_add(m->out, from, m->target, SPLICE_TEXT("\""));
-    put_texts(m);
-    PUT(m, EMPTY_LINE "\"");
+    insert_system_texts(m);
+    INSERT_TEXT(m, EMPTY_LINE "\"");
 }
 
-/* The message has a role at least: something follows. */
+/* The message has at least a role, so another member follows. */
 static void put_as_member(struct merge *m)
 {
     m->target = offset(m, m->user.first_member);
-    PUT(m, "\"content\":\"");
-    put_texts(m);
-    PUT(m, EMPTY_LINE "\",");
+    INSERT_TEXT(m, "\"content\":\"");
+    insert_system_texts(m);
+    INSERT_TEXT(m, EMPTY_LINE "\",");
 }
 
 static void put_as_message(struct merge *m)
 {
     m->target = offset(m, m->messages.at) + 1;
-    PUT(m, "{\"role\":\"user\",\"content\":\"");
-    put_texts(m);
-    PUT(m, "\"}");
+    INSERT_TEXT(m, "{\"role\":\"user\",\"content\":\"");
+    insert_system_texts(m);
+    INSERT_TEXT(m, "\"}");
     if (m->n_others > 0)
-        PUT(m, ",");
+        INSERT_TEXT(m, ",");
 }
 
-/* By what the user's content is; nothing can be put before any other. */
+/* By the type of the user's content; text can be put before these types only. */
 static void (*const put_into[])(struct merge *m) = {
     [JSONSCAN_NONE] = put_as_member,
     [JSONSCAN_NULL] = put_for_null,
@@ -286,7 +286,7 @@ static void merge_system(struct jsonscan_span messages, const char *body, struct
     struct merge m = {.body = body, .out = out, .messages = messages};
     struct splice_pruner pruner = {.out = out};
     struct jsonscan s;
-    survey(&m);
+    survey_messages(&m);
     if (!wants_merge(&m))
         return;
     if (m.n_texts > 0 && !m.has_user)

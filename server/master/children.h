@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The master's workers: forking, hearing that they serve, reaping, replacing those that die. */
+/* The master's workers: forks them, reads which of them serve, notes those that ended, and plans
+ * others in their place. master.c and reload.c call it. Weak: a worker that hangs is not noticed,
+ * only one that ends. */
 #ifndef WEIR_SERVER_MASTER_CHILDREN_H
 #define WEIR_SERVER_MASTER_CHILDREN_H
 

@@ -35,18 +35,13 @@ static void signal_predecessor(const struct master *m, int sig)
         kill(m->predecessor.pid, sig);
 }
 
-static void stop_again(struct master *m)
-{
-    log_warn("told to stop again: ending at once");
-    master_children_signal(m, SIGKILL, false);
-    signal_predecessor(m, SIGKILL);
-}
-
 static void stop(struct master *m)
 {
     uint64_t ms = m->conf->drain_timeout_ms + KILL_AFTER_DRAIN_MS;
     if (m->phase == MASTER_STOPPING) {
-        stop_again(m);
+        log_warn("told to stop again: ending at once");
+        master_children_signal(m, SIGKILL, false);
+        signal_predecessor(m, SIGKILL);
         return;
     }
     log_info("stopping: running requests have %u ms", m->conf->drain_timeout_ms);
@@ -121,26 +116,20 @@ static void block_signals(struct master *m)
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
-static void generation_is_ready(struct master *m)
-{
-    if (m->phase == MASTER_SERVING) {
-        master_reload_finish(m);
-        return;
-    }
-    if (m->phase != MASTER_STARTING)
-        return;
-    m->phase = MASTER_SERVING;
-    log_info("weir serves with %u workers", m->conf->workers);
-    if (m->owns_names)
-        daemon_ready();
-    else
-        master_upgrade_ready(m);
-}
-
 static void read_ready(struct master *m)
 {
-    if (master_children_read_ready(m))
-        generation_is_ready(m);
+    if (!master_children_read_ready(m))
+        return;
+    if (m->phase == MASTER_SERVING) {
+        master_reload_finish(m);
+    } else if (m->phase == MASTER_STARTING) {
+        m->phase = MASTER_SERVING;
+        log_info("weir serves with %u workers", m->conf->workers);
+        if (m->owns_names)
+            daemon_ready();
+        else
+            master_upgrade_ready(m);
+    }
 }
 
 /* Another weir serves: our workers finish the requests they have. */
@@ -200,7 +189,7 @@ static void wait_for_events(struct master *m)
         {m->signal_fd, take_signals},
         {m->ready[0], read_ready},
         {m->predecessor.link, master_upgrade_read_predecessor},
-        /* Once it has taken over, its end says nothing more to us. */
+        /* Once it has taken over, its end means nothing to us. */
         {m->phase == MASTER_REPLACED ? -1 : m->successor.link, read_successor},
         {m->successor.stderr_fd, master_upgrade_read_stderr},
     };
@@ -223,16 +212,16 @@ static bool is_over(const struct master *m)
     return is_ending && !master_children_any(m) && m->predecessor.link < 0;
 }
 
-/* ---- start and end -----------------------------------------------------------------------------
- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 static void warn_without(const char *what, const char *consequence)
 {
     log_warn("no shared memory for %s (%s): %s", what, strerror(errno), consequence);
 }
 
-/* A record of each request goes by the slot of its worker: where a successor has pages of its own,
- * the slots are others. Without pages another weir may be alive that has this table's names. */
+/* Recent requests are kept by the slot of their worker, so a successor takes over its predecessor's
+ * only together with the pages. Without pages there are none: another weir may be alive that owns
+ * this table's names. */
 static void make_recent(struct master *m, uint32_t slots)
 {
     const char *name = m->conf->tracker_shm;
@@ -248,8 +237,8 @@ static void make_recent(struct master *m, uint32_t slots)
         warn_without("the recent requests", "weirctl explain will find none");
 }
 
-/* For a successor the pages of its predecessor's workers, where they fit, so that both count into
- * the same; else new ones, which get their names when it takes over. */
+/* A successor takes over the pages of its predecessor, where they fit, so that the workers of both
+ * count into the same ones; else it makes new ones, which get their names when it takes over. */
 static void make_pages(struct master *m)
 {
     const char *name = m->conf->tracker_shm;
@@ -319,7 +308,7 @@ static void start(struct master *m, const struct master_handover *handover)
     master_children_spawn_missing(m);
 }
 
-static void drop_pages(struct master *m)
+static void finish(struct master *m)
 {
     if (m->pages != NULL && m->owns_names)
         pages_unlink(m->pages);
@@ -330,11 +319,6 @@ static void drop_pages(struct master *m)
     pages_close(&m->pages);
     ledger_close(&m->ledger);
     recent_close(&m->recent);
-}
-
-static void finish(struct master *m)
-{
-    drop_pages(m);
     free(m->children);
     conf_free(&m->conf);
     access_log_close();

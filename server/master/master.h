@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The parent process of weir: keeps the listeners, forks the workers, replaces those that die,
- * reloads, drains, and makes way for a newer binary. It parses no network input and has no event
- * loop, no threads, no use of libcurl but that it loads it for its workers (upstream/module.h), and
- * no root once it listens. */
+ * reloads, drains, and makes way for a newer binary. Called by main.c. It parses no network input,
+ * has no event loop and no threads, does not use libcurl, which it only loads for its workers
+ * (upstream/module.h), and is not root once it listens. */
 #ifndef WEIR_SERVER_MASTER_MASTER_H
 #define WEIR_SERVER_MASTER_MASTER_H
 
@@ -11,7 +11,7 @@
 #include "server/master/upgrade.h"
 
 /* Serves with this configuration (taken) until it is told to stop; returns the exit code.
- * `handover` is what another master left us to follow it (its descriptors are taken), or NULL. */
+ * `handover` is what our predecessor gave us (its descriptors are taken), or NULL. */
 int master_run(struct conf *conf, const struct daemon_options *options,
                const struct master_handover *handover);
 

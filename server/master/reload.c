@@ -51,7 +51,8 @@ static void note(const struct master *m, enum pages_note what)
         pages_note(m->pages, what);
 }
 
-/* Puts the new configuration into force; false when it cannot be. */
+/* Puts the new configuration, which it takes, into force. False when it cannot, and has taken
+ * nothing. */
 static bool adopt(struct master *m, struct conf *fresh)
 {
     char *why = NULL;
@@ -73,77 +74,56 @@ static bool adopt(struct master *m, struct conf *fresh)
     return true;
 }
 
-static void load_module(struct conf **fresh)
-{
-    char *why = NULL;
-    if (transfer_module_load(*fresh, &why))
-        return;
-    log_error("reload refused: %s", why);
-    free(why);
-    conf_free(fresh);
-}
-
-/* The configuration, and what its providers need; NULL when it is refused. */
+/* Reads the configuration, and loads what its providers need. NULL when it is refused. */
 static struct conf *load(const struct master *m)
 {
     struct conf *fresh = NULL;
     struct buf messages = BUF_INIT;
-    if (conf_load(m->options->conf_path, &fresh, &messages)) {
-        log_messages(&messages, LOGLV_WARN);
-        load_module(&fresh);
-    } else {
-        log_messages(&messages, LOGLV_ERROR);
-        log_error("reload refused: the configuration is bad, the old one stays in force");
-    }
+    char *why = NULL;
+    bool is_good = conf_load(m->options->conf_path, &fresh, &messages);
+    log_messages(&messages, is_good ? LOGLV_WARN : LOGLV_ERROR);
     buf_free(&messages);
+    if (!is_good) {
+        log_error("reload refused: the configuration is bad, the old one stays in force");
+    } else if (!transfer_module_load(fresh, &why)) {
+        log_error("reload refused: %s", why);
+        free(why);
+        conf_free(&fresh);
+    }
     return fresh;
 }
 
-/* Keeps a reload for later: it is not refused. */
-static void put_off(struct master *m, const char *why)
-{
-    if (!m->wants_reload)
-        log_info("the reload waits: %s", why);
-    m->wants_reload = true;
-}
-
-static bool must_wait(struct master *m, const struct conf *fresh)
+/* Why a reload cannot begin yet; NULL: it can. */
+static const char *why_wait(const struct master *m, const struct conf *fresh)
 {
     if (m->successor.launcher != 0)
-        put_off(m, "another weir is about to take over");
-    else if (master_children_room(m) < fresh->workers)
-        put_off(m, "too many older workers still finish their requests");
-    else
-        return false;
-    return true;
-}
-
-static void take(struct master *m, struct conf *fresh)
-{
-    keep_fixed(m, fresh);
-    if (must_wait(m, fresh)) {
-        conf_free(&fresh);
-        return;
-    }
-    m->wants_reload = false;
-    if (adopt(m, fresh))
-        return;
-    conf_free(&fresh);
-    note(m, PAGES_RELOAD_REFUSED);
+        return "another weir is about to take over";
+    if (master_children_room(m) < fresh->workers)
+        return "too many older workers still finish their requests";
+    return NULL;
 }
 
 void master_reload(struct master *m)
 {
     if (m->phase != MASTER_SERVING)
         return;
+    const char *why = NULL;
     struct conf *fresh = load(m);
     daemon_notify("RELOADING=1");
     if (fresh != NULL) {
-        take(m, fresh);
-    } else {
-        m->wants_reload = false;
-        note(m, PAGES_RELOAD_REFUSED);
+        keep_fixed(m, fresh);
+        why = why_wait(m, fresh);
     }
+    if (why != NULL && !m->wants_reload)
+        log_info("the reload waits: %s", why);
+    m->wants_reload = why != NULL;
+    if (why == NULL) {
+        if (fresh != NULL && adopt(m, fresh))
+            fresh = NULL;
+        else
+            note(m, PAGES_RELOAD_REFUSED);
+    }
+    conf_free(&fresh);
     if (m->is_generation_ready) /* nothing has begun */
         daemon_notify("READY=1");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Going over to another configuration without losing a request: new workers take over the listening
- * sockets, and when all of them serve, the old ones finish what they have and leave. */
+/* Going over to another configuration without losing a request: new workers get the listening
+ * sockets, and when all of them serve, the old ones finish what they have and leave. master.c calls
+ * it, at SIGHUP and when workers have left. */
 #ifndef WEIR_SERVER_MASTER_RELOAD_H
 #define WEIR_SERVER_MASTER_RELOAD_H
 

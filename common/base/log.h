@@ -44,7 +44,7 @@ void log_set_owner(const struct logfile_owner *owner);
 WEIR_MUST_CHECK bool log_open_file(const char *path);
 /* Sends lines to syslog(3), for a daemon without a log file. */
 void log_open_syslog(void);
-/* Opens the current file anew under its path (after logrotate); on standard error nothing happens.
+/* Opens the file at the current path again (after logrotate); on standard error nothing happens.
  * False as above. */
 bool log_reopen(void);
 

@@ -2,7 +2,7 @@
 /* What heads of requests and of responses have in common (RFC 9110 5, RFC 9112 5 and 6): where they
  * end, lines, header fields, and the fields that framing depends on. Strict; request.c and
  * response.c are written on it. Pure. Known to be weak: obsolete folded lines and every coding but
- * `chunked` are refused, whoever sends them. */
+ * `chunked` are refused from either side. */
 #ifndef WEIR_COMMON_HTTP_FIELD_H
 #define WEIR_COMMON_HTTP_FIELD_H
 

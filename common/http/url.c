@@ -19,7 +19,7 @@ static const struct scheme *find_scheme(const char *url)
     return NULL;
 }
 
-/* The port behind the host, the scheme's when nothing is there; 0 when it is no port. */
+/* The port after the host; the scheme's if there is none; 0 if it is not a port. */
 static uint16_t parse_port(const char *p, const char *end, uint16_t usual)
 {
     unsigned port = 0;

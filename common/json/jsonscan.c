@@ -129,7 +129,7 @@ static int32_t read_hex4(const char *p, const char *end)
     return code;
 }
 
-/* What may follow a backslash, save `u`. */
+/* What may follow a backslash, except for `u`. */
 static const bool is_short_escape[256] = {
     ['"'] = true, ['\\'] = true, ['/'] = true, ['b'] = true,
     ['f'] = true, ['n'] = true,  ['r'] = true, ['t'] = true,
@@ -362,7 +362,7 @@ bool jsonscan_finish(struct jsonscan *s)
 }
 
 /* Code point of the \u escape at p (a pair of them makes one character); *len says how long it is
- * in the text. What is no character (half a pair) gives U+FFFD. */
+ * in the text. Half a pair gives U+FFFD. */
 static uint32_t read_unicode_escape(const char *p, const char *end, size_t *len)
 {
     int32_t high = read_hex4(p + 2, end);

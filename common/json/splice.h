@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Edits of a text of which everything else stays byte for byte. Pure. What must change is noted as
  * splices while the text is read; then the new text is written in one go. chat, rewrite and
- * normalize note them; whoever sends the text writes it. */
+ * normalize note them; the sender of the text writes it. */
 #ifndef WEIR_COMMON_JSON_SPLICE_H
 #define WEIR_COMMON_JSON_SPLICE_H
 

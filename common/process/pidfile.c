@@ -55,7 +55,7 @@ static int open_or_create(const char *path)
             return fd;
         fd = open(path, flags | O_CREAT | O_EXCL, PID_FILE_MODE);
         if (fd >= 0)
-            (void)!fchmod(fd, PID_FILE_MODE); /* whatever the umask is: it is no secret */
+            (void)!fchmod(fd, PID_FILE_MODE); /* whatever the umask: it is not secret */
         if (fd >= 0 || errno != EEXIST)
             return fd;
     }

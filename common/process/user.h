@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whom a daemon runs as: looking up the configured user, making folders for it, leaving root.
- * Called by both daemons at their start, and by workers. */
+/* The user that a daemon runs as: looking up the configured user, making folders for it, leaving
+ * root. Called by both daemons at their start, and by workers. */
 #ifndef WEIR_COMMON_PROCESS_USER_H
 #define WEIR_COMMON_PROCESS_USER_H
 

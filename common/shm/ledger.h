@@ -35,7 +35,7 @@ enum ledger_budget {
 struct ledger;
 extern const struct shm_kind ledger_kind;
 
-/* Master: makes it anew, for pairs 0..pairs_max-1. Budgets of a dead master of this boot go on;
+/* Master: makes a new one, for pairs 0..pairs_max-1. Budgets of a dead master of this boot go on;
  * places do not. NULL with errno. */
 struct ledger *ledger_create(const char *table_name, uint32_t pairs_max, int gid);
 /* Master that is to follow a living one: its ledger when it is for as many pairs, so that places
@@ -55,13 +55,13 @@ void ledger_unlink(const struct ledger *ledger);
 uint64_t ledger_owner(uint32_t slot, uint64_t incarnation);
 
 #define LEDGER_REFUSED (-1)
-/* Takes one of the pair's first `limit` places: a number to give back, or LEDGER_REFUSED when all
+/* Takes one of the pair's first `limit` places: a number to give back, or LEDGER_REFUSED if all
  * are taken. limit 0, or a pair without an index (-1), is no limit: LEDGER_UNLIMITED, which may be
  * given back like any other. */
 #define LEDGER_UNLIMITED INT32_MAX
 int32_t ledger_claim(struct ledger *ledger, int pair, enum ledger_kind kind, uint32_t limit,
                      uint64_t owner);
-/* Gives a place back. Harmless when it is no more the owner's, for LEDGER_UNLIMITED and for
+/* Gives a place back. Harmless if it no longer is the owner's, for LEDGER_UNLIMITED and for
  * LEDGER_REFUSED. */
 void ledger_release(struct ledger *ledger, int32_t place, uint64_t owner);
 uint32_t ledger_in_use(const struct ledger *ledger, int pair, enum ledger_kind kind);

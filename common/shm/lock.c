@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* See lock.h. The journal and the odd sequence counters tell trackerd that a writer died in the
- * middle; so whoever finds a dead owner may declare the mutex consistent at once, a reader too. */
+ * middle; so the next locker may declare the mutex of a dead owner consistent at once, a reader
+ * too. */
 #include "common/shm/lock.h"
 
 #include <errno.h>

@@ -4,8 +4,8 @@
  * it, and a holder that was stopped must not stop others. So every attempt to take it has a time
  * limit, and its holder only copies: no formatting, logging, allocation or I/O.
  *
- * Known to be weak: whoever may take it may also write nonsense into the page. trackerd finds out
- * (SHM_LOCK_BROKEN) and makes a new one; until then readers do without. */
+ * Known to be weak: a process that may take it may also write nonsense into the page. trackerd
+ * finds out (SHM_LOCK_BROKEN) and makes a new one; until then readers do without. */
 #ifndef WEIR_COMMON_SHM_LOCK_H
 #define WEIR_COMMON_SHM_LOCK_H
 

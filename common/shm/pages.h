@@ -72,7 +72,7 @@ _Static_assert(sizeof(struct pages_slot) == 12288, "layout of the pages");
 struct pages; /* a mapping */
 extern const struct shm_kind pages_kind;
 
-/* Master: makes the object anew (an old one of a dead master is replaced; its counters are kept
+/* Master: makes a new object (an old one of a dead master is replaced; its counters are kept
  * when layout and boot id match). NULL with errno; EBUSY: another weir master lives that has this
  * table's pages. `gid` (or -1) gets read access. pairs_max is rounded up to a multiple of 8.
  * The life of the master shows in an fcntl lock: it must not open the object a second time. */

@@ -15,7 +15,7 @@
  * reader takes a record only when seq was even and the same before and after it was copied; all
  * words are atomics, stored with release and loaded with acquire order, as in table_layout.h. A
  * worker that is killed half-way through leaves one record that nobody reads; the next one in its
- * slot writes it anew. */
+ * slot overwrites it. */
 #ifndef WEIR_COMMON_SHM_RECENT_RING_H
 #define WEIR_COMMON_SHM_RECENT_RING_H
 

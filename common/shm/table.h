@@ -3,8 +3,8 @@
  * writer is weir-trackerd (trackerd/table/publish.c). The bytes are in table_layout.h.
  *
  * Two POSIX shared memory objects: NAME (header, rows, senders; 0640) and NAME.lock (one page with
- * the robust process-shared mutex, 0660; apart because whoever may write a robust mutex may write
- * into the memory of whoever unlocks it). No pointers in them; native byte order.
+ * the robust process-shared mutex, 0660; apart because a process that may write a robust mutex may
+ * write into the memory of one that unlocks it). No pointers in them; native byte order.
  *
  * A row is read without the lock: a sequence counter is odd while it changes, checksums show a torn
  * or damaged copy. A reader that meets an odd counter takes the row's new image from the journal in

@@ -16,9 +16,9 @@
  *   sender     0    who (slot + 1), incarnation, last applied event, last use, checksum
  *
  * How a change is made, so that SIGKILL at any instant neither loses nor repeats it: the journal is
- * filled and marked valid; then row and sender are written; then the mark goes. Whoever finds the
- * mark (the next trackerd) writes row and sender again from the journal. A row that stays odd
- * therefore always has its new image in the journal, and that is where readers find it.
+ * filled and marked valid; then row and sender are written; then the mark goes. A trackerd
+ * that finds the mark at its start writes row and sender again from the journal. A row that stays
+ * odd therefore always has its new image in the journal, and that is where readers find it.
  *
  * Every word that can change while somebody reads is an atomic. Row words are stored with release
  * and loaded with acquire order: that makes the sequence counter a sound seqlock in C11 without

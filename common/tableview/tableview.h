@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A look at the shared table: which pairs may be used now. Workers route by it, weirctl shows how
- * they would. Maps the table read-only, keeps the row of each configured pair, and maps anew when
+ * they would. Maps the table read-only, keeps the row of each configured pair, and maps again when
  * trackerd has made a new table. Without a table, or with one that cannot be read, every pair
  * counts as available. Never writes, never waits. Weak spot: a table that is gone while trackerd is
  * down is looked at until its successor is there. */

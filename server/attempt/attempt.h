@@ -38,7 +38,7 @@ struct attempt_spec {
 struct attempt_result {
     enum outcome outcome;
     int status;          /* HTTP status; 0 = no response */
-    uint64_t rest_ms;    /* how long the pair shall rest; 0 = not */
+    uint64_t rest_ms;    /* how long the pair should rest; 0 = not */
     bool has_named_wait; /* the response itself said how long */
     struct quota quota;
     char message[ATTEMPT_MESSAGE_BYTES]; /* the provider's words, or the transfer's; may be "" */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a provider's response, or the lack of one, means. Pure. attempt asks here; the answer is an
- * outcome (common/terms/outcome.h) and how long the pair shall rest. */
+ * outcome (common/terms/outcome.h) and how long the pair should rest. */
 #ifndef WEIR_SERVER_ATTEMPT_CLASSIFY_H
 #define WEIR_SERVER_ATTEMPT_CLASSIFY_H
 

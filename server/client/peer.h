@@ -10,7 +10,7 @@
 /* A loopback address, or a Unix socket. */
 bool client_peer_is_loopback(const struct sockaddr *peer);
 /* Both ends of the connection have the same address: the peer is this machine, by an address of its
- * own that is no loopback. */
+ * own other than loopback. */
 bool client_peer_has_our_address(int fd);
 
 #endif

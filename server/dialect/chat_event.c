@@ -61,7 +61,7 @@ static member_fn find_member(const struct member *members, size_t n, struct json
     return skip;
 }
 
-/* Reads the object ahead by its table; a value that is no object is skipped. */
+/* Reads the object ahead by its table; any other value is skipped. */
 static void read_object(struct reader *r, const struct member *members, size_t n)
 {
     struct jsonscan_span key;

@@ -38,7 +38,7 @@ struct dialect_error own_error_with_message(enum own_error error, const char *me
                                             const char *request_id);
 
 /* Appends an error's JSON document, weir's or a provider's, with one more member "trail" in its
- * `error`; in its root where `error` is no object; unchanged where neither is one. */
+ * `error`; in its root if `error` is not an object; unchanged if neither is one. */
 void own_error_put_with_trail(struct buf *out, const char *json, size_t len, const char *trail);
 
 /* Adds to the error that was put last what came of a probe, as the last member of its root:

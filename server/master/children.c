@@ -204,8 +204,8 @@ static bool is_wanted(const struct master *m, const struct child *c)
            (m->phase == MASTER_STARTING || m->phase == MASTER_SERVING);
 }
 
-/* A worker that fails before it serves would fail again; we exit, so that whoever started us finds
- * out. */
+/* A worker that fails before it serves would fail again; we exit, so that our parent finds out.
+ */
 static void give_up_start(struct master *m, int status)
 {
     bool has_code = WIFEXITED(status) && WEXITSTATUS(status) != 0;

@@ -270,7 +270,7 @@ void master_upgrade_begin(struct master *m)
 /* ---- predecessor: handing over
  * --------------------------------------------------------------------- */
 
-/* When this returns, the successor is no descendant of ours any more. */
+/* When this returns, the successor is no longer a descendant of ours. */
 static void dismiss_launcher(struct master *m)
 {
     fd_close(&m->successor.launcher_fd);

@@ -71,7 +71,7 @@ static uint64_t to_ns(struct decimal number, uint64_t unit_ns)
     return add_saturated(multiply_saturated(number.whole, unit_ns), fraction_ns);
 }
 
-/* Rounded up: whoever waits that long must not come too early. */
+/* Rounded up: a wait of that length must not end too early. */
 static uint64_t to_ms(uint64_t ns)
 {
     return ns / NS_PER_MS + (ns % NS_PER_MS != 0);

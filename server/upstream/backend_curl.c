@@ -91,8 +91,8 @@ static bool is_listened(const struct curl_transfer *t)
     return t->events != NULL && !t->wants_removal;
 }
 
-/* Lines of 1xx answers and trailers come here too: a status line begins anew, and what follows the
- * final head is ignored. */
+/* Lines of 1xx answers and trailers come here too: a status line starts a new head, and what
+ * follows the final head is ignored. */
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
 {
     struct curl_transfer *t = arg;

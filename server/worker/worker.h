@@ -9,7 +9,7 @@
 
 /* Serves until it is told to stop and returns the exit code of the process. SIGTERM, or the
  * master's end: running requests have server.drainTimeoutMs. SIGQUIT: others have taken over the
- * listeners, running requests have all the time they need. SIGUSR1: open the logs anew. */
+ * listeners, running requests have all the time they need. SIGUSR1: open the logs again. */
 int worker_run(const struct inherit *inherit);
 
 #endif

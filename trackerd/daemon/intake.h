@@ -28,7 +28,7 @@ struct intake;
 struct intake *intake_new(struct event_base *base, struct keeper *keeper, int uid, int gid);
 void intake_free(struct intake **intake);
 
-/* Listens anew when somebody has removed the socket's file. Call it now and then. */
+/* Listens again if the socket's file was removed. Call it periodically. */
 void intake_keep_socket(struct intake *intake);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the host of a URL can be reached without asking a resolver: numeric addresses, and
- * localhost. No system call. */
+ * localhost, which means both loopback addresses without a look at /etc/hosts. Called by upstream;
+ * no system call. */
 #ifndef WEIR_COMMON_HTTP_NUMERIC_ADDRESS_H
 #define WEIR_COMMON_HTTP_NUMERIC_ADDRESS_H
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP/1.1 as weir accepts it from clients (RFC 9112), strict. Pure. client_http collects bytes and
- * asks here. Whatever two parsers could read in two ways is refused (the list in the test's table):
- * Content-Length with Transfer-Encoding, two Content-Lengths, signs or lists in one, codings other
- * than exactly `chunked`, white space before a colon, folded lines, bare LF or CR, NUL and control
- * characters, a missing or second Host, versions other than 1.0 and 1.1, a body on GET or HEAD. */
+/* HTTP/1.1 as weir accepts it from clients (RFC 9112), strict. Pure. client/head.c collects bytes
+ * and asks here. Whatever two parsers could read in two ways is refused (the list in the test's
+ * table): Content-Length with Transfer-Encoding, two Content-Lengths, signs or lists in one,
+ * codings other than exactly `chunked`, white space before a colon, folded lines, bare LF or CR,
+ * NUL and control characters, a missing or second Host, versions other than 1.0 and 1.1, a body on
+ * GET or HEAD. */
 #ifndef WEIR_COMMON_HTTP_REQUEST_H
 #define WEIR_COMMON_HTTP_REQUEST_H
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP/1.1 as weir accepts it from providers (RFC 9112), strict. Pure push parser. backend_http1
- * feeds it what a connection brings, cut anywhere. Heads of 1xx answers are skipped, trailers
- * discarded. What two parsers could read in two ways is refused, as from clients (request.h): a
- * connection must not go on with an answer whose end is a matter of opinion. One thing is forgiven:
- * a status line without the space before its missing reason. */
+/* HTTP/1.1 as weir accepts it from providers (RFC 9112), strict: a push parser that
+ * upstream/backend_http1.c and weirctl's probe feed what a connection brings, cut anywhere. Pure.
+ * Heads of 1xx answers are skipped, trailers discarded. What two parsers could read in two ways is
+ * refused, as from clients (request.h): a connection must not go on with an answer whose end is a
+ * matter of opinion. One thing is forgiven: a status line without the space before its missing
+ * reason. */
 #ifndef WEIR_COMMON_HTTP_RESPONSE_H
 #define WEIR_COMMON_HTTP_RESPONSE_H
 
@@ -57,8 +58,8 @@ enum http_response_result http_response_feed(struct http_response *response, con
                                              struct http_text *piece);
 /* Has the head been complete? */
 bool http_response_has_head(const struct http_response *response);
-/* The connection ends here: is that how this answer says its end? True for a body that neither
- * Content-Length nor chunks delimit. */
+/* The connection ended here: may that be the answer's end? True for a body that neither
+ * Content-Length nor chunks delimit, of which nobody can tell whether it was cut. */
 bool http_response_may_end_here(const struct http_response *response);
 /* After BAD: what is wrong, static. */
 const char *http_response_why(const struct http_response *response);

@@ -24,7 +24,7 @@ struct sse_event {
  * the parser it is called from. */
 typedef bool (*sse_event_fn)(void *arg, const struct sse_event *event);
 
-/* Sticky: after STOPPED or TOO_LARGE every call says so again. */
+/* Sticky: after STOPPED or TOO_LARGE every call returns it again. */
 enum sse_result {
     SSE_OK,
     SSE_STOPPED,   /* the callback said so; what was not consumed is dropped */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of an http:// or https:// URL, for our own HTTP client. Pure. Slices point into the
+/* The parts of an http:// or https:// URL of a provider, for upstream. Pure. Slices point into the
  * URL. The configuration has checked its form (conf/url.h); what is odd all the same is refused
- * here. */
+ * here. Known to be weak: no general parser of URLs, the query stays part of the path. */
 #ifndef WEIR_COMMON_HTTP_URL_H
 #define WEIR_COMMON_HTTP_URL_H
 
@@ -14,7 +14,7 @@
 struct http_url {
     bool is_tls;
     size_t origin_len; /* of scheme, host and port together: what a connection can be used for */
-    const char *authority; /* host and port as written: what the Host header says */
+    const char *authority; /* host and port as written: the value of the Host header */
     size_t authority_len;
     const char *host; /* without brackets */
     size_t host_len;

@@ -22,7 +22,7 @@ const char *jsonscan_error_text(enum jsonscan_error error)
     return texts[(unsigned)error < sizeof(texts) / sizeof(texts[0]) ? error : JSONSCAN_OK];
 }
 
-/* What a value's first byte says of its type. */
+/* The type of a value by its first byte. */
 static const uint8_t types[256] = {
     ['{'] = JSONSCAN_OBJECT, ['['] = JSONSCAN_ARRAY,  ['"'] = JSONSCAN_STRING,
     ['-'] = JSONSCAN_NUMBER, ['0'] = JSONSCAN_NUMBER, ['1'] = JSONSCAN_NUMBER,
@@ -361,7 +361,7 @@ bool jsonscan_finish(struct jsonscan *s)
     return s->at == s->end || fail(s, s->at, JSONSCAN_TRAILING);
 }
 
-/* Code point of the \u escape at p (a pair of them makes one character); *len says how long it is
+/* Code point of the \u escape at p (a pair of them makes one character); *len: how long it is
  * in the text. Half a pair gives U+FFFD. */
 static uint32_t read_unicode_escape(const char *p, const char *end, size_t *len)
 {
@@ -381,7 +381,7 @@ static uint32_t read_unicode_escape(const char *p, const char *end, size_t *len)
     return 0x10000 + ((uint32_t)(high - 0xd800) << 10) + (uint32_t)(low - 0xdc00);
 }
 
-/* One character of string content at p, unescaped: its bytes and their number; *len says how many
+/* One character of string content at p, unescaped: its bytes and their number; *len: how many
  * bytes of the text it took. */
 static size_t read_character(const char *p, const char *end, char out[4], size_t *len)
 {

@@ -3,7 +3,9 @@
  * bodies and over every event of a stream. It copies nothing and builds no tree: callers walk the
  * members they care for and skip the rest, and every byte is validated on the way (grammar,
  * numbers, escapes, UTF-8, no raw control characters), so that weir and a provider cannot read
- * different documents. Never allocates, never recurses. */
+ * different documents. Never allocates, never recurses. Known to be weak: a key that comes twice is
+ * not noticed, callers settle that where it matters; what is nested deeper than JSONSCAN_DEPTH_MAX
+ * is refused. */
 #ifndef WEIR_COMMON_JSON_JSONSCAN_H
 #define WEIR_COMMON_JSON_JSONSCAN_H
 

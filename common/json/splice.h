@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Edits of a text of which everything else stays byte for byte. Pure. What must change is noted as
+/* A list of edits to a text; every byte not edited is kept. Pure. What must change is noted as
  * splices while the text is read; then the new text is written in one go. chat, rewrite and
  * normalize note them; the sender of the text writes it. */
 #ifndef WEIR_COMMON_JSON_SPLICE_H
@@ -44,7 +44,8 @@ size_t splices_pieces(const struct splices *splices, const char *text, size_t le
                       struct iovec *pieces);
 
 /* Takes members out of an object, or elements out of an array, each with one comma, so that what
- * stays is still JSON. Start with {.out = ...}, tell every item of the container in its order. */
+ * stays is still JSON. Start with {.out = ...} and name every item of the container in its order.
+ */
 struct splice_pruner {
     struct splices *out;
     size_t last_to;      /* end of the item before */

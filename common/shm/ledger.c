@@ -261,7 +261,7 @@ static struct window window_at(uint64_t value, uint32_t length_s, uint64_t now_s
     return w;
 }
 
-/* Adds amount, if `may_pass` even past the limit. *left says whether any of it is left then. */
+/* Adds amount; with `may_pass` even past the limit. *left: is any of the budget left then? */
 static bool book(struct ledger *ledger, int pair, enum ledger_budget budget, uint32_t limit,
                  uint32_t amount, uint64_t now_at, bool may_pass, uint64_t *reset_at, bool *left)
 {

@@ -2,15 +2,23 @@
 /* What the workers must agree on at once, without asking anybody: places of a pair (how many
  * requests may try it while it recovers, how many may run at all) and budgets (requests and tokens
  * a minute, requests a day). A shared memory object NAME.ledger, made by the weir master before it
- * forks; workers inherit the mapping and may write to all of it. The worst that a worker gone mad
- * can do here is to waste a quota.
+ * forks; workers inherit the mapping and may write to all of it. Only common/routing/claims.c
+ * claims and spends, and only the master reaps.
  *
- *   0      struct ledger_header   4096 bytes
- *   4096   struct ledger_pair     8192 bytes each, by the pair's index in the workers' pages
+ * The layout is that of ledger.c, in the machine's byte order:
  *
- * A place is one word: 0, or whose it is (slot and incarnation of the worker). It is claimed by one
+ *   0      struct ledger_header   4096 bytes: struct shm_head (object.h), extent = pairs
+ *   4096   struct ledger_pair     8192 bytes each, by the pair's index in the workers' pages: three
+ *          budgets of 8 bytes (start of the window in s of the boot clock << 32 | used), at 128 the
+ *          64 places of recovery, at 640 the 944 of concurrent requests, 8 bytes each
+ *
+ * A place is one word: 0, or its owner (slot and incarnation of the worker). It is claimed by one
  * compare-and-swap, so a worker may be killed at any instant: either it has the place, and the
- * master gives it back when it reaps the worker, or it has not. */
+ * master gives it back when it reaps the worker, or it has not.
+ *
+ * Known to be weak: a worker gone mad can give away the places of others and use up their budgets,
+ * and nothing worse. A window begins with weir's first request in it, not by the provider's clock;
+ * a weir on another host has budgets of its own. */
 #ifndef WEIR_COMMON_SHM_LEDGER_H
 #define WEIR_COMMON_SHM_LEDGER_H
 
@@ -51,7 +59,7 @@ void ledger_close(struct ledger **ledger);
 /* Master, at its end: removes the name if it is still ours. */
 void ledger_unlink(const struct ledger *ledger);
 
-/* Whose claims these are: made once in each worker. */
+/* The owner of a worker's claims: made once in each worker. */
 uint64_t ledger_owner(uint32_t slot, uint64_t incarnation);
 
 #define LEDGER_REFUSED (-1)
@@ -78,8 +86,8 @@ uint32_t ledger_reap(struct ledger *ledger, uint32_t slot, uint32_t n_pairs);
  * the window ends (boot clock ns). limit 0 is no limit. */
 bool ledger_take(struct ledger *ledger, int pair, enum ledger_budget budget, uint32_t limit,
                  uint32_t amount, uint64_t now_at, uint64_t *reset_at);
-/* Books what was spent already (tokens, when the answer tells how many), even past the limit.
- * Returns false when the budget is used up by now, with *reset_at as above. */
+/* Books what was spent already (tokens, once an answer has their number), even past the limit.
+ * Returns false when that used the budget up, with *reset_at as above. */
 bool ledger_spend(struct ledger *ledger, int pair, enum ledger_budget budget, uint32_t limit,
                   uint32_t amount, uint64_t now_at, uint64_t *reset_at);
 /* A look without taking: is any of it left? *reset_at as above. */

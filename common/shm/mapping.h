@@ -26,7 +26,7 @@ struct shm_mapping {
     int fd;
     void *base;
     size_t size;
-    dev_t dev; /* which file this is, whatever its name leads to by now */
+    dev_t dev; /* which file this is, whatever its name leads to now */
     ino_t ino;
 };
 #define SHM_MAPPING_NONE ((struct shm_mapping){.fd = -1})

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sums over the slots of all workers' pages, for those who show them: status, metrics, weirctl. So
+/* Sums over the slots of all workers' pages, for status, metrics and weirctl, which show them. So
  * any worker answers for all of them, and a worker's death takes nothing away. Pure. Reads pages
  * that others write; what they count at the same moment may be in one sum and not yet in another.
  * `pages` may be NULL everywhere: all sums are 0 then. */

@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* The workers' pages: a shared memory object NAME.workers, made by the weir master, in which each
  * worker alone writes its own slot: statistics, last-success stamps, heartbeat. trackerd reads the
- * stamps (a success that overtook a failure is not lost), page_sums.h makes sums over all slots for
- * those who show them. It exists without a tracker, and counts survive a worker's death: the
- * next worker in a slot goes on adding.
+ * stamps (a success that overtook a failure is not lost); page_sums.h makes the sums over all slots
+ * that status, metrics and weirctl show. It needs no tracker, and counts survive a worker's death:
+ * the next worker in a slot goes on adding.
  *
- *   0        struct pages_header                     4096 bytes
+ * The layout is this file's and the top of pages.c's, in the machine's byte order:
+ *
+ *   0        struct pages_header                      4096 bytes: magic and version (object.h), 12
+ *            slots, 16 pairs_max, 24 total bytes, 32 boot id, 48 the master's pid, 56 its start, 64
+ *            pairs in the directory, 72 notes
  *   4096     struct pages_chain_key[PAGES_CHAINS_MAX] 128 bytes each: the chains' directory
  *   12288    struct pages_pair_key[pairs_max]         256 bytes each: the pairs' directory
  *   then     slots: struct pages_slot (12288 bytes), struct pages_pair[pairs_max] (512 bytes each)
  *
  * All counters are relaxed 64-bit atomics with one writer: plain adds, no locked instructions. A
  * slot's part is a multiple of the page size, so that a worker can give up writing to all others.
- */
+ *
+ * Known to be weak: counters are not read together, so a reader may see a request in one and not
+ * yet in another. Nothing leaves the directory of pairs and chains while the object lives; when it
+ * is full, new ones are not counted by name. The master's lock is an fcntl lock: a master that
+ * opened its own pages a second time, and closed them, would lose it. */
 #ifndef WEIR_COMMON_SHM_PAGES_H
 #define WEIR_COMMON_SHM_PAGES_H
 
@@ -92,7 +100,7 @@ WEIR_MUST_CHECK bool pages_take_name(struct pages *pages);
 WEIR_MUST_CHECK bool pages_restrict(struct pages *pages, uint32_t slot);
 /* Everybody else: maps it read-only. NULL when absent or not of this layout and boot. */
 struct pages *pages_open_reader(const char *table_name);
-/* False when the name leads to another object by now: a new master made its own. */
+/* False once a new master has made pages of its own: the name leads to those. */
 bool pages_is_current(const struct pages *pages);
 /* The pid of the living master that owns the pages, 0 when there is none. Not for the master. */
 int32_t pages_live_master(const struct pages *pages);

@@ -3,14 +3,15 @@
  * in which each worker keeps what became of its last requests; weirctl explain reads them, also
  * when nothing else of weir runs any more.
  *
- *   0      struct recent_header   4096 bytes
+ *   0      struct recent_header   4096 bytes (recent.c): magic and version (object.h), 12 slots, 16
+ *          records in a ring, 20 number of outcomes, 24 boot id
  *   4096   a ring for each slot of the workers' pages (recent_ring.h)
  *
  * Memory is taken page by page as requests come, never up front: 512 bytes a request, 2 MiB for the
  * RECENT_REQUESTS of one generation of workers; workers of another generation have other slots, so
  * that some reloads later it may be twice that. A reader takes a page for each slot. When there is
  * no memory for a page, the worker goes on with memory of its own (mapping.h), and its requests are
- * not found. */
+ * not found: that, and the few requests a worker was killed over, is where this is weak. */
 #ifndef WEIR_COMMON_SHM_RECENT_H
 #define WEIR_COMMON_SHM_RECENT_H
 

@@ -84,7 +84,7 @@ struct recent_writer {
 };
 /* Goes on where the last worker of the slot stopped. */
 struct recent_writer recent_writer_on(struct recent_ring *ring, uint32_t capacity);
-/* Writes a record over the oldest one; head tells how many steps (as many as are kept) and bytes of
+/* Writes a record over the oldest one; head holds how many steps (as many as are kept) and bytes of
  * the id follow. Some tens of nanoseconds; no allocation, no system call. */
 void recent_put(struct recent_writer *writer, const struct recent_head *head,
                 const struct recent_step *steps, const char *id);

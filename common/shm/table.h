@@ -9,7 +9,10 @@
  * A row is read without the lock: a sequence counter is odd while it changes, checksums show a torn
  * or damaged copy. A reader that meets an odd counter takes the row's new image from the journal in
  * the header, which is complete before the row is touched; so a writer that was stopped or killed
- * half-way holds nobody up. What cannot be read counts as "available". */
+ * half-way holds nobody up. What cannot be read counts as "available".
+ *
+ * Known to be weak: a row is found by its names in linear time (resolve once, not per request);
+ * rows copied without the lock may be of different moments. */
 #ifndef WEIR_COMMON_SHM_TABLE_H
 #define WEIR_COMMON_SHM_TABLE_H
 
@@ -114,7 +117,7 @@ uint32_t shm_table_capacity(const struct shm_table *tab);
 int shm_table_find(const struct shm_table *tab, const char *provider, const char *model);
 
 /* The hot part, in tens of nanoseconds, without the lock. False: unreadable, or the row belongs to
- * another pair by now (key_hash differs): treat the pair as available. */
+ * another pair now (key_hash differs): treat the pair as available. */
 bool shm_table_read_hot(const struct shm_table *tab, int row, uint64_t key_hash,
                         struct shm_table_hot *out);
 /* The whole row. False as above, and for a free row. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What weir says of its own health (GET /health, the top of /status.json). Pure. endpoints.c and
- * status.c gather the facts. "ok" means that nothing is known which an operator should look at;
- * "degraded" that weir serves, but with less than it should have, and why. Names no provider and
+ * status.c gather the facts. "ok": nothing needs an operator's attention; "degraded": weir serves,
+ * but with less than it should have; then it also says why. Names no provider and
  * nothing secret: /health is open to everybody. */
 #ifndef WEIR_SERVER_API_HEALTH_H
 #define WEIR_SERVER_API_HEALTH_H

@@ -59,7 +59,7 @@ struct attempt_events {
     void (*fed)(void *arg);
     /* The attempt is over: attempt_result says how. Free it then. */
     void (*done)(void *arg);
-    /* attempt_due_at came nearer than it was. */
+    /* attempt_due_at is now earlier. */
     void (*due_sooner)(void *arg);
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What an exchange needs of its client, as a table of operations: whoever starts an exchange
- * provides it, tests provide their own. `client` is handed back. No operation may call back into
- * the exchange. */
+/* What an exchange needs of its client, as a table of operations: the part that starts an
+ * exchange provides it, tests provide their own. `client` is handed back. No operation may call
+ * back into the exchange. */
 #ifndef WEIR_SERVER_EXCHANGE_DOWNSTREAM_H
 #define WEIR_SERVER_EXCHANGE_DOWNSTREAM_H
 

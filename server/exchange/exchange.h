@@ -36,7 +36,7 @@
 #define EXCHANGE_QUEUED_HIGH (256u << 10)
 #define EXCHANGE_QUEUED_LOW  (64u << 10)
 /* How long the end of an answer waits for trackerd to have applied what the request reported, so
- * that whoever saw a failure finds it in the table. Then it goes out all the same. */
+ * that a client that saw a failure finds it in the table. Then it goes out all the same. */
 #define EXCHANGE_CONFIRM_MS 50
 
 struct exchange;

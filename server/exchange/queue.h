@@ -24,8 +24,8 @@ struct queue *queue_new(uint32_t n_chains, uint32_t max_per_chain);
 /* Everybody has left by then. */
 void queue_free(struct queue **queue);
 
-/* At the end of its chain's line; at its head, and past the bound, when it was woken in vain.
- * False: the line is full. */
+/* Joins its chain's queue at the tail. With `at_head` (it was woken but found no pair) it keeps its
+ * place at the head, even if the queue is full. False: the queue is full. */
 bool queue_join(struct queue *queue, struct queue_waiter *waiter, bool at_head);
 /* Allowed when it does not wait. */
 void queue_leave(struct queue *queue, struct queue_waiter *waiter);
@@ -33,8 +33,8 @@ void queue_leave(struct queue *queue, struct queue_waiter *waiter);
 uint32_t queue_depth(const struct queue *queue, uint32_t chain);
 bool queue_is_empty(const struct queue *queue);
 
-/* Wakes the first of each line as long as may_go says that its chain has a usable pair. One that
- * comes back to its line's head ends the line's turn. */
+/* Wakes the first of each chain as long as may_go says that the chain has a usable pair. If the
+ * woken request joins at the head again, the chain is finished for this run. */
 void queue_run(struct queue *queue, bool (*may_go)(void *arg, uint32_t chain), void *arg);
 
 #endif

@@ -15,7 +15,7 @@
 #include "server/loop/defer.h"
 #include "server/record/request_record.h"
 
-/* More than that is not held until the end of the turn. */
+/* Lines are written early when there is more than this. */
 #define HELD_MAX 65536
 
 static int fd = -1;

@@ -8,8 +8,8 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 
-/* A pair's quota: the numbers that its headers told last, what trackerd was told last and when, and
- * a change since then that it is still to be told. */
+/* A pair's quota: the numbers of its latest headers, what was last sent to trackerd and when, and a
+ * change since then that is still to be sent. */
 struct told_quota {
     bool is_told, has_late;
     int64_t seen_requests, seen_tokens;
@@ -147,7 +147,7 @@ static bool is_used_up(const struct quota *quota)
     return quota->remaining_requests == 0 || quota->remaining_tokens == 0;
 }
 
-/* Notes the numbers; has one of them come down to 0 with them? */
+/* Notes the numbers. Has one of them just reached 0? */
 static bool see_quota(struct told_quota *told, const struct quota *quota)
 {
     bool has_reached_0 = (quota->remaining_requests == 0 && told->seen_requests != 0) ||
@@ -188,9 +188,10 @@ static uint64_t tell_quota(struct credit *c, struct told_quota *told,
     return seq;
 }
 
-/* Told at once is what reached 0; all else once in a while, and then only a change, or a 0 that is
- * still there: its reset may be a new one. Returns what the request's end should wait for: others
- * must pass by a pair that is used up, but what else remains is only for those who look. */
+/* A quota that reached 0 is sent at once. Anything else is rate limited and sent only if it
+ * changed, or is still 0 (its reset time may have moved). Returns the event that the request's end
+ * should wait for: a pair that is used up must be passed by; what else remains is only for display.
+ */
 static uint64_t post_quota(struct credit *c, const struct credit_result *r)
 {
     const struct quota *quota = &r->quota;

@@ -17,7 +17,7 @@
 #include "common/terms/quota.h"
 #include "server/tracker/link.h"
 
-/* How often a worker tells trackerd of a pair's remaining quota while none of it is used up. */
+/* At most how often a worker reports a pair's remaining quota while none of it is used up. */
 #define CREDIT_QUOTA_EVERY_MS 100
 
 struct credit;
@@ -38,10 +38,10 @@ struct credit_result {
 };
 
 void credit_started(struct credit *credit, uint32_t pair);
-/* Returns the number of the last event posted for it that the request's end should wait for, 0 when
+/* Returns the number of the last event posted for it that the request's end should wait for; 0 if
  * there is none. */
 uint64_t credit_ended(struct credit *credit, const struct credit_result *result);
-/* Tells trackerd of quotas that changed too soon after they were told; call it now and then. */
+/* Sends quota updates that were held back by CREDIT_QUOTA_EVERY_MS; call it periodically. */
 void credit_send_late_quotas(struct credit *credit, uint64_t now_at);
 
 /* Manual limits that are used up rest the pair until their windows end, for all workers. Returns

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What outlives a request: one record of it, built once by whoever answered it (an exchange, or the
- * client's connection for answers of its own), handed to record_request, which counts it in the
- * worker's page, writes its line into the access log and keeps it for weirctl explain. Never holds
- * prompts or answers, never waits. */
+/* What outlives a request: one record of it, built once by the part that answered it (an exchange,
+ * or the client's connection for answers of its own), handed to record_request, which counts it in
+ * the worker's page, writes its line into the access log and keeps it for weirctl explain. Never
+ * holds prompts or answers, never waits. */
 #ifndef WEIR_SERVER_RECORD_REQUEST_RECORD_H
 #define WEIR_SERVER_RECORD_REQUEST_RECORD_H
 

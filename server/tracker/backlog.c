@@ -33,8 +33,8 @@ static uint32_t first_unsent(const struct backlog *backlog)
 
 /* ---- merging --------------------------------------------------------------------------------- */
 
-/* Does the success make the earlier event pointless? Never when the success could be history where
- * the event is not: then it would reset nothing. */
+/* Does the success make the earlier event pointless? Not if the success might be history and the
+ * event not: then it would reset nothing. */
 static bool supersedes(const struct evwire_event *success, const struct evwire_event *old)
 {
     bool is_reset = success->kind == EV_STREAM_SUCCESS
@@ -70,7 +70,8 @@ static struct evwire_event *find_equal(struct backlog *backlog, const struct evw
     return NULL;
 }
 
-/* The record takes the later instants; failures add up; the rest that ends later stays. */
+/* The record takes the later instants; failures add up; of two rests the one that ends later stays.
+ */
 static void merge(struct evwire_event *into, const struct evwire_event *event)
 {
     struct evwire_event old = *into;
@@ -86,7 +87,7 @@ static void merge(struct evwire_event *into, const struct evwire_event *event)
 
 /* ---- making room ----------------------------------------------------------------------------- */
 
-/* How much is lost with an event, from the least on. */
+/* How much is lost with an event, the least first. */
 static int worth(const struct evwire_event *event)
 {
     if (event->kind == EV_QUOTA)

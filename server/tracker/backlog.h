@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The events a worker keeps until trackerd has acknowledged them. Pure. Numbers them; bounded.
  * While little waits, each event stands for itself. When much waits, because trackerd is away,
- * events are merged where the sum says the same, and when there is no room left those go that
- * matter least: quotas, then successes (the stamp in the worker's page tells of the latest), then
- * failures before a stream, and only then what was there first.
+ * equal events are coalesced; when the queue is full, the least important are dropped first:
+ * quotas, then successes (the latest is in the worker's page, too), then failures before a stream,
+ * and only then whatever is oldest.
  *
  * An event that went out once is never changed: trackerd may have applied it under its number. */
 #ifndef WEIR_SERVER_TRACKER_BACKLOG_H
@@ -26,20 +26,21 @@ struct backlog {
     uint64_t dropped;  /* events given up */
 };
 
-/* Takes an event in (its seq is filled in here). Returns the number of the record that stands for
- * it. */
+/* Adds an event (its seq is filled in here). Returns the number of the record that stands for it.
+ */
 uint64_t backlog_post(struct backlog *backlog, const struct evwire_event *event);
 
-/* What is to be sent next over this connection: a run of at most `max` events, NULL when there is
- * nothing; and that they were sent. */
+/* What to send next over this connection: a run of at most `max` events; NULL if there are none.
+ * The pointer is valid until the backlog changes. */
 const struct evwire_event *backlog_unsent(const struct backlog *backlog, uint32_t max, uint32_t *n);
+/* The next n of them were sent. */
 void backlog_sent(struct backlog *backlog, uint32_t n);
-/* The connection is gone: everything is to be sent again. */
+/* The connection is gone: everything must be sent again. */
 void backlog_rewind(struct backlog *backlog);
 /* Everything up to seq is in the table. */
 void backlog_acknowledge(struct backlog *backlog, uint64_t seq);
 
-/* Does a failure of that pair wait? Then a success of it must be posted, whatever its row says. */
+/* Is a failure of that pair waiting? Then its success must be posted, whatever its row says. */
 bool backlog_has_failure(const struct backlog *backlog, uint64_t key_hash);
 
 #endif

@@ -22,7 +22,7 @@ struct tracker_link {
     int fd; /* -1: not connected */
     struct event *readable, *writable, *retry;
     unsigned retry_ms;
-    bool was_told_down; /* the log says so once, not at each try */
+    bool was_told_down; /* logged once, not at each try */
 
     bool
         has_answered; /* trackerd, on this connection: until then it may be stopped, or refuse us */
@@ -81,7 +81,7 @@ static enum log_level told_at(const struct tracker_link *link)
 
 static void retry_later(struct tracker_link *link)
 {
-    /* Half of the time is jitter, so that workers do not come all at once. */
+    /* Half of the time is jitter, so that workers do not reconnect all at once. */
     unsigned ms = link->retry_ms / 2 + (unsigned)rand() % (link->retry_ms / 2 + 1);
     struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
     event_add(link->retry, &tv);
@@ -107,7 +107,7 @@ static void disconnect(struct tracker_link *link)
     retry_later(link);
 }
 
-/* trackerd has answered our hello: only now the connection is one. */
+/* trackerd has answered our hello: only now does the connection count. */
 static void welcome(struct tracker_link *link)
 {
     link->has_answered = true;
@@ -129,7 +129,7 @@ static void take_ack(struct tracker_link *link, uint64_t seq)
     release_waiters(link, link->acked_seq);
 }
 
-/* The only reply a worker gets says why it is not heard. The connection ends then. */
+/* A worker gets a reply only when it is refused; the reply says why. The connection ends then. */
 static void note_refusal(struct tracker_link *link, const struct evwire_head *head)
 {
     struct evwire_reply reply;

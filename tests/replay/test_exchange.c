@@ -770,6 +770,46 @@ START_TEST(a_short_wait_that_is_named_is_waited_for)
 }
 END_TEST
 
+START_TEST(an_entry_is_tried_again_as_often_as_configured)
+{
+    replay_conf()->retry_attempts = 2;
+    replay_chat_plain();
+    for (unsigned tries = 1; tries <= 3; tries++) {
+        ck_assert_uint_eq(replay_transfers(), tries);
+        ck_assert_uint_eq(replay_pair(), 0);
+        replay_head(500, JSON);
+        replay_done(TRANSFER_COMPLETE);
+    }
+    /* The next one has as many. */
+    for (unsigned tries = 4; tries <= 6; tries++) {
+        ck_assert_uint_eq(replay_pair(), 1);
+        replay_head(500, JSON);
+        replay_done(TRANSFER_COMPLETE);
+    }
+    ck_assert_uint_eq(replay_pair(), 2);
+}
+END_TEST
+
+START_TEST(an_entry_that_rests_by_then_is_passed_by)
+{
+    replay_conf()->retry_attempts = 1;
+    replay_conf()->retry_max_wait_ms = 3000;
+    replay_chat_plain();
+    replay_head(429, JSON "retry-after: 2\n");
+    replay_done(TRANSFER_COMPLETE);
+    replay_cooldown_ms(0, 60000);
+    replay_pass_ms(2000);
+    ck_assert_uint_eq(replay_pair(), 1);
+    replay_head(500, JSON);
+    replay_done(TRANSFER_COMPLETE);
+    ck_assert_uint_eq(replay_pair(), 1); /* its own retry, which the first one has not used */
+    replay_head(200, JSON);
+    replay_data(ANSWER);
+    replay_done(TRANSFER_COMPLETE);
+    assert_has(replay_headers(), "X-Weir-Attempts: 2\r\n");
+}
+END_TEST
+
 struct retry_case {
     int status; /* 0: the connection is lost */
     const char *headers;
@@ -1469,6 +1509,8 @@ int main(void)
     tcase_add_loop_test(tc, a_preamble_too_large_to_hold_moves_on, 0, 2);
     tcase_add_test(tc, a_deadline_spares_a_held_answer_that_grows);
     tcase_add_test(tc, a_short_wait_that_is_named_is_waited_for);
+    tcase_add_test(tc, an_entry_is_tried_again_as_often_as_configured);
+    tcase_add_test(tc, an_entry_that_rests_by_then_is_passed_by);
     tcase_add_loop_test(tc, what_is_retried_and_what_is_not, 0, N(retry_cases));
     tcase_add_test(tc, a_timeout_is_never_retried);
     tcase_add_test(tc, a_client_that_leaves_during_the_wait_ends_it);

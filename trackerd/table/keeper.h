@@ -9,6 +9,8 @@
 #ifndef WEIR_TRACKERD_TABLE_KEEPER_H
 #define WEIR_TRACKERD_TABLE_KEEPER_H
 
+#include "common/base/attributes.h"
+
 struct change_listener;
 struct conf;
 struct event_base;
@@ -17,7 +19,7 @@ struct keeper;
 /* Attaches to the living table or makes one (from the state file when there is one), and fits it to
  * the configuration. Takes conf over in any case. gid: of the table, -1 = our own. NULL on failure,
  * which is logged: another trackerd owns the table, or it cannot be had. */
-struct keeper *keeper_open(struct event_base *base, struct conf *conf, int gid);
+WEIR_MUST_CHECK struct keeper *keeper_open(struct event_base *base, struct conf *conf, int gid);
 /* Frees everything but the shared table, which stays for the workers and for the next trackerd. */
 void keeper_close(struct keeper **keeper);
 

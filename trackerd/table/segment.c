@@ -79,6 +79,8 @@ bool segment_renew_lock(struct segment *seg)
     struct shm_object object;
     if (!shm_lock_make(seg->name, seg->gid, &object) || !shm_object_take_name(&object))
         return false;
+    if (seg->lock != NULL)
+        close(seg->lock_object.map.fd);
     use_lock(seg, &object);
     return true;
 }
@@ -109,7 +111,7 @@ static void use_table(struct segment *seg, const struct shm_object *object)
     seg->senders = shm_table_senders_of(seg->head, seg->capacity);
 }
 
-/* Readers may still have a damaged table mapped: tells them to look for the one made next. */
+/* Readers may still have a damaged table mapped: has them look for the one that is made next. */
 static void retire_damaged(const char *name)
 {
     struct shm_mapping damaged;

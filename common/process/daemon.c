@@ -17,6 +17,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/process/user.h"
 
@@ -61,7 +62,7 @@ static void exit_as_child(pid_t child)
     _exit(code);
 }
 
-/* The socket alone would not tell of the child's death while a worker it forked holds the other
+/* The socket alone would not show that the child has died: a worker it forked may hold the other
  * end. */
 static void wait_for_ready(int fd, pid_t child) __attribute__((noreturn));
 static void wait_for_ready(int fd, pid_t child)
@@ -116,9 +117,7 @@ void daemon_leave_terminal(const struct daemon_options *options)
     if (options->foreground)
         return;
     log_echo_errors(false);
-    if (ready_fd >= 0)
-        close(ready_fd);
-    ready_fd = -1;
+    fd_close(&ready_fd);
     use_null(STDERR_FILENO, STDERR_FILENO);
 }
 
@@ -126,11 +125,10 @@ void daemon_ready(void)
 {
     log_echo_errors(false);
     if (ready_fd >= 0) {
-        /* A parent that was killed meanwhile needs no word, and its absence must not kill us. */
+        /* The parent may have been killed meanwhile, which must not kill us. */
         ssize_t sent = send(ready_fd, "", 1, MSG_NOSIGNAL);
         (void)sent;
-        close(ready_fd);
-        ready_fd = -1;
+        fd_close(&ready_fd);
         use_null(STDERR_FILENO, STDERR_FILENO);
     }
     daemon_notify("READY=1");

@@ -38,7 +38,7 @@ struct message {
     pid_t pid; /* of the successor */
 };
 
-static bool tell(int fd, char word)
+static bool send_message(int fd, char word)
 {
     struct message message = {.word = word, .pid = getpid()};
     return send(fd, &message, sizeof(message), MSG_NOSIGNAL) == (ssize_t)sizeof(message);
@@ -53,8 +53,7 @@ void master_upgrade_close_in_child(struct master *m)
     fd_close(&m->pid_file);
 }
 
-/* ---- handover ---------------------------------------------------------------------------------
- */
+/* ---- handover -------------------------------------------------------------------------------- */
 
 static void refuse_handover(const char *text) __attribute__((noreturn));
 static void refuse_handover(const char *text)
@@ -98,8 +97,7 @@ bool master_handover_take(struct master_handover *out)
     return true;
 }
 
-/* ---- predecessor: beginning
- * ------------------------------------------------------------------------ */
+/* ---- predecessor: beginning ------------------------------------------------------------------ */
 
 static void keep_over_exec(struct buf *list, int fd)
 {
@@ -184,8 +182,8 @@ static void close_pair(int pair[2])
     fd_close(&pair[1]);
 }
 
-/* For a daemon, whose standard error is nowhere, also a pipe for what the successor says before it
- * has a log. */
+/* A daemon has no standard error to share: a pipe takes what the successor writes there before it
+ * has opened its log. */
 static bool make_pairs(const struct master *m, struct pairs *p)
 {
     const int type = SOCK_SEQPACKET | SOCK_CLOEXEC;
@@ -267,8 +265,7 @@ void master_upgrade_begin(struct master *m)
     log_info("upgrade: started %s", m->options->program);
 }
 
-/* ---- predecessor: handing over
- * --------------------------------------------------------------------- */
+/* ---- predecessor: handing over --------------------------------------------------------------- */
 
 /* When this returns, the successor is no longer a descendant of ours. */
 static void dismiss_launcher(struct master *m)
@@ -291,9 +288,9 @@ static void hand_over(struct master *m, pid_t successor)
     daemon_notify(main_pid);
     free(main_pid);
     m->owns_names = false;
-    if (!tell(m->successor.link, WORD_GO))
+    if (!send_message(m->successor.link, WORD_GO))
         log_warn("the new weir, pid %d, has gone already", (int)successor);
-    if (m->wants_reload) /* told to us while it started */
+    if (m->wants_reload) /* asked of us while it started */
         kill(successor, SIGHUP);
     log_info("upgrade: pid %d has taken over, running requests finish here", (int)successor);
 }
@@ -331,7 +328,7 @@ void master_upgrade_read_stderr(struct master *m)
 static void kill_successor(struct master *m)
 {
     m->successor.due_at = 0;
-    tell(m->successor.launcher_fd, WORD_KILL);
+    send_message(m->successor.launcher_fd, WORD_KILL);
 }
 
 void master_upgrade_give_up(struct master *m)
@@ -362,12 +359,11 @@ void master_upgrade_ended(struct master *m, pid_t pid, int status)
     free(why);
 }
 
-/* ---- successor
- * ------------------------------------------------------------------------------------ */
+/* ---- successor ------------------------------------------------------------------------------- */
 
 void master_upgrade_ready(struct master *m)
 {
-    if (!tell(m->predecessor.link, WORD_READY))
+    if (!send_message(m->predecessor.link, WORD_READY))
         master_upgrade_read_predecessor(m); /* it is gone, as its end of file shows */
 }
 

@@ -329,7 +329,7 @@ static void finish_transfer(struct transfer *base)
 
 static enum transfer_end end_of(const struct curl_transfer *t, CURLcode code)
 {
-    /* libcurl's words for an answer without a status line: it has to be HTTP/0.9 then. */
+    /* So libcurl calls an answer without a status line: it takes it for HTTP/0.9. */
     bool is_no_http = code == CURLE_UNSUPPORTED_PROTOCOL && t->sendings > 0;
     if (t->is_head_refused || is_no_http)
         return TRANSFER_BAD_HEAD;

@@ -145,8 +145,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     c->host->pool->events->writable(c->user);
 }
 
-/* On an idle connection: its end, or bytes nobody asked for (then it is of no use), or a word of
- * TLS between its ends. */
+/* An idle connection became readable: it has ended, or brings bytes that nobody asked for, and is
+ * of no use in both cases; or it was only TLS's own business. */
 static void on_sign_of_life(struct conn *c)
 {
     char byte;

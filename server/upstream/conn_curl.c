@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* conn_kind.h over libcurl: it resolves names, connects, and speaks TLS (its CONNECT_ONLY); what is
- * said on the connection is ours. In a worker; conn.c is the caller.
+/* A kind of connection made by libcurl, in a worker: it resolves names, connects, and speaks TLS
+ * (its CONNECT_ONLY); the bytes inside are ours. conn.c calls it through the table at the end.
  *
- * libcurl finds the connection of a handle by looking through all those of its multi handle at
- * each call: transfer_multi is told to keep few in one. */
+ * At each call libcurl finds the connection of a handle by looking through all those of its multi
+ * handle: few share one. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>

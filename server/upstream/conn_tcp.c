@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conn_kind.h without a library: TCP sockets to numeric addresses, tried one after the other. In a
- * worker; conn.c is the caller. */
+/* A kind of connection without a library, in a worker: TCP sockets to numeric addresses, tried one
+ * after the other. conn.c calls it through the table at the end. */
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/in.h>

@@ -8,8 +8,8 @@
  * whole installation may be moved; then in that folder, for a program that is not installed yet.
  * What it calls in the program is in module.symbols.
  *
- * Weak: a function that the module needs and module.symbols does not name is missed at loading
- * only, so by the first configuration with an https provider, not by the linker. */
+ * Weak: the linker does not miss a function that module.symbols fails to name. The first
+ * configuration with an https provider would; tests/lint/module.sh does. */
 #ifndef WEIR_SERVER_UPSTREAM_MODULE_H
 #define WEIR_SERVER_UPSTREAM_MODULE_H
 

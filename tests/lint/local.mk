@@ -3,8 +3,8 @@
 dist_noinst_SCRIPTS += tests/lint/layers.sh
 EXTRA_DIST += tests/lint/rooms.txt
 TESTS += tests/lint/layers.sh
-dist_noinst_SCRIPTS += tests/lint/circles.sh tests/lint/contract.sh tests/lint/documents.sh
-TESTS += tests/lint/circles.sh tests/lint/contract.sh tests/lint/documents.sh
+dist_noinst_SCRIPTS += tests/lint/circles.sh tests/lint/contract.sh tests/lint/documents.sh tests/lint/module.sh
+TESTS += tests/lint/circles.sh tests/lint/contract.sh tests/lint/documents.sh tests/lint/module.sh
 
 # The documentation of the configuration against the table in common/conf/schema.c.
 check_PROGRAMS += tests/lint/conf_keys

@@ -37,7 +37,7 @@ static inline void buf_puts(struct buf *b, const char *s)
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Appends s as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 void buf_put_json(struct buf *b, const char *s, size_t len);
-/* The content with a NUL behind it (not counted in len); valid until the next change of b. */
+/* The content with a NUL after it (not counted in len); valid until the next change of b. */
 const char *buf_cstr(struct buf *b);
 /* Hands the memory, NUL-terminated, to the caller, who frees it; b is empty afterwards. */
 char *buf_take(struct buf *b);

@@ -8,7 +8,7 @@
 
 enum state {
     SIZE,          /* digits of a chunk's size */
-    EXTENSION,     /* behind the size's `;` */
+    EXTENSION,     /* after the size's `;` */
     SIZE_LF,       /* the LF of that line */
     DATA,          /* `left` bytes */
     DATA_CR,       /* the CR behind them */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The phrases behind the statuses of HTTP (RFC 9110 15). Pure. client writes them into the heads of
+/* The phrases after the statuses of HTTP (RFC 9110 15). Pure. client writes them into the heads of
  * its answers; nobody reads them. */
 #ifndef WEIR_COMMON_HTTP_REASON_H
 #define WEIR_COMMON_HTTP_REASON_H

@@ -49,7 +49,7 @@ static enum http_request_error parse_version(struct parsing *p, struct http_text
     return HTTP_REQUEST_OK;
 }
 
-/* http://host/path: the path begins behind the authority, which says nothing to weir. */
+/* http://host/path: the path begins after the authority, which says nothing to weir. */
 static bool split_absolute(struct http_text target, struct http_text *path)
 {
     static const char *const schemes[] = {"http://", "https://"};

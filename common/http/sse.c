@@ -25,7 +25,7 @@ struct sse {
     void *arg;
     enum sse_result result; /* sticky */
     bool is_past_first_line;
-    bool skips_lf; /* the last feed ended with a CR: an LF right behind it is the same line end */
+    bool skips_lf; /* the last feed ended with a CR: an LF right after it is the same line end */
     size_t comments;
     /* the event so far; both point into the feed, `line`, or their own kept copies */
     bool has_data;
@@ -205,7 +205,7 @@ static void keep_rest(struct sse *sse, const char *p, const char *end)
     sse->has_partial = true;
 }
 
-/* Behind the line end at p; a CR takes the LF behind it along, even from the next feed. */
+/* The place after the line end at p; a CR takes the LF after it along, even from the next feed. */
 static const char *pass_line_end(struct sse *sse, const char *p, const char *end)
 {
     if (*p == '\r') {

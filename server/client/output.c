@@ -114,7 +114,7 @@ static void close_chunk(struct client_outbox *box)
     box->is_in_chunk = false;
 }
 
-/* Sends what is collected, and n more pieces behind it. */
+/* Sends what is collected, and n more pieces after it. */
 static void flush_with(struct client_outbox *box, const struct iovec *more, int n)
 {
     struct iovec pieces[CHUNK_PIECES_MAX + 3];

@@ -31,7 +31,7 @@ struct dialect_request {
     bool has_model, is_stream;
     struct jsonscan_span model;  /* string content as written, for the chain's name */
     size_t model_from, model_to; /* the value with its quotes; equal when there is no model */
-    size_t first_member_at;      /* offset just behind the root's opening brace */
+    size_t first_member_at;      /* offset just after the root's opening brace */
     bool has_stream_options;     /* chat: whatever its value, null too */
 };
 
@@ -102,7 +102,7 @@ struct dialect {
 
     /* settings.normalizeResponses, NULL where it has no meaning: on an event's data or a whole body
      * that was read as JSON. Returns NULL when nothing needs a change, as nearly always; else the
-     * changed text, a NUL behind it, which the caller frees. */
+     * changed text, a NUL after it, which the caller frees. */
     char *(*normalize_event)(const char *data, size_t len, size_t *out_len);
     char *(*normalize_reply)(const char *body, size_t len, size_t *out_len);
 
@@ -114,7 +114,7 @@ struct dialect {
 
     /* As they are sent, line ends included. */
     const char *heartbeat; /* keeps a client's connection alive between two events */
-    const char *end_mark;  /* behind the last event of a clean end; "" = its last event says it */
+    const char *end_mark;  /* after the last event of a clean end; "" = its last event says it */
 };
 
 /* What one path asks for. */

@@ -66,7 +66,7 @@ void own_error_put_with_trail(struct buf *out, const char *json, size_t len, con
 
 void own_error_add_probe(struct buf *out, const char *outcome, int status, const char *message)
 {
-    out->len--; /* the closing brace comes behind it */
+    out->len--; /* the closing brace follows below */
     buf_printf(out, ",\"probe\":{\"outcome\":\"%s\",\"status\":%d,\"message\":", outcome, status);
     buf_put_json(out, message, strlen(message));
     buf_puts(out, "}}");

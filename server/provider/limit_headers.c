@@ -93,7 +93,7 @@ static const struct {
     {"d", NS_PER_DAY},
 };
 
-/* ns of the unit at *p, moved behind it; 0 when there is none. */
+/* ns of the unit at *p, which is moved past it; 0 if there is none. */
 static uint64_t read_unit(const char **p)
 {
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {

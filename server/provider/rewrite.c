@@ -16,7 +16,7 @@ struct value {
 
 struct message {
     struct jsonscan_span text;
-    const char *first_member; /* just behind the opening brace */
+    const char *first_member; /* just after the opening brace */
     bool is_system, is_user;
     struct value content;
 };

@@ -161,7 +161,7 @@ void statefile_write(const struct table *table, struct cooldown_now now, struct 
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* The object of one line; the caller puts it. NULL: no JSON object, or more behind it. */
+/* The object of one line; the caller frees it. NULL: not one JSON object and nothing else. */
 static json_object *parse_line(const char *line, size_t len)
 {
     if (len > INT_MAX)

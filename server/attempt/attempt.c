@@ -267,7 +267,7 @@ static void error_ended(struct attempt *a, bool is_whole)
     end_with(a, outcome);
 }
 
-/* ---- what the transfer tells --------------------------------------------------------------- */
+/* ---- what the transfer calls --------------------------------------------------------------- */
 
 static void read_limits(struct attempt *a, const struct transfer_headers *headers)
 {
@@ -391,7 +391,7 @@ static uint64_t phase_due_at(const struct attempt *a)
     if (a->phase == PHASE_WAITING || a->phase == PHASE_ERROR)
         return after_ms(a->result.started_at, a->header_timeout_ms);
     if (a->phase == PHASE_STREAM && !a->has_event && a->spec.conf->has_first_token_timeout)
-        return UINT64_MAX; /* the operator says how long the first content may take */
+        return UINT64_MAX; /* the operator has set how long the first content may take */
     return after_ms(a->last_sign_at, a->spec.conf->stream_idle_timeout_ms);
 }
 

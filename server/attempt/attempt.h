@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* One try of a request at one pair, in a worker: sends it, watches what comes and the clock, and
  * ends with exactly one outcome. exchange starts attempts and hears from them through a small table
- * of functions. An attempt knows nothing of clients, chains or counters. */
+ * of functions. An attempt knows nothing of clients, chains or counters. Known weakness: an answer
+ * without streaming lies whole in memory before any of it goes on. */
 #ifndef WEIR_SERVER_ATTEMPT_ATTEMPT_H
 #define WEIR_SERVER_ATTEMPT_ATTEMPT_H
 
@@ -38,7 +39,7 @@ struct attempt_spec {
 struct attempt_result {
     enum outcome outcome;
     int status;          /* HTTP status; 0 = no response */
-    uint64_t rest_ms;    /* how long the pair should rest; 0 = not */
+    uint64_t rest_ms;    /* the cooldown that the pair must have; 0 = none */
     bool has_named_wait; /* the response itself said how long */
     struct quota quota;
     char message[ATTEMPT_MESSAGE_BYTES]; /* the provider's words, or the transfer's; may be "" */
@@ -66,26 +67,26 @@ struct attempt_events {
 /* Raises no event before it returns. */
 struct attempt *attempt_start(const struct attempt_spec *spec, const struct attempt_events *events,
                               void *arg);
-/* Is the client's body read no more? Then the attempt has forgotten it, and its owner may free it.
- */
+/* True once the attempt will not read the client's body again: it has forgotten it then, and the
+ * owner may free it. */
 bool attempt_gives_back_body(struct attempt *attempt);
 /* Ends a running attempt with this outcome (the client left, a deadline): its connection is closed
  * at once, `done` is not called. */
 void attempt_cancel(struct attempt *attempt, enum outcome outcome);
-/* Ends a running attempt over what it has brought, as though it had found out itself: `done` is
- * called. For an event's receiver. */
+/* Ends a running attempt because of what it has brought, as if it had noticed itself: `done` is
+ * called. For the receiver of an event. */
 void attempt_fail(struct attempt *attempt, enum outcome outcome);
-/* Frees at the end of the loop's turn. */
+/* Ends it if it still runs; frees once the running callback has returned to the event loop. */
 void attempt_free(struct attempt **attempt);
 
 const struct attempt_result *attempt_result(const struct attempt *attempt);
 uint32_t attempt_pair(const struct attempt *attempt);
-/* After a failure, for its requester: the provider's words, even where they may quote the request,
- * so not for a log; without its key. */
+/* After a failure, for the client that asked: the provider's words, even where they may quote the
+ * request, so never for a log; weir's key is masked in them. */
 void attempt_words(const struct attempt *attempt, char out[ATTEMPT_MESSAGE_BYTES]);
 
-/* When it wants attempt_on_timer at the latest (boot clock ns); 0 = not at all. May move later
- * without notice: a call that comes too early does nothing. */
+/* When attempt_on_timer must be called at the latest (boot clock ns); 0 = not at all. May become
+ * later without notice: a call that comes too early does nothing. */
 uint64_t attempt_due_at(const struct attempt *attempt);
 void attempt_on_timer(struct attempt *attempt, uint64_t now_at);
 

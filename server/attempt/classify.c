@@ -72,7 +72,7 @@ uint64_t classify_rest_ms(enum outcome outcome, const struct conf *conf, enum pr
     switch (outcome_info(outcome)->rest) {
     case REST_LIMIT:
         return limit_headers_rest_ms(type, header, arg, now_wall_ms, conf->cooldown_default_ms,
-                              was_clamped);
+                                     was_clamped);
     case REST_AS_TOLD:
         return limit_headers_retry_after_ms(header, arg, now_wall_ms, &ms, was_clamped) ? ms : 0;
     case REST_DEFAULT:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a provider's response, or the lack of one, means. Pure. attempt asks here; the answer is an
- * outcome (common/terms/outcome.h) and how long the pair should rest. */
+/* What a provider's response, or the lack of one, means. Pure. attempt asks; the answer is an
+ * outcome (common/terms/outcome.h) and the cooldown that the pair must have. */
 #ifndef WEIR_SERVER_ATTEMPT_CLASSIFY_H
 #define WEIR_SERVER_ATTEMPT_CLASSIFY_H
 
@@ -22,7 +22,8 @@ enum outcome classify_status(int status, bool has_retry_after, const struct dial
 /* Is this the Content-Type of an event stream? NULL (none was sent) is none. */
 bool classify_is_event_stream(const char *content_type);
 
-/* How long a pair rests after an outcome; 0 = not at all. */
+/* The cooldown of a pair after an outcome, in ms; 0 = none. *was_clamped: the provider asked for an
+ * absurd one. */
 uint64_t classify_rest_ms(enum outcome outcome, const struct conf *conf, enum provider_type type,
                           limit_headers_fn header, const void *arg, uint64_t now_wall_ms,
                           bool *was_clamped);

@@ -12,6 +12,8 @@
  * With queueMode, a request whose chain has no usable pair waits in QUEUE and then chooses anew.
  * Delivery `stream` commits at the first content; `complete` holds a stream until its clean end was
  * seen, and commits early only when it grows past server.maxHeldBytes.
+ *
+ * Known weakness: what a stream holds before commit lies in memory, up to server.maxHeldBytes each.
  */
 #ifndef WEIR_SERVER_EXCHANGE_EXCHANGE_H
 #define WEIR_SERVER_EXCHANGE_EXCHANGE_H
@@ -54,6 +56,7 @@ struct exchange_env {
     struct pages_slot *slot; /* gauges; never NULL */
 };
 
+/* What is asked of an exchange. */
 struct exchange_order {
     const struct dialect_operation *operation;
     const char *path;       /* as the client asked, for the log; static */
@@ -63,10 +66,11 @@ struct exchange_order {
     uint64_t received_at; /* when the head was complete, boot clock ns */
     int delivery;         /* enum delivery, or -1: as configured for the chain */
     bool explain;         /* the client wants to know the trail */
-    bool is_probe;        /* an operator wants to know how one pair is: one attempt, whatever keeps
-                             other requests from it, and an error says what came of it */
+    bool is_probe;        /* an operator tries one pair: one attempt, whatever keeps other requests
+                             from it, and an error carries what came of it */
 };
 
+/* The exchange frees itself: once it has called downstream->end, or after exchange_client_left. */
 struct exchange *exchange_new(const struct exchange_env *env, struct exchange_order *order,
                               const struct downstream *downstream, void *client);
 /* Sets it going. The answer may be complete, and the exchange over, before this returns. */
@@ -76,7 +80,7 @@ void exchange_client_left(struct exchange *exchange);
 /* The client's queue fell below EXCHANGE_QUEUED_LOW. */
 void exchange_client_drained(struct exchange *exchange);
 void exchange_on_timer(struct exchange *exchange);
-/* weir stops: a request that only waits in the queue is sent away. */
+/* weir stops: a request that only waits in the queue is refused. Nothing for any other. */
 void exchange_leave_queue(struct exchange *exchange);
 /* The worker's drain time ran out: ends a running answer with an error. */
 void exchange_shutdown(struct exchange *exchange);

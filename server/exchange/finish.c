@@ -10,7 +10,7 @@
 #include "server/exchange/queueing.h"
 #include "server/loop/defer.h"
 
-#define RETRY_UNKNOWN_MS 1000 /* Retry-After where nobody can know */
+#define RETRY_UNKNOWN_MS 1000 /* Retry-After where no cooldown names a time */
 #define BROKEN_STATUS    502  /* what a stream that broke would be, had it not begun */
 
 static void send_whole(struct exchange *x, int status, const char *content_type,
@@ -31,8 +31,8 @@ static void send_whole(struct exchange *x, int status, const char *content_type,
     buf_free(&headers);
 }
 
-/* An error as the closing event of a stream. No header can tell the trail any more: when it was
- * asked for, it stands in the error. */
+/* An error as the closing event of a stream. It is too late for a header with the trail: when it
+ * was asked for, it stands in the error. */
 static void send_error_event(struct exchange *x, const char *json, size_t len)
 {
     struct buf trail = BUF_INIT, with_trail = BUF_INIT;
@@ -48,7 +48,7 @@ static void send_error_event(struct exchange *x, const char *json, size_t len)
     buf_free(&with_trail);
 }
 
-/* The sender of a probe is told what the attempt came to, in the provider's words, too. */
+/* The answer to a probe carries what came of the attempt, in the provider's words too. */
 static void add_probe(const struct exchange *x, struct buf *json)
 {
     char words[ATTEMPT_MESSAGE_BYTES];

@@ -29,8 +29,8 @@ static void commit(struct exchange *x)
     buf_free(&headers);
 }
 
-/* An event that comes before commit: is it kept from the client for now, does it commit, or is it
- * one more of too many that say nothing? */
+/* An event before commit: holds it, commits with it, or ends an attempt that has brought too many
+ * events without content. */
 static void hold_or_commit(struct exchange *x, const struct sse_event *event)
 {
     bool has_content = attempt_result(x->attempt)->first_content_at != 0;

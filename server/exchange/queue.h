@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests that wait for a pair of their chain to become available (queueMode): a FIFO for each
- * chain, bounded. Pure. exchange joins and leaves; the worker runs it from a short timer while
- * anybody waits, and whenever a request ended. */
+/* Requests that wait for a pair of their chain to become available (queueMode), in one worker: a
+ * bounded FIFO for each chain. Pure. exchange joins and leaves; the worker runs it from a short
+ * timer. Known weakness: among workers there is no order, each has a queue of its own. */
 #ifndef WEIR_SERVER_EXCHANGE_QUEUE_H
 #define WEIR_SERVER_EXCHANGE_QUEUE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+
+#include "common/base/attributes.h"
 
 struct queue;
 
@@ -21,12 +23,12 @@ struct queue_waiter {
 };
 
 struct queue *queue_new(uint32_t n_chains, uint32_t max_per_chain);
-/* Everybody has left by then. */
+/* Nobody may wait in it any more. */
 void queue_free(struct queue **queue);
 
 /* Joins its chain's queue at the tail. With `at_head` (it was woken but found no pair) it keeps its
  * place at the head, even if the queue is full. False: the queue is full. */
-bool queue_join(struct queue *queue, struct queue_waiter *waiter, bool at_head);
+bool queue_join(struct queue *queue, struct queue_waiter *waiter, bool at_head) WEIR_MUST_CHECK;
 /* Allowed when it does not wait. */
 void queue_leave(struct queue *queue, struct queue_waiter *waiter);
 

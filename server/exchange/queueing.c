@@ -12,7 +12,7 @@ uint64_t exchange_soonest_ms(struct exchange *x)
         struct pair_seen seen;
         uint64_t rest_ms = 0;
         enum outcome now = tableview_verdict(x->env.view, step->pair, now_at, &seen, &rest_ms);
-        /* What this request was told itself may not be in the table yet. */
+        /* What a provider asked of this request itself may not be in the table yet. */
         if (now != OUTCOME_IN_COOLDOWN)
             rest_ms = step->outcome != OUTCOME_IN_COOLDOWN ? step->rest_ms : 0;
         if (rest_ms != 0 && (soonest == 0 || rest_ms < soonest))

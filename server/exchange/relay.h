@@ -29,12 +29,12 @@ void relay_deinit(struct relay *relay);
 
 /* Keeps an event for the commit. */
 void relay_hold(struct relay *relay, const struct sse_event *event);
-/* Forgets what was held: the attempt failed unseen. */
+/* Forgets what was held: the attempt failed before the client saw any of it. */
 void relay_drop_held(struct relay *relay);
-/* So that the connection is not taken for dead; sends the head when it must. */
+/* Shows the client that the connection lives; sends the head first if nothing has yet. */
 void relay_heartbeat(struct relay *relay, const char *headers, size_t headers_len);
-/* Content is there: the head (unless a heartbeat sent it); what was held goes with the next flush.
- */
+/* Content has come: writes the head, unless a heartbeat did, and what was held. All of it goes out
+ * with the next flush. */
 void relay_commit(struct relay *relay, const char *headers, size_t headers_len);
 /* An event, byte for byte in its data; it goes out with the next flush. */
 void relay_event(struct relay *relay, const struct sse_event *event);

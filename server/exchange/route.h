@@ -10,7 +10,7 @@ enum exchange_step exchange_step_read(struct exchange *x);
 enum exchange_step exchange_step_route(struct exchange *x);
 enum exchange_step exchange_step_choose(struct exchange *x);
 enum exchange_step exchange_step_retry(struct exchange *x);
-/* deadlineMs has passed. */
+/* deadlineMs has passed without content. */
 enum exchange_step exchange_end_by_deadline(struct exchange *x);
 
 #endif

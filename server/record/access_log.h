@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The access log (CONTRACT 8): a JSON line a request, by the worker that served it. Lines that
- * belong to one turn of the event loop reach the file together, at its end: formatting costs a line
- * little, the system call would cost it much. Off unless server.accessLog names a file ("-":
- * standard error). Never holds prompts or answers. */
+/* The access log (CONTRACT 8): one JSON line a request, by the worker that served it. The master
+ * opens it before it forks, record_request writes. Lines of one iteration of the event loop reach
+ * the file in one write, at its end: the system call costs more than the line. Off unless
+ * server.accessLog names a file ("-": standard error). Never holds prompts or answers. Known
+ * weakness: what a full disk does not take is lost. */
 #ifndef WEIR_SERVER_RECORD_ACCESS_LOG_H
 #define WEIR_SERVER_RECORD_ACCESS_LOG_H
 

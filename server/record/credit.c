@@ -8,10 +8,10 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 
-/* A pair's quota: the numbers of its latest headers, what was last sent to trackerd and when, and a
- * change since then that is still to be sent. */
-struct told_quota {
-    bool is_told, has_late;
+/* A pair's quota: the numbers that its headers had last, what was sent to trackerd last and when,
+ * and a change since then that is held back. */
+struct sent_quota {
+    bool is_sent, has_late;
     int64_t seen_requests, seen_tokens;
     struct evwire_event last, late;
     uint64_t last_at;
@@ -23,7 +23,7 @@ struct credit {
     struct tracker_link *tracker_link;
     struct pages_pair **pairs; /* of each configured pair in our slot; NULL = none */
     struct pages_pair nobody;  /* takes the counts of a pair without a place */
-    struct told_quota *quotas; /* of each configured pair */
+    struct sent_quota *quotas; /* of each configured pair */
     uint32_t n_late;           /* of them with a change that waits */
 };
 
@@ -148,18 +148,18 @@ static bool is_used_up(const struct quota *quota)
 }
 
 /* Notes the numbers. Has one of them just reached 0? */
-static bool see_quota(struct told_quota *told, const struct quota *quota)
+static bool see_quota(struct sent_quota *sent, const struct quota *quota)
 {
-    bool has_reached_0 = (quota->remaining_requests == 0 && told->seen_requests != 0) ||
-                         (quota->remaining_tokens == 0 && told->seen_tokens != 0);
-    told->seen_requests = quota->remaining_requests;
-    told->seen_tokens = quota->remaining_tokens;
-    return has_reached_0 || !told->is_told;
+    bool has_reached_0 = (quota->remaining_requests == 0 && sent->seen_requests != 0) ||
+                         (quota->remaining_tokens == 0 && sent->seen_tokens != 0);
+    sent->seen_requests = quota->remaining_requests;
+    sent->seen_tokens = quota->remaining_tokens;
+    return has_reached_0 || !sent->is_sent;
 }
 
-static bool is_due(const struct told_quota *told, uint64_t now_at)
+static bool is_due(const struct sent_quota *sent, uint64_t now_at)
 {
-    return now_at >= told->last_at + CREDIT_QUOTA_EVERY_MS * CLOCK_NS_PER_MS;
+    return now_at >= sent->last_at + CREDIT_QUOTA_EVERY_MS * CLOCK_NS_PER_MS;
 }
 
 static bool differs(const struct evwire_event *a, const struct evwire_event *b)
@@ -168,34 +168,34 @@ static bool differs(const struct evwire_event *a, const struct evwire_event *b)
            a->remaining_tokens != b->remaining_tokens;
 }
 
-static void set_late(struct credit *c, struct told_quota *told, const struct evwire_event *event)
+static void set_late(struct credit *c, struct sent_quota *sent, const struct evwire_event *event)
 {
-    c->n_late -= told->has_late;
-    told->has_late = event != NULL;
-    c->n_late += told->has_late;
+    c->n_late -= sent->has_late;
+    sent->has_late = event != NULL;
+    c->n_late += sent->has_late;
     if (event != NULL)
-        told->late = *event;
+        sent->late = *event;
 }
 
-static uint64_t tell_quota(struct credit *c, struct told_quota *told,
+static uint64_t send_quota(struct credit *c, struct sent_quota *sent,
                            const struct evwire_event *event, uint64_t now_at)
 {
     uint64_t seq = post(c, event);
-    told->is_told = true;
-    told->last = *event;
-    told->last_at = now_at;
-    set_late(c, told, NULL);
+    sent->is_sent = true;
+    sent->last = *event;
+    sent->last_at = now_at;
+    set_late(c, sent, NULL);
     return seq;
 }
 
 /* A quota that reached 0 is sent at once. Anything else is rate limited and sent only if it
- * changed, or is still 0 (its reset time may have moved). Returns the event that the request's end
- * should wait for: a pair that is used up must be passed by; what else remains is only for display.
- */
+ * changed, or is still 0 (its reset time may have moved). Returns the number of an event that the
+ * request's end should wait for: others must pass a pair that is used up, while what remains of one
+ * that is not is only for display. */
 static uint64_t post_quota(struct credit *c, const struct credit_result *r)
 {
     const struct quota *quota = &r->quota;
-    struct told_quota *told = &c->quotas[r->pair];
+    struct sent_quota *sent = &c->quotas[r->pair];
     if (!quota->is_known)
         return 0;
     struct evwire_event event = event_of(c, r, EV_QUOTA);
@@ -203,12 +203,12 @@ static uint64_t post_quota(struct credit *c, const struct credit_result *r)
     event.remaining_tokens = quota->remaining_tokens;
     event.reset_requests_at = reset_at(r->ended_at, quota->reset_requests_ms);
     event.reset_tokens_at = reset_at(r->ended_at, quota->reset_tokens_ms);
-    bool is_news = differs(&event, &told->last) || is_used_up(quota);
-    if (see_quota(told, quota) || (is_news && is_due(told, r->ended_at))) {
-        uint64_t seq = tell_quota(c, told, &event, r->ended_at);
+    bool is_news = differs(&event, &sent->last) || is_used_up(quota);
+    if (see_quota(sent, quota) || (is_news && is_due(sent, r->ended_at))) {
+        uint64_t seq = send_quota(c, sent, &event, r->ended_at);
         return is_used_up(quota) ? seq : 0;
     }
-    set_late(c, told, is_news ? &event : NULL);
+    set_late(c, sent, is_news ? &event : NULL);
     return 0;
 }
 
@@ -216,7 +216,7 @@ void credit_send_late_quotas(struct credit *c, uint64_t now_at)
 {
     for (uint32_t i = 0; c->n_late > 0 && i < c->conf->n_pairs; i++)
         if (c->quotas[i].has_late && is_due(&c->quotas[i], now_at))
-            tell_quota(c, &c->quotas[i], &c->quotas[i].late, now_at);
+            send_quota(c, &c->quotas[i], &c->quotas[i].late, now_at);
 }
 
 uint64_t credit_ended(struct credit *c, const struct credit_result *r)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What an attempt's outcome changes outside the request: the worker's own page (statistics, stamps
- * of success) and, where the table must hear of it, an event to trackerd. The one place where
- * credit is given or taken; exchange calls it once when an attempt starts and once when it ends. */
+ * of success) and, where the table must change, an event to trackerd. The one place where credit is
+ * given or taken; exchange calls it once when an attempt starts and once when it ends. Never
+ * waits. */
 #ifndef WEIR_SERVER_RECORD_CREDIT_H
 #define WEIR_SERVER_RECORD_CREDIT_H
 
@@ -44,8 +45,8 @@ uint64_t credit_ended(struct credit *credit, const struct credit_result *result)
 /* Sends quota updates that were held back by CREDIT_QUOTA_EVERY_MS; call it periodically. */
 void credit_send_late_quotas(struct credit *credit, uint64_t now_at);
 
-/* Manual limits that are used up rest the pair until their windows end, for all workers. Returns
- * for how many ms, 0 = none is. */
+/* Puts a pair whose manual limits are used up into cooldown until their windows end, for all
+ * workers. Returns for how many ms; 0 = none is used up. */
 uint64_t credit_used_up(struct credit *credit, uint32_t pair, const struct pair_seen *seen,
                         const struct claims_used_up *used_up, uint64_t now_at);
 

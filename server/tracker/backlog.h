@@ -5,7 +5,7 @@
  * quotas, then successes (the latest is in the worker's page, too), then failures before a stream,
  * and only then whatever is oldest.
  *
- * An event that went out once is never changed: trackerd may have applied it under its number. */
+ * An event that was sent once is never changed: trackerd may have applied it under its number. */
 #ifndef WEIR_SERVER_TRACKER_BACKLOG_H
 #define WEIR_SERVER_TRACKER_BACKLOG_H
 
@@ -23,7 +23,7 @@ struct backlog {
     uint32_t n_sent;   /* of these, the first ones went over the present connection */
     uint64_t last_seq; /* of the latest event ever posted */
     uint64_t sent_seq; /* of the latest event ever sent, over any connection */
-    uint64_t dropped;  /* events given up */
+    uint64_t dropped;  /* events for which there was no room */
 };
 
 /* Adds an event (its seq is filled in here). Returns the number of the record that stands for it.

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* A worker's connection to trackerd: posts events (common/wire/evwire.h), keeps what could not be
  * delivered or was not acknowledged (backlog.h) and sends it again on a new connection. Used by
- * credit and by an exchange that waits for its events. Never blocks. */
+ * credit and by an exchange that waits for its events. Never blocks. Known weakness: an event that
+ * trackerd does not accept is sent again and again, and those behind it wait; post none that
+ * evwire_check refuses. */
 #ifndef WEIR_SERVER_TRACKER_LINK_H
 #define WEIR_SERVER_TRACKER_LINK_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/base/attributes.h"
 #include "common/wire/evwire.h"
 
 struct tracker_link;
@@ -42,7 +45,8 @@ struct tracker_link_waiter {
 };
 /* Calls waiter->fn once all events up to waiter->seq are acknowledged. False, and no call, if they
  * already are, or if there is no trackerd to wait for. */
-bool tracker_link_wait(struct tracker_link *link, struct tracker_link_waiter *waiter);
+bool tracker_link_wait(struct tracker_link *link,
+                       struct tracker_link_waiter *waiter) WEIR_MUST_CHECK;
 /* Forgets a waiter; allowed if it was never added. */
 void tracker_link_unwait(struct tracker_link *link, struct tracker_link_waiter *waiter);
 

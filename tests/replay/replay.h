@@ -39,7 +39,7 @@ void replay_drain(void);
 /* Lets time pass; timers fire on the way, each at its instant. */
 void replay_pass_ms(uint64_t ms);
 
-/* The worker's tick: what was put off is told. */
+/* The worker's tick: what was held back is sent. */
 void replay_tick(void);
 
 /* The provider's side, of the transfer that runs now. */

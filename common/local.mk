@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What server/, trackerd/ and the tests build on, and knows neither of them: an archive a room, those
+# What server/, trackerd/ and the tests build on; it knows none of them. One archive for each room, those
 # that build on others first.
 include common/base/local.mk
 include common/terms/local.mk

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The gateway: an archive a room, those that build on others first. All but main.c are libraries, so that
+# The gateway: one archive for each room, those that build on others first. All but main.c are libraries, so that
 # tests take the rooms that they are about and put their own at the edges.
 include server/loop/local.mk
 include server/upstream/local.mk

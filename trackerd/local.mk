@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The tracker daemon and the admin tool: an archive a room.
+# The tracker daemon and the admin tool: one archive for each room.
 include trackerd/table/local.mk
 include trackerd/daemon/local.mk
 include trackerd/weirctl/local.mk

@@ -21,7 +21,7 @@
 
 #define STATUS_HEADERS "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 
-/* Puts root. headers may be NULL. */
+/* Frees root. headers may be NULL. */
 static void answer_json(struct client *client, const char *headers, json_object *root)
 {
     const char *text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_NOSLASHESCAPE);

@@ -23,7 +23,7 @@ struct status_view {
     uint64_t started_at; /* of the master, boot clock ns */
 };
 
-/* The caller puts it. */
+/* The caller frees it with json_object_put. */
 json_object *status_json(const struct status_view *view);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Deferred calls, in a worker: what a callback must not do while frames above it on the stack may
  * still use the object, mostly freeing it, is done once the callback has returned to the event
- * loop. One list a process, so that there can be no two event loops with it. */
+ * loop. One list for each process: it serves a single event loop. */
 #ifndef WEIR_SERVER_LOOP_DEFER_H
 #define WEIR_SERVER_LOOP_DEFER_H
 

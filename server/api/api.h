@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What endpoints are lent by the process they run in: made by the worker, handed to each endpoint
- * as its `void *arg`. */
+/* What endpoints need of the process they run in: made by the worker, which owns it, and handed to
+ * each endpoint as its `void *arg`. So no endpoint knows the worker. */
 #ifndef WEIR_SERVER_API_API_H
 #define WEIR_SERVER_API_API_H
 
@@ -11,7 +11,7 @@
 #include "server/exchange/exchange.h"
 
 struct api {
-    const struct exchange_env *env; /* the configuration, too */
+    const struct exchange_env *env; /* for exchanges; also the configuration and the view */
     const struct pages *pages;      /* of all workers; NULL: no statistics */
     uint64_t started_at;            /* weir itself, not this worker; boot clock ns */
     /* Is this worker connected to trackerd? */

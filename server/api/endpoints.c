@@ -94,46 +94,35 @@ static void ratelimits(void *arg, struct client *client, struct client_call *cal
     answer_json(client, NULL, root);
 }
 
-/* Whether a pair rests is asked of the worker's own view, as a request would: cheap, and /health
- * may be asked often. */
-static void note_default_chain(const struct exchange_env *env, struct health_facts *facts)
-{
-    const struct conf_chain *chain = &env->conf->chains[env->conf->default_chain];
-    uint64_t now_at = clock_boot_ns();
-    for (uint32_t i = 0; i < chain->n_pairs; i++) {
-        struct pair_seen seen;
-        uint64_t rest_ms = 0;
-        bool rests = tableview_verdict(env->view, chain->pairs[i], now_at, &seen, &rest_ms) ==
-                     OUTCOME_IN_COOLDOWN;
-        health_note_pair(facts, rests ? clock_wall_ms() + rest_ms : 0);
-    }
-}
-
 static void health(void *arg, struct client *client, struct client_call *call)
 {
     const struct api *api = arg;
     const struct conf *conf = api->env->conf;
     struct health_facts facts = {.has_tracker = api_has_tracker(api)};
-    uint64_t uptime_ms = (clock_boot_ns() - api->started_at) / CLOCK_NS_PER_MS;
-    struct buf why = BUF_INIT;
+    const struct conf_chain *chain = &conf->chains[conf->default_chain];
+    uint64_t now_at = clock_boot_ns();
     json_object *root = json_object_new_object();
-    note_default_chain(api->env, &facts);
-    bool is_degraded = health_put_why(&facts, &why);
-    json_out_text(root, "status", is_degraded ? "degraded" : "ok");
-    json_out_text(root, "why", is_degraded ? buf_cstr(&why) : NULL);
+    /* From the worker's own view, as a request would see it: cheap, and /health is asked often. */
+    for (uint32_t i = 0; i < chain->n_pairs; i++) {
+        struct pair_seen seen;
+        uint64_t rest_ms = 0;
+        bool rests = tableview_verdict(api->env->view, chain->pairs[i], now_at, &seen, &rest_ms) ==
+                     OUTCOME_IN_COOLDOWN;
+        health_note_pair(&facts, rests ? clock_wall_ms() + rest_ms : 0);
+    }
+    health_add_members(root, &facts);
     json_out_text(root, "version", PACKAGE_VERSION);
-    json_out_number(root, "uptimeMs", uptime_ms);
+    json_out_number(root, "uptimeMs", (now_at - api->started_at) / CLOCK_NS_PER_MS);
     json_out_number(root, "providers", conf->n_providers);
     json_out_number(root, "chains", conf->n_chains);
     json_out_text(root, "tracker", facts.has_tracker ? "up" : "down");
-    buf_free(&why);
     answer_json(client, NULL, root);
 }
 
-/* ---- for those who look after weir ----------------------------------------------------------- */
+/* ---- for operators --------------------------------------------------------------------------- */
 
-/* The rule of /metrics, /status and /status.json: open to this machine, from elsewhere a key is
- * needed. False: a 401 was sent. */
+/* /metrics, /status and /status.json are open to this machine; from elsewhere they need a key.
+ * False: a 401 was sent. */
 static bool may_look(struct client *client, const struct client_call *call)
 {
     if (call->has_key || call->is_loopback)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/json_out.h"
 
 void health_note_pair(struct health_facts *facts, uint64_t until_wall_ms)
 {
@@ -16,14 +17,6 @@ void health_note_pair(struct health_facts *facts, uint64_t until_wall_ms)
         facts->soonest_wall_ms = until_wall_ms;
 }
 
-/* In whole seconds, rounded up: the text must not change from one look to the next. */
-static void put_second(struct buf *out, uint64_t wall_ms)
-{
-    clock_put_iso8601(out, (wall_ms + 999) / 1000 * 1000);
-    out->len -= strlen(".000Z");
-    buf_putc(out, 'Z');
-}
-
 bool health_put_why(const struct health_facts *facts, struct buf *why)
 {
     bool all_rest = facts->pairs > 0 && facts->resting == facts->pairs;
@@ -33,6 +26,18 @@ bool health_put_why(const struct health_facts *facts, struct buf *why)
         return !facts->has_tracker;
     buf_printf(why, "%severy pair of the default chain rests, the first one until ",
                facts->has_tracker ? "" : "; ");
-    put_second(why, facts->soonest_wall_ms);
+    /* whole seconds, rounded up: the text must be the same each time it is asked for */
+    clock_put_iso8601(why, (facts->soonest_wall_ms + 999) / 1000 * 1000);
+    why->len -= strlen(".000Z");
+    buf_putc(why, 'Z');
     return true;
+}
+
+void health_add_members(json_object *o, const struct health_facts *facts)
+{
+    struct buf why = BUF_INIT;
+    bool is_degraded = health_put_why(facts, &why);
+    json_out_text(o, "status", is_degraded ? "degraded" : "ok");
+    json_out_text(o, "why", is_degraded ? buf_cstr(&why) : NULL);
+    buf_free(&why);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /metrics (CONTRACT 7): Prometheus text format 0.0.4, printed from the workers' pages and the
- * table, so that any worker gives the sums over all of them. Reads only. */
+ * table, so that any worker answers for all of them. Reads only. Weak: it walks every slot of every
+ * pair twice, which thousands of pairs would show. */
 #ifndef WEIR_SERVER_API_METRICS_H
 #define WEIR_SERVER_API_METRICS_H
 
@@ -11,7 +12,7 @@
 #include "common/shm/pages.h"
 #include "common/shm/table.h"
 
-/* tab and pages may be NULL. */
+/* Appends the text; tab and pages may be NULL. */
 void metrics_print(const struct conf *conf, const struct shm_table *tab, const struct pages *pages,
                    bool has_tracker, struct buf *out);
 

@@ -36,7 +36,7 @@ static void set_timer(void *client, uint64_t due_at)
 
 static const struct downstream to_client = {head, body, flush, end, queued, set_timer};
 
-/* ---- what a client tells its exchange -------------------------------------------------------- */
+/* ---- what a client reports to its exchange --------------------------------------------------- */
 
 static void left(void *exchange)
 {

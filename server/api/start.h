@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a client and an exchange meet: neither knows the other. Called by the endpoints that pass a
- * request on to a provider; holds nothing and decides nothing. */
+/* Joins a client and an exchange, neither of which knows the other. Called by the endpoints that
+ * ask a provider; holds nothing and decides nothing. */
 #ifndef WEIR_SERVER_API_START_H
 #define WEIR_SERVER_API_START_H
 

@@ -35,11 +35,7 @@ static void add_health(json_object *o, const struct status_view *view, const str
     struct health_facts facts = {.has_tracker = view->has_tracker};
     for (uint32_t i = 0; i < chain->n_pairs; i++)
         health_note_pair(&facts, rows[chain->pairs[i]].cooldown_until_wall_ms);
-    struct buf why = BUF_INIT;
-    bool is_degraded = health_put_why(&facts, &why);
-    json_out_text(o, "status", is_degraded ? "degraded" : "ok");
-    json_out_text(o, "why", is_degraded ? buf_cstr(&why) : NULL);
-    buf_free(&why);
+    health_add_members(o, &facts);
 }
 
 static json_object *tracker_json(const struct status_view *view)
@@ -147,7 +143,7 @@ static json_object *last_cooldown_json(const struct pair_cooldown *last)
     return o;
 }
 
-/* What a request would be told that came to the pair now; NULL: it may try it. */
+/* The outcome for a request that came to the pair now; NULL: it may try it. */
 static json_object *passed_by_json(const struct status_view *view, uint32_t index)
 {
     if (view->table == NULL || view->claims == NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /status.json: all that weir knows of itself at one moment, in one document, for the page at
- * /status and for programs; the members are in weir(8). Made in a worker from the configuration,
- * the table and all workers' pages, so that any worker gives the same. Reads only. */
+/* GET /status.json: what weir knows about itself at one moment, in one document, for the page at
+ * /status and for programs; weir(8) explains the members. Made in a worker from the configuration,
+ * the table and all workers' pages, so that any worker answers for all of them. Reads only. */
 #ifndef WEIR_SERVER_API_STATUS_H
 #define WEIR_SERVER_API_STATUS_H
 
@@ -16,8 +16,8 @@
 
 struct status_view {
     const struct conf *conf;
-    struct tableview *table;     /* may be NULL, and so may the next two */
-    const struct claims *claims; /* tell what passes a pair by */
+    struct tableview *table;     /* NULL: there is none; the same for the next two */
+    const struct claims *claims; /* for what would pass a pair by */
     const struct pages *pages;
     bool has_tracker;    /* this worker is connected to trackerd */
     uint64_t started_at; /* of the master, boot clock ns */

@@ -6,7 +6,7 @@
 
 #define NONCE_BYTES 16
 
-/* Without any randomness in the kernel it would be all zeros: the page works all the same. */
+/* All zeros if the kernel has no randomness yet: the page still works. */
 static void make_nonce(char hex[2 * NONCE_BYTES + 1])
 {
     unsigned char random[NONCE_BYTES] = {0};

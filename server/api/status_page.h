@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /status: the page on which people watch weir. It draws /status.json and holds no data itself:
  * the same text for everybody, except for a nonce that allows its own style and script.
- * Its source is status_page.html, .css and .js, made into C by status_page.awk. Runs in a worker.
- */
+ * Its source is status_page.html, .css and .js, made into C by status_page.awk. Called by its
+ * endpoint. */
 #ifndef WEIR_SERVER_API_STATUS_PAGE_H
 #define WEIR_SERVER_API_STATUS_PAGE_H
 

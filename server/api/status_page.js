@@ -118,8 +118,8 @@ function sampleOf(found) {
   };
 }
 
-/* A counter that went back is another weir's, and what was seen before nobody looked for a while is of
-   another minute: nothing can be compared with either. */
+/* A counter that went back belongs to another weir, and samples from before a pause are too old: neither can
+   be compared with what comes now. */
 function forgetWhatIsOver(sample) {
   const last = samples.at(-1);
   if (last && (sample.uptime < last.uptime || sample.requests < last.requests || sample.at - last.at > MINUTE_MS)) {
@@ -255,7 +255,7 @@ function drawState(state, word, why) {
     `<svg xmlns="${SVG}" viewBox="0 0 20 20" fill="#${ICON_COLOURS[state]}">${ICON_SHAPES[state]}</svg>`));
 }
 
-/* A chain that is not the default one may rest whole while weir is ok. */
+/* All pairs of a chain other than the default may be in cooldown while weir is ok. */
 function whyOk(found) {
   const dry = found.chains.filter((c) => c.entries.every((i) => found.pairs[i].passedBy !== null));
   if (dry.length > 0) return `But nothing takes the requests of: ${dry.map((c) => c.name).join(', ')}.`;
@@ -349,7 +349,7 @@ function takersOf(chain, found) {
   return takers;
 }
 
-/* That it is in cooldown, its state says already. */
+/* Its state already shows that it is in cooldown. */
 function passedByText(pair) {
   return pair.passedBy === null || pair.passedBy === 'in_cooldown' ? '' : `passed by: ${pair.passedBy}`;
 }
@@ -425,7 +425,7 @@ function drawNumbers(view, pair) {
   drawStrip(view.strip, strips.get(view.name) ?? []);
 }
 
-/* How much is left of a provider's limit. The limit itself is not known: the bar is of the most seen here. */
+/* How much is left of a provider's limit. The limit itself is not known: a full bar is the most seen here. */
 function drawQuota(view, pair) {
   [['requests', 'remainingRequests'], ['tokens', 'remainingTokens']].forEach(([word, key], i) => {
     const left = pair.quota?.[key] ?? null;

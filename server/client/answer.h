@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers with HTTP's framing: whole ones, errors, and such that a job makes piece by piece. Called
- * by endpoints, by what joins a job to its client (server/api/start.c), and by this room where a
- * request is refused. Knows no job's inside and no provider. */
+/* Answers with HTTP's framing: whole ones, errors, and those that a job makes piece by piece.
+ * Called by endpoints, by what joins a job to its client (server/api/start.c), and by this room
+ * where a request is refused. Knows no job's inside and no provider. */
 #ifndef WEIR_SERVER_CLIENT_ANSWER_H
 #define WEIR_SERVER_CLIENT_ANSWER_H
 

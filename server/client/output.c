@@ -44,7 +44,7 @@ static void send_pieces(struct client *c, const struct iovec *pieces, int n)
         struct msghdr msg = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)n};
         sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            c->is_broken = true; /* the read event will tell the rest */
+            c->is_broken = true; /* the read event will find out why */
             return;
         }
         if (sent < 0)

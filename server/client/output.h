@@ -18,7 +18,7 @@ void client_put_chunk(struct client *c, const struct iovec *pieces, int n);
 void client_flush(struct client *c);
 /* Bytes put that the socket has not taken. */
 size_t client_queued(const struct client *c);
-/* For the connection's write event: sends on; tells the job when little is left. */
+/* For the connection's write event: sends on, and reports to the job when little is left. */
 void client_on_writable(evutil_socket_t fd, short what, void *client);
 
 #endif

@@ -90,8 +90,8 @@ void client_set_timer_ms(struct client *c, uint32_t ms);
 /* Ready for the next request. */
 void client_await_request(struct client *c);
 
-/* The end: closes the connection at once, with what was put and not sent, and tells its job. Frees
- * it once the callback has returned to the loop. */
+/* The end: closes the connection at once, drops output that was not sent, and reports to its job.
+ * Frees it once the callback has returned to the loop. */
 void client_drop(struct client *c);
 
 #endif

@@ -160,7 +160,7 @@ static void watch_signals(struct worker *w)
         w->signals[i] = evsignal_new(w->base, rows[i].sig, rows[i].fn, w);
         event_add(w->signals[i], NULL);
     }
-    /* A terminal's Ctrl-C reaches the whole group: the master tells us when to go. */
+    /* A terminal's Ctrl-C reaches the whole group: the master decides when a worker stops. */
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGUSR2, SIG_IGN);

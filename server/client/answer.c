@@ -137,8 +137,8 @@ void client_set_job_timer(struct client *c, uint64_t at)
         client_set_timer_at(c, at);
 }
 
-static void answer(struct client *c, int status, const char *content_type, const char *headers,
-                   const struct iovec *body, const char *outcome)
+static void answer_whole(struct client *c, int status, const char *content_type,
+                         const char *headers, const struct iovec *body, const char *outcome)
 {
     struct buf extra = BUF_INIT;
     buf_printf(&extra, "Content-Type: %s\r\n", content_type);
@@ -167,7 +167,7 @@ void client_answer(struct client *c, int status, const char *content_type, const
                    const void *body, size_t len)
 {
     const struct iovec piece = {(void *)body, len};
-    answer(c, status, content_type, headers, &piece, "answered");
+    answer_whole(c, status, content_type, headers, &piece, "answered");
 }
 
 void client_answer_error(struct client *c, enum own_error own_error, const char *headers,
@@ -178,7 +178,7 @@ void client_answer_error(struct client *c, enum own_error own_error, const char 
         own_error_with_message(own_error, message, strlen(message), c->request_id);
     c->dialect->put_error(&body, &error);
     const struct iovec piece = {body.data, body.len};
-    answer(c, error.status, "application/json", headers, &piece, error.code);
+    answer_whole(c, error.status, "application/json", headers, &piece, error.code);
     buf_free(&body);
 }
 

@@ -51,32 +51,19 @@ static size_t take_chunked(struct client *c, const char *data, size_t len)
     }
 }
 
-static size_t take_some(struct client *c, const char *data, size_t len)
-{
-    if (c->state == CLIENT_HEAD)
-        return client_take_head(c, data, len);
-    if (c->state == CLIENT_BODY)
-        return c->framing == HTTP_REQUEST_LENGTH ? take_counted(c, data, len)
-                                                 : take_chunked(c, data, len);
-    return 0;
-}
-
-static void keep_rest(struct client *c, const char *data, size_t len)
-{
-    if (c->state == CLIENT_HEAD && c->in.len == 0 && len > 0)
-        client_set_timer_ms(c, c->owner->setup.conf->client_header_timeout_ms);
-    if (c->state == CLIENT_BUSY && len > AHEAD_MAX)
-        client_drop(c);
-    else if (c->state != CLIENT_LINGER && c->state != CLIENT_DEAD)
-        buf_put(&c->in, data, len);
-}
-
-/* Uses input as far as it goes (it is not in c->in) and returns how much was used. */
-static size_t consume(struct client *c, const char *data, size_t len)
+/* Uses input (which is not in c->in) as far as it goes and returns how much was used. */
+static size_t use(struct client *c, const char *data, size_t len)
 {
     size_t used = 0;
     while (used < len && (c->state == CLIENT_HEAD || c->state == CLIENT_BODY)) {
-        size_t n = take_some(c, data + used, len - used);
+        const char *at = data + used;
+        size_t left = len - used, n;
+        if (c->state == CLIENT_HEAD)
+            n = client_take_head(c, at, left);
+        else if (c->framing == HTTP_REQUEST_LENGTH)
+            n = take_counted(c, at, left);
+        else
+            n = take_chunked(c, at, left);
         if (n == 0)
             break;
         used += n;
@@ -84,18 +71,22 @@ static size_t consume(struct client *c, const char *data, size_t len)
     return used;
 }
 
-static void feed(struct client *c, const char *data, size_t len)
+/* Keeps what was not used, unless the connection will not use it any more. */
+static void keep_rest(struct client *c, const char *data, size_t len)
 {
-    size_t used = consume(c, data, len);
-    if (used < len)
-        keep_rest(c, data + used, len - used);
+    if (c->state == CLIENT_HEAD && c->in.len == 0)
+        client_set_timer_ms(c, c->owner->setup.conf->client_header_timeout_ms);
+    if (c->state == CLIENT_BUSY && len > AHEAD_MAX)
+        client_drop(c);
+    else if (c->state != CLIENT_LINGER && c->state != CLIENT_DEAD)
+        buf_put(&c->in, data, len);
 }
 
-static void feed_kept(struct client *c)
+static void use_kept(struct client *c)
 {
     struct buf in = c->in;
     c->in = (struct buf)BUF_INIT;
-    size_t used = consume(c, in.data, in.len);
+    size_t used = use(c, in.data, in.len);
     if (used == 0 && c->state == CLIENT_HEAD) {
         c->in = in; /* a head that grows byte by byte is not copied each time */
         return;
@@ -109,7 +100,7 @@ void client_go_on(void *ptr)
 {
     struct client *c = ptr;
     if (c->state == CLIENT_HEAD)
-        feed_kept(c);
+        use_kept(c);
 }
 
 void client_on_input(struct client *c, const char *data, size_t len)
@@ -125,8 +116,10 @@ void client_on_input(struct client *c, const char *data, size_t len)
         }
         buf_put(&c->in, data, len);
         if (c->state != CLIENT_BUSY)
-            feed_kept(c);
+            use_kept(c);
     } else {
-        feed(c, data, len);
+        size_t used = use(c, data, len);
+        if (used < len)
+            keep_rest(c, data + used, len - used);
     }
 }

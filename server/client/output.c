@@ -87,20 +87,20 @@ static struct client_outbox *outbox_of(struct client *c)
     return box;
 }
 
-static void put(struct client_outbox *box, const void *data, size_t len)
+static void box_put(struct client_outbox *box, const void *data, size_t len)
 {
     memcpy(box->data + box->len, data, len);
     box->len += len;
 }
 
-static void open_chunk(struct client_outbox *box)
+static void box_open_chunk(struct client_outbox *box)
 {
     box->chunk_at = box->len;
     box->len += CHUNK_HEAD_BYTES;
     box->is_in_chunk = true;
 }
 
-static void close_chunk(struct client_outbox *box)
+static void box_close_chunk(struct client_outbox *box)
 {
     static const char digits[] = "0123456789abcdef";
     if (!box->is_in_chunk)
@@ -110,15 +110,15 @@ static void close_chunk(struct client_outbox *box)
     for (int i = 3; i >= 0; i--, size >>= 4)
         head[i] = digits[size & 15];
     memcpy(head + 4, "\r\n", 2);
-    put(box, "\r\n", CHUNK_TAIL_BYTES);
+    box_put(box, "\r\n", CHUNK_TAIL_BYTES);
     box->is_in_chunk = false;
 }
 
 /* Sends what is collected, and n more pieces after it. */
-static void flush_with(struct client_outbox *box, const struct iovec *more, int n)
+static void box_send_with(struct client_outbox *box, const struct iovec *more, int n)
 {
     struct iovec pieces[CHUNK_PIECES_MAX + 3];
-    close_chunk(box);
+    box_close_chunk(box);
     pieces[0] = (struct iovec){box->data, box->len};
     if (n > 0)
         memcpy(pieces + 1, more, (size_t)n * sizeof(*more));
@@ -131,19 +131,19 @@ static void flush_with(struct client_outbox *box, const struct iovec *more, int 
 void client_flush(struct client *c)
 {
     if (c->owner->outbox.client == c)
-        flush_with(&c->owner->outbox, NULL, 0);
+        box_send_with(&c->owner->outbox, NULL, 0);
 }
 
 void client_put(struct client *c, const void *data, size_t len)
 {
     struct client_outbox *box = outbox_of(c);
-    close_chunk(box);
+    box_close_chunk(box);
     if (len <= CLIENT_OUT_BYTES - box->len) {
-        put(box, data, len);
+        box_put(box, data, len);
         return;
     }
     const struct iovec piece = {(void *)data, len};
-    flush_with(box, &piece, 1);
+    box_send_with(box, &piece, 1);
 }
 
 /* A chunk of its own, from where its bytes lie. */
@@ -154,7 +154,7 @@ static void put_large_chunk(struct client *c, const struct iovec *pieces, int n,
     framed[0] = (struct iovec){size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", total)};
     memcpy(framed + 1, pieces, (size_t)n * sizeof(*pieces));
     framed[n + 1] = (struct iovec){(char *)"\r\n", CHUNK_TAIL_BYTES};
-    flush_with(outbox_of(c), framed, n + 2);
+    box_send_with(outbox_of(c), framed, n + 2);
 }
 
 void client_put_chunk(struct client *c, const struct iovec *pieces, int n)
@@ -174,9 +174,9 @@ void client_put_chunk(struct client *c, const struct iovec *pieces, int n)
         box = outbox_of(c);
     }
     if (!box->is_in_chunk)
-        open_chunk(box);
+        box_open_chunk(box);
     for (int i = 0; i < n; i++)
-        put(box, pieces[i].iov_base, pieces[i].iov_len);
+        box_put(box, pieces[i].iov_base, pieces[i].iov_len);
 }
 
 size_t client_queued(const struct client *c)

@@ -62,7 +62,7 @@ static void reopen_logs(struct master *m)
     if (!log_reopen())
         log_error("the log file cannot be opened again, the old one stays in use: %s",
                   strerror(errno));
-    if (access_log_reopen() != 0)
+    if (!access_log_reopen())
         log_error("the access log cannot be opened again, the old one stays in use: %s",
                   strerror(errno));
     master_children_signal(m, SIGUSR1, false);
@@ -288,7 +288,7 @@ static void leave_root(struct master *m)
 {
     daemon_lookup_user(m->conf, &m->uid, &m->gid);
     master_listeners_give(m->listeners, m->uid, m->gid);
-    if (access_log_open(m->conf->access_log, m->uid, m->gid) != 0)
+    if (!access_log_open(m->conf->access_log, m->uid, m->gid))
         log_fatal(EX_UNAVAILABLE, "cannot open %s: %s", m->conf->access_log, strerror(errno));
     shm_object_give(&pages_kind, m->conf->tracker_shm, m->uid);
     shm_object_give(&ledger_kind, m->conf->tracker_shm, m->uid);

@@ -34,21 +34,18 @@ static void flush(void *unused)
     buf_clear(&lines);
 }
 
-static int open_path(const char *path)
+static bool use(const char *path)
 {
-    if (strcmp(path, "-") == 0)
-        return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-    return logfile_open(path, &owner);
-}
-
-static int use(const char *path)
-{
-    if (path == NULL)
-        return 0;
-    int opened = open_path(path);
     struct stat st;
+    int opened;
+    if (path == NULL)
+        return true;
+    if (strcmp(path, "-") == 0)
+        opened = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    else
+        opened = logfile_open(path, &owner);
     if (opened < 0)
-        return -1;
+        return false;
     flush(NULL);
     if (fd >= 0)
         close(fd);
@@ -58,17 +55,17 @@ static int use(const char *path)
         free(file_path);
         file_path = xstrdup(path);
     }
-    return 0;
+    return true;
 }
 
-int access_log_open(const char *path, int uid, int gid)
+bool access_log_open(const char *path, int uid, int gid)
 {
     owner.uid = uid;
     owner.gid = gid;
     return use(path);
 }
 
-int access_log_reopen(void)
+bool access_log_reopen(void)
 {
     return use(file_path);
 }

@@ -7,13 +7,17 @@
 #ifndef WEIR_SERVER_RECORD_ACCESS_LOG_H
 #define WEIR_SERVER_RECORD_ACCESS_LOG_H
 
+#include <stdbool.h>
+
+#include "common/base/attributes.h"
+
 struct conf;
 struct request_record;
 
-/* NULL: off. A file that root opens goes to uid and gid (-1 = stay). 0, or -1 with errno. */
-int access_log_open(const char *path, int uid, int gid);
-/* After logrotate. 0, or -1 with errno and the old file still in use. */
-int access_log_reopen(void);
+/* NULL: off. A file that root opens goes to uid and gid (-1 = stay). False with errno. */
+bool access_log_open(const char *path, int uid, int gid) WEIR_MUST_CHECK;
+/* After logrotate. False with errno: the old file is still in use. */
+bool access_log_reopen(void);
 void access_log_close(void);
 
 /* Only between defer_init and defer_deinit. */

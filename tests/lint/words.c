@@ -119,7 +119,7 @@ static void print_access_log(const struct conf *conf)
     struct trail trail = TRAIL_INIT;
     trail_add(&trail, 0, OUTCOME_NONE);
     defer_init(base);
-    if (fd < 0 || access_log_open(path, -1, -1) != 0)
+    if (fd < 0 || !access_log_open(path, -1, -1))
         exit(EX_CANTCREAT);
     access_log_write(conf, &(struct request_record){.request_id = "",
                                                     .method = "",

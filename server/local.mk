@@ -4,6 +4,7 @@
 include server/loop/local.mk
 include server/upstream/local.mk
 include server/provider/local.mk
+include server/judge/local.mk
 include server/dialect/local.mk
 include server/tracker/local.mk
 include server/record/local.mk
@@ -14,7 +15,7 @@ include server/api/local.mk
 include server/worker/local.mk
 include server/master/local.mk
 SERVER_LIBS = libserver_master.a libserver_worker.a libserver_api.a libserver_client.a libserver_exchange.a \
-	libserver_attempt.a libserver_record.a libserver_tracker.a libserver_dialect.a libserver_provider.a \
+	libserver_attempt.a libserver_record.a libserver_tracker.a libserver_dialect.a libserver_judge.a libserver_provider.a \
 	libserver_upstream.a libserver_loop.a
 
 sbin_PROGRAMS += weir

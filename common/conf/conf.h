@@ -18,11 +18,19 @@
 #define CONF_MODEL_MAX       127
 #define CONF_CHAIN_NAME_MAX  127
 
+/* Must a stream's parts be finished by a finish_reason before its end mark? */
+enum conf_finish_reason {
+    CONF_FINISH_REASON_AUTO, /* where the pair has been seen to send them */
+    CONF_FINISH_REASON_REQUIRED,
+    CONF_FINISH_REASON_OPTIONAL,
+};
+
 struct conf_provider {
     char *id, *name, *api_key;
     char *base_url; /* without a trailing slash; the type's own when the file gives none */
     enum provider_type type;
     uint32_t timeout_ms; /* instead of requestTimeoutMs; 0 = not given */
+    enum conf_finish_reason finish_reason;
     bool http2;
     char *ca_file; /* certificates to trust, PEM; NULL = the system's */
     /* rateLimits; 0 = no such limit */
@@ -64,7 +72,9 @@ struct conf {
     enum delivery delivery;
     bool normalize_responses;
     uint32_t cooldown_default_ms, request_timeout_ms, stream_idle_timeout_ms;
-    uint32_t first_token_timeout_ms, deadline_ms;
+    uint32_t first_token_timeout_ms, stream_end_grace_ms, deadline_ms;
+    uint32_t answer_timeout_ms, answer_idle_timeout_ms;
+    bool has_answer_timeout;      /* the file's own; else a provider's timeout comes first */
     bool has_first_token_timeout; /* the file sets it; else it follows each provider's timeout */
     uint32_t retry_attempts, retry_max_wait_ms;
     uint32_t mid_stream_failure_threshold, mid_stream_cooldown_ms, mid_stream_cooldown_max_ms;
@@ -82,7 +92,7 @@ struct conf {
     uint32_t workers; /* resolved: `auto` is the number of CPUs */
     char *pid_file, *user, *group, *access_log, *error_log; /* NULL = none */
     uint32_t max_connections;
-    uint32_t max_body_bytes, max_header_bytes, max_held_bytes;
+    uint32_t max_body_bytes, max_header_bytes, max_held_bytes, max_event_bytes, max_answer_bytes;
     uint32_t client_header_timeout_ms, client_body_timeout_ms, keep_alive_timeout_ms;
     uint32_t drain_timeout_ms, stream_heartbeat_ms;
     /* tracker */

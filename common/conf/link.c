@@ -16,6 +16,8 @@ struct pair_names {
     char **names;
 };
 
+#define ANSWER_TIMEOUT_MS 300000 /* where the file says nothing of times */
+
 /* The place of a value; if the file does not have it, of the nearest thing around it. */
 static struct conf_place value_place(const struct conf_reader *reader, const char *section,
                                      const char *key)
@@ -38,6 +40,13 @@ static struct conf_place item_place(const struct conf_reader *reader, const char
 static void link_times(struct conf_reader *reader)
 {
     struct conf *conf = reader->conf;
+    const struct conf_node *settings = conf_node_get(reader->root, "settings", NULL);
+    bool has_request_timeout = settings != NULL && settings->kind == CONF_NODE_MAP &&
+                               conf_node_get(settings, "requestTimeoutMs", NULL) != NULL;
+    conf->has_answer_timeout = conf->answer_timeout_ms != 0;
+    if (!conf->has_answer_timeout)
+        conf->answer_timeout_ms =
+            has_request_timeout ? conf->request_timeout_ms : ANSWER_TIMEOUT_MS;
     conf->has_first_token_timeout = conf->first_token_timeout_ms != 0;
     if (!conf->has_first_token_timeout) {
         uint32_t sum = conf->request_timeout_ms + conf->stream_idle_timeout_ms;

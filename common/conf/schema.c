@@ -34,6 +34,7 @@ static_assert(sizeof(enum provider_type) == sizeof(uint32_t), "enums are as wide
 #define TIME_MIN      100  /* the least time where nothing else is said */
 #define LONG_TIME_MIN 1000 /* times known from 429chain */
 
+static const char *const finish_reason_words[] = {"auto", "required", "optional", NULL};
 static const char *const log_level_words[] = {"debug", "info", "warn", "error", NULL};
 
 /* clang-format off */
@@ -51,10 +52,17 @@ static const struct conf_key settings_keys[] = {
     {KEY("requestTimeoutMs"), IN(conf, request_timeout_ms), TIME_FROM(LONG_TIME_MIN),
      PRESET("30000"), HELP("until the headers of the answer, per attempt")},
     {KEY("streamIdleTimeoutMs"), IN(conf, stream_idle_timeout_ms), TIME_FROM(LONG_TIME_MIN),
-     PRESET("30000"), HELP("between two events of a running stream")},
+     PRESET("30000"), HELP("between two events of a stream, from its first content on")},
     {KEY("firstTokenTimeoutMs"), IN(conf, first_token_timeout_ms), TIME_FROM(LONG_TIME_MIN),
      COMPUTED("requestTimeoutMs + streamIdleTimeoutMs"),
      HELP("from the start of an attempt to its first content")},
+    {KEY("streamEndGraceMs"), IN(conf, stream_end_grace_ms), TIME_FROM(TIME_MIN), PRESET("2000"),
+     HELP("how long usage and the end's mark may take after everything was said")},
+    {KEY("answerTimeoutMs"), IN(conf, answer_timeout_ms), TIME_FROM(LONG_TIME_MIN),
+     COMPUTED("the provider's timeout or requestTimeoutMs where the file has one, else 300000"),
+     HELP("until the headers of an answer without streaming")},
+    {KEY("answerIdleTimeoutMs"), IN(conf, answer_idle_timeout_ms), TIME_FROM(LONG_TIME_MIN),
+     PRESET("60000"), HELP("between two pieces of such an answer's body")},
     {KEY("deadlineMs"), IN(conf, deadline_ms), TIME_FROM(0), PRESET("0"),
      HELP("for everything a request may wait for before content, over all entries; 0 = none")},
     {KEY("retryAttempts"), IN(conf, retry_attempts), INT(0, 5), PRESET("0"),
@@ -110,7 +118,11 @@ static const struct conf_key server_keys[] = {
      BYTES(1, CONF_HEADER_BYTES_MAX),
      PRESET("65536"), HELP("the largest head of a request")},
     {KEY("maxHeldBytes"), IN(conf, max_held_bytes), BYTES(1, CONF_INT_MAX),
-     PRESET("4194304"), HELP("how much of an answer may be held by delivery: complete")},
+     PRESET("4194304"), HELP("how much of an answer may be held before it is sent")},
+    {KEY("maxEventBytes"), IN(conf, max_event_bytes), BYTES(1, CONF_INT_MAX),
+     PRESET("33554432"), HELP("the largest event of a provider's stream")},
+    {KEY("maxAnswerBytes"), IN(conf, max_answer_bytes), BYTES(1, CONF_INT_MAX),
+     PRESET("67108864"), HELP("the largest answer without streaming")},
     {KEY("clientHeaderTimeoutMs"), IN(conf, client_header_timeout_ms), TIME_FROM(TIME_MIN),
      PRESET("10000"), HELP("for a client to send the head of a request")},
     {KEY("clientBodyTimeoutMs"), IN(conf, client_body_timeout_ms), TIME_FROM(TIME_MIN),
@@ -167,6 +179,8 @@ static const struct conf_key provider_keys[] = {
      HELP("where its API is, up to /chat/completions")},
     {KEY("timeout"), IN(conf_provider, timeout_ms), TIME_FROM(LONG_TIME_MIN),
      COMPUTED("requestTimeoutMs"), HELP("instead of settings.requestTimeoutMs")},
+    {KEY("finishReason"), IN(conf_provider, finish_reason), WORD(finish_reason_words),
+     PRESET("auto"), HELP("must a stream finish with a finish_reason before its end mark")},
     {KEY("http2"), IN(conf_provider, http2), BOOL, PRESET("false"), HELP("speak HTTP/2 to it over TLS")},
     {KEY("caFile"), IN(conf_provider, ca_file), TEXT(CONF_FILE, CONF_PATH_MAX),
      COMPUTED("the system's"), HELP("the certificates that vouch for the provider's, PEM")},

@@ -11,7 +11,7 @@
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 /* A line holds a field's name, a colon, perhaps a space or a BOM, and at most a whole event. */
-#define LINE_MAX_BYTES (SSE_EVENT_MAX_BYTES + 16)
+#define FIELD_BYTES 16 /* of a line, beside its data */
 /* Buffers that grew past this for one large event are given back after it. */
 #define KEEP_BYTES (64u << 10)
 
@@ -23,6 +23,7 @@ struct text {
 struct sse {
     sse_event_fn on_event;
     void *arg;
+    size_t max_bytes;       /* of an event's data */
     enum sse_result result; /* sticky */
     bool is_past_first_line;
     bool skips_lf; /* the last feed ended with a CR: an LF right after it is the same line end */
@@ -35,11 +36,12 @@ struct sse {
     struct buf kept_data, kept_type; /* the event's parts from earlier feeds, or joined lines */
 };
 
-struct sse *sse_new(sse_event_fn on_event, void *arg)
+struct sse *sse_new(sse_event_fn on_event, void *arg, size_t max_bytes)
 {
     struct sse *sse = xcalloc(1, sizeof(*sse));
     sse->on_event = on_event;
     sse->arg = arg;
+    sse->max_bytes = max_bytes;
     sse->data = sse->type = (struct text){"", 0};
     return sse;
 }
@@ -86,7 +88,7 @@ static void keep(struct text *text, struct buf *kept)
 
 static bool add_data(struct sse *sse, struct text value)
 {
-    if (value.len + (sse->has_data ? sse->data.len + 1 : 0) > SSE_EVENT_MAX_BYTES)
+    if (value.len + (sse->has_data ? sse->data.len + 1 : 0) > sse->max_bytes)
         return stop(sse, SSE_TOO_LARGE);
     if (!sse->has_data) {
         sse->has_data = true;
@@ -139,7 +141,7 @@ static bool read_field(struct sse *sse, struct text line)
 
 static bool read_line(struct sse *sse, struct text line)
 {
-    if (line.len > LINE_MAX_BYTES)
+    if (line.len > sse->max_bytes + FIELD_BYTES)
         return stop(sse, SSE_TOO_LARGE);
     if (!sse->is_past_first_line) {
         sse->is_past_first_line = true;
@@ -198,7 +200,7 @@ static void keep_rest(struct sse *sse, const char *p, const char *end)
         return;
     if (!sse->has_partial)
         buf_clear(&sse->line);
-    if (sse->line.len + (size_t)(end - p) > LINE_MAX_BYTES)
+    if (sse->line.len + (size_t)(end - p) > sse->max_bytes + FIELD_BYTES)
         stop(sse, SSE_TOO_LARGE);
     else
         buf_put(&sse->line, p, (size_t)(end - p));

@@ -10,9 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One event of a provider may be this large; a larger one ends the stream as malformed. */
-#define SSE_EVENT_MAX_BYTES (8u << 20)
-
 struct sse_event {
     const char *type; /* value of `event:`, not NUL-terminated; type_len 0 = none */
     size_t type_len;
@@ -28,12 +25,12 @@ typedef bool (*sse_event_fn)(void *arg, const struct sse_event *event);
 enum sse_result {
     SSE_OK,
     SSE_STOPPED,   /* the callback said so; what was not consumed is dropped */
-    SSE_TOO_LARGE, /* an event passed SSE_EVENT_MAX_BYTES */
+    SSE_TOO_LARGE, /* an event is larger than the parser's max_bytes */
 };
 
 struct sse;
-/* arg is handed to on_event; the caller frees the parser. */
-struct sse *sse_new(sse_event_fn on_event, void *arg);
+/* arg is handed to on_event; the caller frees the parser. An event may have max_bytes of data. */
+struct sse *sse_new(sse_event_fn on_event, void *arg, size_t max_bytes);
 void sse_free(struct sse **sse);
 /* Feeds bytes; calls on_event for each complete event that has data. An event that lies whole in
  * one feed is handed out without copying it. */

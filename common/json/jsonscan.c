@@ -29,7 +29,8 @@ static const uint8_t types[256] = {
     ['2'] = JSONSCAN_NUMBER, ['3'] = JSONSCAN_NUMBER, ['4'] = JSONSCAN_NUMBER,
     ['5'] = JSONSCAN_NUMBER, ['6'] = JSONSCAN_NUMBER, ['7'] = JSONSCAN_NUMBER,
     ['8'] = JSONSCAN_NUMBER, ['9'] = JSONSCAN_NUMBER, ['t'] = JSONSCAN_TRUE,
-    ['f'] = JSONSCAN_FALSE,  ['n'] = JSONSCAN_NULL,
+    ['f'] = JSONSCAN_FALSE,  ['n'] = JSONSCAN_NULL,   ['N'] = JSONSCAN_NUMBER,
+    ['I'] = JSONSCAN_NUMBER,
 };
 
 void jsonscan_init(struct jsonscan *s, const char *text, size_t len)
@@ -223,9 +224,24 @@ static const char *skip_integer(struct jsonscan *s, const char *p)
     return p + 1;
 }
 
+static bool skip_word(struct jsonscan *s, const char *word)
+{
+    const char *p = s->at;
+    for (; *word != '\0'; word++, p++)
+        if (p >= s->end || *p != *word)
+            return fail_at(s, p);
+    s->at = p;
+    return true;
+}
+
 static bool skip_number(struct jsonscan *s)
 {
-    const char *p = skip_integer(s, s->at + (*s->at == '-'));
+    const char *p = s->at + (*s->at == '-');
+    if (s->allows_nan && p < s->end && (*p == 'N' || *p == 'I')) {
+        s->at = p;
+        return skip_word(s, *p == 'N' ? "NaN" : "Infinity");
+    }
+    p = skip_integer(s, p);
     if (p != NULL && p < s->end && *p == '.')
         p = skip_digits(s, p + 1);
     if (p != NULL && p < s->end && (*p == 'e' || *p == 'E')) {
@@ -234,16 +250,6 @@ static bool skip_number(struct jsonscan *s)
     }
     if (p == NULL)
         return false;
-    s->at = p;
-    return true;
-}
-
-static bool skip_word(struct jsonscan *s, const char *word)
-{
-    const char *p = s->at;
-    for (; *word != '\0'; word++, p++)
-        if (p >= s->end || *p != *word)
-            return fail_at(s, p);
     s->at = p;
     return true;
 }

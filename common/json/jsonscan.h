@@ -5,7 +5,9 @@
  * numbers, escapes, UTF-8, no raw control characters), so that weir and a provider cannot read
  * different documents. Never allocates, never recurses. Known to be weak: a key that comes twice is
  * not noticed, callers settle that where it matters; what is nested deeper than JSONSCAN_DEPTH_MAX
- * is refused. */
+ * is refused.
+ * NaN, Infinity and -Infinity, which Python's json writes into logprobs, are numbers where the
+ * caller allows them: in what providers send, never in a request. */
 #ifndef WEIR_COMMON_JSON_JSONSCAN_H
 #define WEIR_COMMON_JSON_JSONSCAN_H
 
@@ -48,6 +50,8 @@ struct jsonscan {
     uint32_t depth;
     uint64_t is_object[JSONSCAN_DEPTH_MAX / 64]; /* kind of each open container */
     bool is_first; /* the container just entered has had no member yet */
+    bool
+        allows_nan; /* set it after jsonscan_init to take NaN, Infinity and -Infinity for numbers */
 };
 
 void jsonscan_init(struct jsonscan *s, const char *text, size_t len);

@@ -52,7 +52,8 @@ struct pages_pair { /* 512 bytes: one pair in one slot */
     pages_counter outcomes[PAGES_OUTCOMES];
     pages_counter last_answer_success_started_at;
     pages_counter stamp_seq; /* odd while a stamp and its start are being written: pages_stamp_* */
-    pages_counter reserved[14];
+    pages_counter finishes_seen; /* 1: one of its streams was finished by a finish_reason */
+    pages_counter reserved[13];
 };
 _Static_assert(sizeof(struct pages_pair) == 512, "layout of the pages");
 

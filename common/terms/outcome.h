@@ -37,11 +37,15 @@ enum outcome {
     OUTCOME_STREAM_ERROR,     /* an error event, or finish_reason "error" */
     OUTCOME_STREAM_IDLE,      /* silence for streamIdleTimeoutMs */
     OUTCOME_STREAM_NO_TOKEN,  /* no content within firstTokenTimeoutMs */
-    OUTCOME_STREAM_TRUNCATED, /* ended without finish_reason and without [DONE] */
-    OUTCOME_STREAM_MALFORMED, /* too many events that are not JSON, or one that is too large */
+    OUTCOME_STREAM_TRUNCATED, /* ended while a part of the answer was still open */
+    OUTCOME_STREAM_MALFORMED, /* events that are torn: too many, or one within a tool call */
     /* weir's own */
     OUTCOME_DEADLINE, /* deadlineMs ran out while the attempt was waiting */
     OUTCOME_SHUTDOWN, /* the worker's drain time ran out */
+    /* later additions: numbers are on the wire and in pages, so none ever moves */
+    OUTCOME_STREAM_EMPTY,    /* a mid-stream failure: the end's mark after nothing at all */
+    OUTCOME_STREAM_UNPROVED, /* ended, but nothing proves that it is whole */
+    OUTCOME_EVENT_TOO_LARGE, /* a limit of weir's own */
     OUTCOME_COUNT
 };
 

@@ -16,4 +16,11 @@ struct quota {
     uint64_t reset_requests_ms, reset_tokens_ms;  /* from now; 0 = unknown */
 };
 
+/* What the head of a response says of limits: a wait that it asks for, and what is left. */
+struct limits {
+    bool has_wait;
+    uint64_t wait_ms;
+    struct quota quota;
+};
+
 #endif

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "server/attempt/body.h"
 #include "server/attempt/classify.h"
+#include "server/judge/judge.h"
 #include "server/loop/defer.h"
 #include "server/provider/provider.h"
 
@@ -36,11 +37,15 @@ struct attempt {
     struct transfer *transfer; /* NULL once it is over */
     struct sse *sse;
     struct buf body;
-    unsigned malformed;
+    unsigned malformed;  /* events in a row */
+    bool has_lost_event; /* one of them was torn */
+    uint64_t n_events;
     struct dialect_stream stream; /* what its events have said */
+    struct limits limits;         /* what the head said */
     uint64_t header_timeout_ms;
-    uint64_t last_sign_at; /* the latest event, or piece of a body */
-    bool is_paused, has_retry_after, has_event;
+    uint64_t last_sign_at; /* the latest event that says something, or piece of a body */
+    uint64_t complete_at;  /* when everything was said; 0 = not yet */
+    bool is_paused;
     struct attempt_result result;
 };
 
@@ -52,14 +57,11 @@ static void end(struct attempt *a, enum outcome outcome)
     a->phase = PHASE_OVER;
     a->result.outcome = outcome;
     a->result.ended_at = clock_boot_ns();
-    /* The head may have asked for a rest before weir gave the attempt up: then it counts for
-     * nothing. */
-    if (outcome_info(outcome)->rest == REST_NONE)
-        a->result.rest_ms = 0;
+    a->result.has_finish = a->stream.has_finish;
     a->transfer = NULL;
     if (transfer == NULL)
         return;
-    if (outcome == OUTCOME_STREAM_COMPLETED)
+    if (outcome == OUTCOME_STREAM_COMPLETED || outcome == OUTCOME_STREAM_UNPROVED)
         transfer_finish(transfer);
     else
         transfer_abort(transfer);
@@ -115,17 +117,54 @@ static void set_usage(struct attempt *a, const struct dialect_usage *usage)
         a->result.usage.total_tokens = usage->total_tokens;
 }
 
+static void keep_body(struct attempt *a)
+{
+    a->result.body = buf_cstr(&a->body);
+    a->result.body_len = a->body.len;
+}
+
+/* The provider told an error, in a->body, wherever it stood: whose fault is it? When it is its own,
+ * the outcome is `own_fault`. */
+static void fail_with_fault(struct attempt *a, const struct dialect_fault *fault,
+                            enum outcome own_fault, bool is_whole)
+{
+    const struct judge_error error = {
+        .status = a->result.status,
+        .provider = a->provider->type,
+        .has_retry_after = a->limits.has_wait,
+        .code = fault->code,
+        .type = fault->type,
+        .reason = fault->reason,
+        .message = fault->message,
+    };
+    enum outcome outcome = classify_verdict(judge(&error), own_fault);
+    /* What is said of a request may quote it, and goes into the log: its code will do. */
+    if (outcome == OUTCOME_CLIENT_ERROR || outcome == OUTCOME_CONTENT_FILTERED)
+        set_message_json(a, fault->code.len > 0 ? fault->code : fault->type);
+    else
+        set_message_json(a, fault->message);
+    if (is_whole) {
+        keep_body(a);
+        mask_key(a, a->body.data, a->body.len);
+    }
+    a->result.rest_ms = classify_rest_ms(outcome, a->spec.conf, &a->limits);
+    end_with(a, outcome);
+}
+
 /* ---- a stream ------------------------------------------------------------------------------ */
 
-static bool drop_malformed(struct attempt *a)
+/* Torn JSON is told by its length and place, never by its text. */
+static bool drop_malformed(struct attempt *a, const struct sse_event *event)
 {
     a->malformed++;
+    a->has_lost_event = true;
     log_fields(LOGLV_WARN,
                LOG_LIST(LOG_STR("requestId", a->spec.request_id),
                         LOG_STR("provider", a->provider->id),
-                        LOG_STR("model", a->spec.conf->pairs[a->spec.pair].model)),
+                        LOG_STR("model", a->spec.conf->pairs[a->spec.pair].model),
+                        LOG_INT("bytes", event->data_len), LOG_INT("event", a->n_events)),
                "dropped an event whose data is not JSON");
-    if (a->malformed <= ATTEMPT_MALFORMED_MAX)
+    if (a->malformed <= ATTEMPT_MALFORMED_MAX && a->stream.in_tool == 0)
         return true;
     end_with(a, OUTCOME_STREAM_MALFORMED);
     return false;
@@ -136,14 +175,18 @@ static bool is_error_typed(const struct sse_event *event)
     return event->type_len == 5 && memcmp(event->type, "error", 5) == 0;
 }
 
-static bool fail_with_error(struct attempt *a, const struct sse_event *event,
+static bool fail_with_event(struct attempt *a, const struct sse_event *event,
                             const struct dialect_event *facts)
 {
-    if (facts->kind == DIALECT_EVENT_JSON)
-        set_message_json(a, facts->error_message);
-    else
+    if (facts->kind == DIALECT_EVENT_JSON) {
+        buf_clear(&a->body);
+        buf_put(&a->body, event->data, event->data_len);
+        strcpy(a->result.content_type, "application/json");
+        fail_with_fault(a, &facts->fault, OUTCOME_STREAM_ERROR, true);
+    } else {
         set_message(a, event->data, event->data_len);
-    end_with(a, OUTCOME_STREAM_ERROR);
+        end_with(a, OUTCOME_STREAM_ERROR);
+    }
     return false;
 }
 
@@ -160,47 +203,95 @@ static void hand_on(struct attempt *a, const struct sse_event *event)
     free(data);
 }
 
-/* From the first event on, the next one is due before the first token may be. */
-static void begin_idle_clock(struct attempt *a)
+/* The mark of the end was sent: is it one? Middlemen that swallow a cut send it, too. */
+static void end_at_mark(struct attempt *a)
 {
-    uint64_t was_due_at = attempt_due_at(a);
-    a->has_event = true;
-    if (attempt_due_at(a) < was_due_at)
+    if (a->stream.is_complete)
+        end_with(a, a->has_lost_event ? OUTCOME_STREAM_UNPROVED : OUTCOME_STREAM_COMPLETED);
+    else if (a->result.first_content_at == 0)
+        end_with(a, OUTCOME_STREAM_EMPTY);
+    else if (a->stream.has_finish || a->events->expects_finish(a->arg))
+        end_with(a, OUTCOME_STREAM_TRUNCATED);
+    else
+        end_with(a, OUTCOME_STREAM_UNPROVED);
+}
+
+/* From the first content on silence has a limit of its own, and so has the rest when all was said.
+ */
+static void set_pace(struct attempt *a, const struct dialect_event *facts, bool was_complete)
+{
+    bool is_first = a->result.first_content_at == 0 && (facts->has_content || facts->has_finish);
+    a->last_sign_at = clock_boot_ns();
+    if (is_first)
+        a->result.first_content_at = a->last_sign_at;
+    if (a->stream.is_complete && !was_complete)
+        a->complete_at = a->last_sign_at;
+    if (is_first || a->stream.is_complete != was_complete)
         a->events->due_sooner(a->arg);
+}
+
+static bool on_json(struct attempt *a, const struct sse_event *event);
+
+/* Some providers end events with one line end instead of two: each line that is JSON is an event.
+ */
+static bool on_lines(struct attempt *a, const struct sse_event *event)
+{
+    const char *at = event->data, *end = event->data + event->data_len;
+    while (at < end) {
+        const char *lf = memchr(at, '\n', (size_t)(end - at));
+        struct sse_event line = *event;
+        line.data = at;
+        line.data_len = (size_t)((lf != NULL ? lf : end) - at);
+        if (!on_json(a, &line))
+            return false;
+        at = lf != NULL ? lf + 1 : end;
+    }
+    return true;
+}
+
+static bool on_json(struct attempt *a, const struct sse_event *event)
+{
+    struct dialect_event facts;
+    bool was_complete = a->stream.is_complete;
+    a->dialect->read_event(&a->stream, event->data, event->data_len, &facts);
+    if (facts.has_error || is_error_typed(event))
+        return fail_with_event(a, event, &facts);
+    switch (facts.kind) {
+    case DIALECT_EVENT_KEEP_ALIVE:
+        return true;
+    case DIALECT_EVENT_MALFORMED:
+        if (memchr(event->data, '\n', event->data_len) != NULL)
+            return on_lines(a, event);
+        return drop_malformed(a, event);
+    case DIALECT_EVENT_END:
+        end_at_mark(a);
+        return false;
+    case DIALECT_EVENT_JSON:
+        break;
+    }
+    a->malformed = 0;
+    set_usage(a, &facts.usage);
+    set_pace(a, &facts, was_complete);
+    hand_on(a, event);
+    return a->phase == PHASE_STREAM;
 }
 
 static bool on_event(void *arg, const struct sse_event *event)
 {
     struct attempt *a = arg;
-    struct dialect_event facts;
-    a->last_sign_at = clock_boot_ns();
-    if (!a->has_event)
-        begin_idle_clock(a);
-    a->dialect->read_event(&a->stream, event->data, event->data_len, &facts);
-    if (facts.has_error || is_error_typed(event))
-        return fail_with_error(a, event, &facts);
-    if (facts.kind == DIALECT_EVENT_MALFORMED)
-        return drop_malformed(a);
-    if (facts.kind == DIALECT_EVENT_END) {
-        end_with(a, OUTCOME_STREAM_COMPLETED);
-        return false;
-    }
-    set_usage(a, &facts.usage);
-    if (a->result.first_content_at == 0 && (facts.has_content || facts.has_finish))
-        a->result.first_content_at = a->last_sign_at;
-    hand_on(a, event);
-    return a->phase == PHASE_STREAM;
+    a->n_events++;
+    return on_json(a, event);
 }
 
 static void stream_ended(struct attempt *a, enum transfer_end end, const char *detail)
 {
     if (sse_finish(a->sse) == SSE_TOO_LARGE)
-        end_with(a, OUTCOME_STREAM_MALFORMED);
+        end_with(a, OUTCOME_EVENT_TOO_LARGE);
     if (a->phase == PHASE_OVER)
         return;
     if (a->stream.is_complete) {
         /* Everything was said; how the connection ends no longer matters. */
-        end_with(a, OUTCOME_STREAM_COMPLETED);
+        end_at_mark(a);
     } else if (end == TRANSFER_COMPLETE) {
         end_with(a, OUTCOME_STREAM_TRUNCATED);
     } else {
@@ -210,12 +301,6 @@ static void stream_ended(struct attempt *a, enum transfer_end end, const char *d
 }
 
 /* ---- bodies -------------------------------------------------------------------------------- */
-
-static void keep_body(struct attempt *a)
-{
-    a->result.body = buf_cstr(&a->body);
-    a->result.body_len = a->body.len;
-}
 
 static void normalize_body(struct attempt *a)
 {
@@ -235,9 +320,12 @@ static void answer_ended(struct attempt *a, enum transfer_end end, const char *d
         end_with(a, OUTCOME_ANSWER_CUT);
         return;
     }
-    a->dialect->read_reply(buf_cstr(&a->body), a->body.len, &reply);
+    a->dialect->read_reply(a->spec.operation->kind, buf_cstr(&a->body), a->body.len, &reply);
+    if (reply.kind == DIALECT_REPLY_ERROR) {
+        fail_with_fault(a, &reply.fault, OUTCOME_BAD_ANSWER, true);
+        return;
+    }
     if (reply.kind != DIALECT_REPLY_GOOD) {
-        set_message_json(a, reply.error_message);
         end_with(a, OUTCOME_BAD_ANSWER);
         return;
     }
@@ -253,44 +341,26 @@ static void answer_ended(struct attempt *a, enum transfer_end end, const char *d
 static void error_ended(struct attempt *a, bool is_whole)
 {
     struct dialect_reply reply;
-    a->dialect->read_reply(buf_cstr(&a->body), a->body.len, &reply);
-    enum outcome outcome = classify_status(a->result.status, a->has_retry_after, &reply);
-    /* What is said of a request may quote it, and goes into the log: its code will do. */
-    if (outcome == OUTCOME_CLIENT_ERROR || outcome == OUTCOME_CONTENT_FILTERED)
-        set_message_json(a, reply.error_code.len > 0 ? reply.error_code : reply.error_type);
-    else
-        set_message_json(a, reply.error_message);
-    if (is_whole) {
-        keep_body(a);
-        mask_key(a, a->body.data, a->body.len);
-    }
-    end_with(a, outcome);
+    a->dialect->read_reply(a->spec.operation->kind, buf_cstr(&a->body), a->body.len, &reply);
+    fail_with_fault(a, &reply.fault, classify_status(a->result.status), is_whole);
 }
 
 /* ---- what the transfer calls --------------------------------------------------------------- */
 
+/* What the head says of limits; whether it matters is known at the end. */
 static void read_limits(struct attempt *a, const struct transfer_headers *headers)
 {
-    static const struct dialect_reply no_reply;
+    const struct conf *conf = a->spec.conf;
     bool was_clamped;
-    uint64_t now_wall_ms = clock_wall_ms();
-    a->has_retry_after = transfer_header(headers, "retry-after") != NULL ||
-                         transfer_header(headers, "retry-after-ms") != NULL;
-    if (a->result.status >= 200 && a->result.status < 300) {
-        limit_headers_read_quota(a->provider->type, transfer_header, headers, now_wall_ms,
-                                 a->spec.conf->cooldown_default_ms, &a->result.quota);
-        return;
-    }
-    uint64_t named_ms;
-    a->result.has_named_wait = limit_headers_retry_after_ms(transfer_header, headers, now_wall_ms,
-                                                            &named_ms, &was_clamped);
-    enum outcome outcome = classify_status(a->result.status, a->has_retry_after, &no_reply);
-    a->result.rest_ms = classify_rest_ms(outcome, a->spec.conf, a->provider->type, transfer_header,
-                                         headers, now_wall_ms, &was_clamped);
+    limit_headers_read(a->provider->type, transfer_header, headers, clock_wall_ms(),
+                       conf->cooldown_default_ms, &a->limits, &was_clamped);
+    if (a->result.status >= 200 && a->result.status < 300)
+        a->result.quota = a->limits.quota;
+    a->result.has_named_wait = a->limits.has_wait;
     if (was_clamped)
         log_fields(LOGLV_WARN,
                    LOG_LIST(LOG_STR("requestId", a->spec.request_id),
-                            LOG_STR("provider", a->provider->id), LOG_INT("ms", a->result.rest_ms)),
+                            LOG_STR("provider", a->provider->id), LOG_INT("ms", a->limits.wait_ms)),
                    "the provider asked for an absurd wait; bounded");
 }
 
@@ -308,7 +378,7 @@ static void on_head(void *arg, int status, const struct transfer_headers *header
         a->phase = PHASE_ERROR;
     } else if (a->is_stream && classify_is_event_stream(type)) {
         a->phase = PHASE_STREAM;
-        a->sse = sse_new(on_event, a);
+        a->sse = sse_new(on_event, a, a->spec.conf->max_event_bytes);
     } else if (!a->is_stream && !classify_is_event_stream(type)) {
         a->phase = PHASE_ANSWER;
     } else {
@@ -318,22 +388,32 @@ static void on_head(void *arg, int status, const struct transfer_headers *header
         a->events->due_sooner(a->arg);
 }
 
+/* Some providers keep a connection alive with blanks before an answer. */
+static bool has_more_than_blanks(const char *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (strchr(" \t\r\n", data[i]) == NULL)
+            return true;
+    return false;
+}
+
 static void on_data(void *arg, const char *data, size_t len)
 {
     struct attempt *a = arg;
     if (a->phase == PHASE_STREAM) {
         if (sse_feed(a->sse, data, len) == SSE_TOO_LARGE)
-            end_with(a, OUTCOME_STREAM_MALFORMED);
+            end_with(a, OUTCOME_EVENT_TOO_LARGE);
         return;
     }
-    a->last_sign_at = clock_boot_ns();
-    size_t max = a->phase == PHASE_ERROR ? ATTEMPT_ERROR_MAX_BYTES : ATTEMPT_ANSWER_MAX_BYTES;
+    if (has_more_than_blanks(data, len))
+        a->last_sign_at = clock_boot_ns();
+    size_t max = a->phase == PHASE_ERROR ? ATTEMPT_ERROR_MAX_BYTES : a->spec.conf->max_answer_bytes;
     if (len <= max - a->body.len)
         buf_put(&a->body, data, len);
     else if (a->phase == PHASE_ERROR)
         error_ended(a, false);
     else
-        end_with(a, OUTCOME_BAD_ANSWER);
+        end_with(a, OUTCOME_EVENT_TOO_LARGE);
 }
 
 static void on_done(void *arg, enum transfer_end end, const char *detail)
@@ -375,10 +455,9 @@ static uint64_t after_ms(uint64_t at, uint64_t ms)
     return at + ms * CLOCK_NS_PER_MS;
 }
 
+/* Until the first content, from the attempt's start. */
 static uint64_t first_token_due_at(const struct attempt *a)
 {
-    if (!a->is_stream || a->result.first_content_at != 0)
-        return UINT64_MAX;
     const struct conf *conf = a->spec.conf;
     uint64_t ms = a->header_timeout_ms + conf->stream_idle_timeout_ms;
     if (conf->has_first_token_timeout)
@@ -386,25 +465,38 @@ static uint64_t first_token_due_at(const struct attempt *a)
     return after_ms(a->result.started_at, ms);
 }
 
-static uint64_t phase_due_at(const struct attempt *a)
-{
-    if (a->phase == PHASE_WAITING || a->phase == PHASE_ERROR)
-        return after_ms(a->result.started_at, a->header_timeout_ms);
-    if (a->phase == PHASE_STREAM && !a->has_event && a->spec.conf->has_first_token_timeout)
-        return UINT64_MAX; /* the operator has set how long the first content may take */
-    return after_ms(a->last_sign_at, a->spec.conf->stream_idle_timeout_ms);
-}
-
 uint64_t attempt_due_at(const struct attempt *a)
 {
-    if (a->phase == PHASE_OVER || a->is_paused)
+    const struct conf *conf = a->spec.conf;
+    if (a->is_paused)
         return 0;
-    uint64_t token_at = first_token_due_at(a), phase_at = phase_due_at(a);
-    return token_at < phase_at ? token_at : phase_at;
+    switch (a->phase) {
+    case PHASE_WAITING: {
+        uint64_t head_at = after_ms(a->result.started_at, a->header_timeout_ms);
+        uint64_t token_at = a->is_stream ? first_token_due_at(a) : UINT64_MAX;
+        return head_at < token_at ? head_at : token_at;
+    }
+    case PHASE_ERROR:
+        return after_ms(a->result.started_at, a->header_timeout_ms);
+    case PHASE_ANSWER:
+        return after_ms(a->last_sign_at, conf->answer_idle_timeout_ms);
+    case PHASE_STREAM:
+        if (a->stream.is_complete)
+            return after_ms(a->complete_at, conf->stream_end_grace_ms);
+        return a->result.first_content_at == 0
+                   ? first_token_due_at(a)
+                   : after_ms(a->last_sign_at, conf->stream_idle_timeout_ms);
+    case PHASE_OVER:
+        break;
+    }
+    return 0;
 }
 
-static void timed_out(struct attempt *a)
+void attempt_on_timer(struct attempt *a, uint64_t now_at)
 {
+    uint64_t due_at = attempt_due_at(a);
+    if (due_at == 0 || now_at < due_at)
+        return;
     switch (a->phase) {
     case PHASE_WAITING:
         end_with(a, OUTCOME_HEADER_TIMEOUT);
@@ -416,22 +508,15 @@ static void timed_out(struct attempt *a)
         end_with(a, OUTCOME_ANSWER_CUT);
         break;
     case PHASE_STREAM:
-        end_with(a, a->stream.is_complete ? OUTCOME_STREAM_COMPLETED : OUTCOME_STREAM_IDLE);
+        if (a->stream.is_complete)
+            end_at_mark(a);
+        else
+            end_with(a, a->result.first_content_at == 0 ? OUTCOME_STREAM_NO_TOKEN
+                                                        : OUTCOME_STREAM_IDLE);
         break;
     case PHASE_OVER:
         break;
     }
-}
-
-void attempt_on_timer(struct attempt *a, uint64_t now_at)
-{
-    uint64_t due_at = attempt_due_at(a);
-    if (due_at == 0 || now_at < due_at)
-        return;
-    if (a->phase == PHASE_STREAM && now_at >= first_token_due_at(a))
-        end_with(a, OUTCOME_STREAM_NO_TOKEN);
-    else
-        timed_out(a);
 }
 
 void attempt_pause(struct attempt *a, bool paused)
@@ -467,6 +552,17 @@ static void send_request(struct attempt *a)
     buf_free(&text);
 }
 
+/* A whole answer comes no sooner than its last word, so it has a time of its own. */
+static uint32_t header_timeout_ms(const struct attempt *a)
+{
+    const struct conf *conf = a->spec.conf;
+    if (!a->is_stream && conf->has_answer_timeout)
+        return conf->answer_timeout_ms;
+    if (a->provider->timeout_ms != 0)
+        return a->provider->timeout_ms;
+    return a->is_stream ? conf->request_timeout_ms : conf->answer_timeout_ms;
+}
+
 struct attempt *attempt_start(const struct attempt_spec *spec, const struct attempt_events *events,
                               void *arg)
 {
@@ -479,8 +575,7 @@ struct attempt *attempt_start(const struct attempt_spec *spec, const struct atte
                                     spec->body, spec->body_len);
     a->events = events;
     a->arg = arg;
-    a->header_timeout_ms =
-        a->provider->timeout_ms != 0 ? a->provider->timeout_ms : spec->conf->request_timeout_ms;
+    a->header_timeout_ms = header_timeout_ms(a);
     a->result.started_at = a->last_sign_at = clock_boot_ns();
     a->result.usage = DIALECT_USAGE_UNKNOWN;
     send_request(a);
@@ -497,13 +592,10 @@ bool attempt_gives_back_body(struct attempt *a)
 
 void attempt_cancel(struct attempt *a, enum outcome outcome)
 {
-    if (a->phase != PHASE_OVER)
-        end(a, outcome);
-}
-
-void attempt_fail(struct attempt *a, enum outcome outcome)
-{
-    end_with(a, outcome);
+    if (a->phase == PHASE_OVER)
+        return;
+    a->result.quota.is_known = false; /* it counts for nothing, its head neither */
+    end(a, outcome);
 }
 
 static void destroy(void *ptr)
@@ -538,7 +630,7 @@ void attempt_words(const struct attempt *a, char out[ATTEMPT_MESSAGE_BYTES])
     struct dialect_reply reply = {0};
     memcpy(out, a->result.message, ATTEMPT_MESSAGE_BYTES);
     if (a->result.body != NULL)
-        a->dialect->read_reply(a->result.body, a->result.body_len, &reply);
-    if (reply.error_message.len > 0)
-        mask_key(a, out, jsonscan_unescape(reply.error_message, out, ATTEMPT_MESSAGE_BYTES));
+        a->dialect->read_reply(a->spec.operation->kind, a->result.body, a->result.body_len, &reply);
+    if (reply.fault.message.len > 0)
+        mask_key(a, out, jsonscan_unescape(reply.fault.message, out, ATTEMPT_MESSAGE_BYTES));
 }

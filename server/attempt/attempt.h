@@ -18,10 +18,10 @@
 #include "server/provider/limit_headers.h"
 #include "server/upstream/transfer.h"
 
-#define ATTEMPT_ANSWER_MAX_BYTES (64u << 20)  /* an answer without streaming; larger: bad_answer */
-#define ATTEMPT_ERROR_MAX_BYTES  (256u << 10) /* of an error's body; the rest is not read */
-#define ATTEMPT_MALFORMED_MAX    3 /* events that are not JSON are dropped; one more is a failure */
-#define ATTEMPT_MESSAGE_BYTES    512 /* of the provider's own words */
+#define ATTEMPT_ERROR_MAX_BYTES (256u << 10) /* of an error's body; the rest is not read */
+#define ATTEMPT_MALFORMED_MAX \
+    3 /* events in a row that are torn JSON are dropped; one more is a failure */
+#define ATTEMPT_MESSAGE_BYTES 512 /* of the provider's own words */
 
 struct attempt;
 
@@ -48,6 +48,7 @@ struct attempt_result {
     size_t body_len;
     char content_type[128]; /* of body */
     struct dialect_usage usage;
+    bool has_finish; /* a part of the stream was finished by a reason */
     uint64_t started_at, first_content_at, ended_at; /* 0 = never */
 };
 
@@ -62,6 +63,9 @@ struct attempt_events {
     void (*done)(void *arg);
     /* attempt_due_at is now earlier. */
     void (*due_sooner)(void *arg);
+    /* The stream's end mark came, and no part of it was ever finished: must one have been, by what
+     * this pair usually sends or by its provider's finishReason? */
+    bool (*expects_finish)(void *arg);
 };
 
 /* Raises no event before it returns. */
@@ -73,9 +77,6 @@ bool attempt_gives_back_body(struct attempt *attempt);
 /* Ends a running attempt with this outcome (the client left, a deadline): its connection is closed
  * at once, `done` is not called. */
 void attempt_cancel(struct attempt *attempt, enum outcome outcome);
-/* Ends a running attempt because of what it has brought, as if it had noticed itself: `done` is
- * called. For the receiver of an event. */
-void attempt_fail(struct attempt *attempt, enum outcome outcome);
 /* Ends it if it still runs; frees once the running callback has returned to the event loop. */
 void attempt_free(struct attempt **attempt);
 

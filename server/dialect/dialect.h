@@ -37,23 +37,32 @@ struct dialect_request {
 
 enum dialect_event_kind {
     DIALECT_EVENT_JSON,
-    DIALECT_EVENT_END, /* the mark of a stream's end: the row's end_mark says the same */
+    DIALECT_EVENT_END,        /* the mark of a stream's end: the row's end_mark says the same */
+    DIALECT_EVENT_KEEP_ALIVE, /* no data, or a word that is no JSON: says nothing */
     DIALECT_EVENT_MALFORMED,
+};
+
+/* An error as a provider tells it, in whatever shape; as written, len 0 = not there. `reason` is
+ * Google's reason or status, or the code of Azure's inner error. */
+struct dialect_fault {
+    struct jsonscan_span message, code, type, reason;
 };
 
 /* What one event of a stream says. */
 struct dialect_event {
     enum dialect_event_kind kind;
-    bool has_content;                   /* what a client waits for, reasoning and tool calls too */
-    bool has_finish;                    /* a part of the answer says that it is complete */
-    bool has_error;                     /* the provider reports a failure */
-    struct jsonscan_span error_message; /* its words, as written, inside the data; len 0 = none */
+    bool has_content;           /* what a client waits for, reasoning and tool calls too */
+    bool has_finish;            /* a part of the answer says that it is complete */
+    bool has_error;             /* the provider reports a failure */
+    struct dialect_fault fault; /* what it says of it */
     struct dialect_usage usage;
 };
 
 /* What all events of a stream have said so far; zeroed before the first. */
 struct dialect_stream {
     uint64_t opened, closed; /* bit i (0..63): part i of the answer was seen / was finished */
+    uint64_t in_tool;        /* bit i: part i is in the middle of a tool call */
+    bool has_finish;         /* some part was finished, if only for a while */
     bool is_complete;        /* every part is finished: an end without its mark is clean, too */
 };
 
@@ -67,7 +76,7 @@ enum dialect_reply_kind {
 struct dialect_reply {
     enum dialect_reply_kind kind;
     bool is_error_event; /* an error that clients understand as an event of a stream, too */
-    struct jsonscan_span error_message, error_code, error_type; /* as written; len 0 = none */
+    struct dialect_fault fault;
     struct dialect_usage usage;
 };
 
@@ -98,7 +107,7 @@ struct dialect {
     void (*read_event)(struct dialect_stream *stream, const char *data, size_t len,
                        struct dialect_event *out);
     /* A whole body: a 200 without streaming, or an error's of any status. */
-    void (*read_reply)(const char *body, size_t len, struct dialect_reply *out);
+    void (*read_reply)(unsigned kind, const char *body, size_t len, struct dialect_reply *out);
 
     /* settings.normalizeResponses, NULL where it has no meaning: on an event's data or a whole body
      * that was read as JSON. Returns NULL when nothing needs a change, as nearly always; else the

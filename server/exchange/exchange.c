@@ -76,8 +76,13 @@ static void on_due_sooner(void *arg)
     exchange_update_timer(arg);
 }
 
+static bool expects_finish(void *arg)
+{
+    return exchange_expects_finish(arg);
+}
+
 static const struct attempt_events attempt_events = {on_event, on_fed, on_attempt_over,
-                                                     on_due_sooner};
+                                                     on_due_sooner, expects_finish};
 
 static void on_woken(void *arg)
 {

@@ -114,13 +114,13 @@ static void finish_answer(struct exchange *x)
 static void finish_provider_as_event(struct exchange *x)
 {
     struct dialect_reply reply;
-    dialect_of(x)->read_reply(x->kept.body, x->kept.len, &reply);
+    dialect_of(x)->read_reply(x->order.operation->kind, x->kept.body, x->kept.len, &reply);
     if (reply.is_error_event) {
         send_error_event(x, x->kept.body, x->kept.len);
-    } else if (reply.error_message.len > 0) {
-        char *words = buf_reserve(&x->message, reply.error_message.len + 1);
+    } else if (reply.fault.message.len > 0) {
+        char *words = buf_reserve(&x->message, reply.fault.message.len + 1);
         x->message.len +=
-            jsonscan_unescape(reply.error_message, words, reply.error_message.len + 1);
+            jsonscan_unescape(reply.fault.message, words, reply.fault.message.len + 1);
         send_own_error(x, OWN_ERROR_INVALID_REQUEST, NULL);
     } else {
         finish_exhausted(x);

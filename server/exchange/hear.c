@@ -8,8 +8,8 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "server/attempt/classify.h"
 #include "server/exchange/headers.h"
+#include "server/judge/judge.h"
 
 static void commit(struct exchange *x)
 {
@@ -29,16 +29,11 @@ static void commit(struct exchange *x)
     buf_free(&headers);
 }
 
-/* An event before commit: holds it, commits with it, or ends an attempt that has brought too many
- * events without content. */
+/* An event before commit: holds it, or commits with it. */
 static void hold_or_commit(struct exchange *x, const struct sse_event *event)
 {
     bool has_content = attempt_result(x->attempt)->first_content_at != 0;
     bool is_full = x->relay.held.len + event->data_len > x->env.conf->max_held_bytes;
-    if (is_full && !has_content) {
-        attempt_fail(x->attempt, OUTCOME_STREAM_MALFORMED);
-        return;
-    }
     if (!is_full && (x->delivery == DELIVERY_COMPLETE || !has_content)) {
         relay_hold(&x->relay, event);
         return;
@@ -56,6 +51,20 @@ void exchange_hear_event(struct exchange *x, const struct sse_event *event)
         hold_or_commit(x, event);
     else
         relay_event(&x->relay, event);
+}
+
+bool exchange_expects_finish(const struct exchange *x)
+{
+    uint32_t pair = attempt_pair(x->attempt);
+    switch (x->env.conf->pairs[pair].provider->finish_reason) {
+    case CONF_FINISH_REASON_REQUIRED:
+        return true;
+    case CONF_FINISH_REASON_OPTIONAL:
+        return false;
+    case CONF_FINISH_REASON_AUTO:
+        break;
+    }
+    return credit_expects_finish(x->env.credit, pair);
 }
 
 void exchange_hear_fed(struct exchange *x)
@@ -92,6 +101,7 @@ static void credit(struct exchange *x)
                                                    .ended_at = r->ended_at,
                                                    .rest_ms = r->rest_ms,
                                                    .quota = r->quota,
+                                                   .has_finish = r->has_finish,
                                                    .tokens = r->usage.total_tokens,
                                                });
     if (seq != 0)
@@ -127,7 +137,7 @@ static void keep_error(struct exchange *x)
     free(x->kept.body);
     free(x->kept.content_type);
     x->kept = (struct kept_error){
-        .status = r->status,
+        .status = judge_status_for_client(r->status),
         .body = xmemdup(r->body, r->body_len),
         .len = r->body_len,
         .content_type = xstrdup(r->content_type[0] != '\0' ? r->content_type : "application/json"),
@@ -139,10 +149,13 @@ static void describe_broken(struct exchange *x)
 {
     const struct attempt_result *r = attempt_result(x->attempt);
     const struct conf_pair *pair = &x->env.conf->pairs[attempt_pair(x->attempt)];
-    buf_printf(&x->message, "%s/%s: %s", pair->provider->id, pair->model,
+    char words[ATTEMPT_MESSAGE_BYTES];
+    attempt_words(x->attempt, words);
+    /* Agents decide by these words whether to try again. */
+    buf_printf(&x->message, "%s/%s: provider returned error: %s", pair->provider->id, pair->model,
                outcome_info(r->outcome)->text);
-    if (r->message[0] != '\0')
-        buf_printf(&x->message, ": %s", r->message);
+    if (words[0] != '\0')
+        buf_printf(&x->message, ": %s", words);
 }
 
 /* May the same entry be tried once more, and after how long? Never after a timeout: a silent route
@@ -158,7 +171,8 @@ static bool may_retry(const struct exchange *x, uint64_t *wait_ms)
         *wait_ms = r->rest_ms;
         return r->has_named_wait && r->rest_ms <= conf->retry_max_wait_ms;
     }
-    return r->outcome == OUTCOME_CONNECTION_LOST || r->status == 500 || r->status == 502;
+    return r->outcome == OUTCOME_CONNECTION_LOST ||
+           (r->outcome == OUTCOME_SERVER_ERROR && (r->status == 500 || r->status == 502));
 }
 
 /* Nobody has seen the failure: the same entry is tried again, or the next one. */
@@ -172,8 +186,7 @@ static void move_on(struct exchange *x)
         x->retries++;
         exchange_set_state(x, EX_RETRY);
     } else {
-        if (r->outcome != OUTCOME_CLIENT_ERROR || !classify_is_relayable_4xx(r->status) ||
-            r->body == NULL)
+        if (r->outcome != OUTCOME_CLIENT_ERROR || !judge_is_relayable(r->status) || r->body == NULL)
             x->has_other_failure = true;
         else if (x->kept.body == NULL)
             keep_error(x);
@@ -188,7 +201,7 @@ void exchange_hear_end(struct exchange *x)
 {
     const struct attempt_result *r = attempt_result(x->attempt);
     credit(x);
-    if (r->outcome == OUTCOME_STREAM_COMPLETED) {
+    if (r->outcome == OUTCOME_STREAM_COMPLETED || r->outcome == OUTCOME_STREAM_UNPROVED) {
         if (!x->relay.is_committed)
             commit(x);
         exchange_end_with(x, ENDING_STREAMED);

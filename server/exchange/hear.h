@@ -17,4 +17,8 @@ void exchange_hear_end(struct exchange *x);
 /* Ends an attempt that still runs, if there is one, because of what happened elsewhere. */
 void exchange_end_attempt(struct exchange *x, enum outcome outcome);
 
+/* Must its stream finish with a reason before the end's mark? By the provider's finishReason, else
+ * by what the pair has been seen to send. */
+bool exchange_expects_finish(const struct exchange *x);
+
 #endif

@@ -206,15 +206,6 @@ static uint64_t clamp(uint64_t ms, bool *was_clamped)
     return *was_clamped ? LIMIT_HEADERS_REST_MAX_MS : ms;
 }
 
-void limit_headers_read_quota(enum provider_type type, limit_headers_fn header, const void *arg,
-                              uint64_t now_wall_ms, uint64_t default_ms, struct quota *out)
-{
-    bool ignored;
-    read_quota(type, header, arg, now_wall_ms, default_ms, out);
-    out->reset_requests_ms = clamp(out->reset_requests_ms, &ignored);
-    out->reset_tokens_ms = clamp(out->reset_tokens_ms, &ignored);
-}
-
 /* Retry-After: seconds, or a date; a date that is past means now. */
 static bool parse_retry_after(const char *text, uint64_t now_wall_ms, uint64_t *ms)
 {
@@ -247,16 +238,27 @@ bool limit_headers_retry_after_ms(limit_headers_fn header, const void *arg, uint
     return true;
 }
 
-uint64_t limit_headers_rest_ms(enum provider_type type, limit_headers_fn header, const void *arg,
-                               uint64_t now_wall_ms, uint64_t default_ms, bool *was_clamped)
+void limit_headers_read(enum provider_type type, limit_headers_fn header, const void *arg,
+                        uint64_t now_wall_ms, uint64_t default_ms, struct limits *out,
+                        bool *was_clamped)
 {
-    uint64_t ms;
-    struct quota quota;
-    if (limit_headers_retry_after_ms(header, arg, now_wall_ms, &ms, was_clamped))
-        return ms;
-    read_quota(type, header, arg, now_wall_ms, 0, &quota);
-    ms = quota.remaining_requests == 0 ? quota.reset_requests_ms : 0;
-    if (quota.remaining_tokens == 0 && quota.reset_tokens_ms > ms)
-        ms = quota.reset_tokens_ms;
-    return ms > 0 ? clamp(ms, was_clamped) : default_ms;
+    bool is_wait_clamped, is_requests_clamped, is_tokens_clamped;
+    out->wait_ms = 0;
+    out->has_wait =
+        limit_headers_retry_after_ms(header, arg, now_wall_ms, &out->wait_ms, &is_wait_clamped);
+    read_quota(type, header, arg, now_wall_ms, default_ms, &out->quota);
+    out->quota.reset_requests_ms = clamp(out->quota.reset_requests_ms, &is_requests_clamped);
+    out->quota.reset_tokens_ms = clamp(out->quota.reset_tokens_ms, &is_tokens_clamped);
+    *was_clamped = is_wait_clamped || is_requests_clamped || is_tokens_clamped;
+}
+
+uint64_t limit_headers_rest_ms(const struct limits *limits, uint64_t default_ms)
+{
+    const struct quota *quota = &limits->quota;
+    if (limits->has_wait)
+        return limits->wait_ms;
+    uint64_t ms = quota->remaining_requests == 0 ? quota->reset_requests_ms : 0;
+    if (quota->remaining_tokens == 0 && quota->reset_tokens_ms > ms)
+        ms = quota->reset_tokens_ms;
+    return ms > 0 ? ms : default_ms;
 }

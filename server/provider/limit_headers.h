@@ -20,11 +20,12 @@
 /* Looks a response header up by lower-case name: its value, NUL-terminated, or NULL. */
 typedef const char *(*limit_headers_fn)(const void *arg, const char *name);
 
-/* The quota in the limit headers of a response. A limit that is at 0 without a reset gets
- * default_ms. Resets are clamped to LIMIT_HEADERS_REST_MAX_MS.
- */
-void limit_headers_read_quota(enum provider_type type, limit_headers_fn header, const void *arg,
-                              uint64_t now_wall_ms, uint64_t default_ms, struct quota *out);
+/* What the head of a response says of limits: limit_headers_retry_after_ms, and what is left. A
+ * limit that is at 0 without a reset gets default_ms. All lengths are clamped to
+ * LIMIT_HEADERS_REST_MAX_MS; *was_clamped is set when one was. */
+void limit_headers_read(enum provider_type type, limit_headers_fn header, const void *arg,
+                        uint64_t now_wall_ms, uint64_t default_ms, struct limits *out,
+                        bool *was_clamped);
 
 /* What the response asks to wait: retry-after-ms (decimal ms), else Retry-After (integer or decimal
  * seconds, HTTP-date; a date that is past is a wait of 0). False when neither is there or neither
@@ -32,10 +33,9 @@ void limit_headers_read_quota(enum provider_type type, limit_headers_fn header, 
 bool limit_headers_retry_after_ms(limit_headers_fn header, const void *arg, uint64_t now_wall_ms,
                                   uint64_t *ms, bool *was_clamped) WEIR_MUST_CHECK;
 
-/* How long a 429 rests its pair: limit_headers_retry_after_ms, else the reset of the limit that is
- * at 0 (the later one of both), else default_ms. */
-uint64_t limit_headers_rest_ms(enum provider_type type, limit_headers_fn header, const void *arg,
-                               uint64_t now_wall_ms, uint64_t default_ms, bool *was_clamped);
+/* How long a rate limit rests its pair: the wait that was asked for, else the reset of the limit
+ * that is at 0 (the later one of both), else default_ms. */
+uint64_t limit_headers_rest_ms(const struct limits *limits, uint64_t default_ms);
 
 /* A duration as `1m26.4s`, `7.66s`, `120ms`, `1h2m3s` (units d, h, m, s, ms, us, ns), or plain
  * seconds; parts of a millisecond are rounded up. False if it is not a duration. An overlong one

@@ -19,6 +19,7 @@ struct sent_quota {
 
 struct credit {
     const struct conf *conf;
+    const struct pages *pages; /* NULL = none */
     struct tableview *view;
     struct tracker_link *tracker_link;
     struct pages_pair **pairs; /* of each configured pair in our slot; NULL = none */
@@ -32,6 +33,7 @@ struct credit *credit_new(const struct conf *conf, struct pages *pages, uint32_t
 {
     struct credit *c = xcalloc(1, sizeof(*c));
     c->conf = conf;
+    c->pages = pages;
     c->view = view;
     c->tracker_link = tracker_link;
     c->pairs = xcalloc(conf->n_pairs, sizeof(*c->pairs));
@@ -70,6 +72,8 @@ static void count(struct pages_pair *page, const struct credit_result *r)
         pages_counter_add(&page->failures, 1);
     if (credit == CREDIT_MID_FAILURE)
         pages_counter_add(&page->mid_failures, 1);
+    if (r->has_finish && pages_counter_get(&page->finishes_seen) == 0)
+        pages_counter_set(&page->finishes_seen, 1);
 }
 
 static void stamp(struct pages_pair *page, const struct credit_result *r)
@@ -229,6 +233,19 @@ uint64_t credit_ended(struct credit *c, const struct credit_result *r)
     uint64_t quota = post_quota(c, r);
     last = rest != 0 ? rest : last;
     return quota != 0 ? quota : last;
+}
+
+bool credit_expects_finish(const struct credit *c, uint32_t pair)
+{
+    int index = c->pages != NULL ? pages_pair_find(c->pages, c->conf->pairs[pair].key_hash) : -1;
+    if (index < 0)
+        return pages_counter_get(&c->pairs[pair]->finishes_seen) != 0;
+    for (uint32_t slot = 0; slot < pages_slots(c->pages); slot++) {
+        const struct pages_pair *page = pages_pair((struct pages *)c->pages, slot, index);
+        if (page != NULL && pages_counter_get(&page->finishes_seen) != 0)
+            return true;
+    }
+    return false;
 }
 
 static void post_used_up(struct credit *c, uint32_t pair, const struct pair_seen *seen,

@@ -35,13 +35,16 @@ struct credit_result {
     uint64_t started_at, ended_at; /* boot clock ns */
     uint64_t rest_ms;              /* cooldown asked for; 0 = none */
     struct quota quota;
-    int64_t tokens; /* -1 = unknown */
+    int64_t tokens;  /* -1 = unknown */
+    bool has_finish; /* a part of the stream was finished by a reason */
 };
 
 void credit_started(struct credit *credit, uint32_t pair);
 /* Returns the number of the last event posted for it that the request's end should wait for; 0 if
  * there is none. */
 uint64_t credit_ended(struct credit *credit, const struct credit_result *result);
+/* Has the pair been seen, by any worker, to finish its streams with a reason? */
+bool credit_expects_finish(const struct credit *credit, uint32_t pair);
 /* Sends quota updates that were held back by CREDIT_QUOTA_EVERY_MS; call it periodically. */
 void credit_send_late_quotas(struct credit *credit, uint64_t now_at);
 

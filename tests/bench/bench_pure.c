@@ -77,7 +77,7 @@ static bool hear(void *arg, const struct sse_event *event)
 /* A whole stream, in feeds as the network brings them. */
 static void read_stream(const struct buf *text)
 {
-    struct sse *sse = sse_new(hear, NULL);
+    struct sse *sse = sse_new(hear, NULL, 1u << 20);
     for (size_t at = 0; at < text->len; at += FEED_BYTES)
         sse_feed(sse, text->data + at, text->len - at < FEED_BYTES ? text->len - at : FEED_BYTES);
     sink += (size_t)sse_finish(sse);

@@ -8,7 +8,7 @@ EXTRA_DIST += tests/bench/run tests/bench/gateways.py tests/bench/meter.py \
 CLEANFILES += $(BENCHMARKS)
 
 tests_bench_bench_pure_SOURCES = tests/bench/bench_pure.c
-tests_bench_bench_pure_LDADD = libserver_dialect.a libserver_provider.a $(COMMON_LIBS)
+tests_bench_bench_pure_LDADD = libserver_dialect.a libserver_judge.a libserver_provider.a $(COMMON_LIBS)
 tests_bench_load_SOURCES = tests/bench/load.c tests/bench/stamp.h
 tests_bench_load_LDADD = $(COMMON_LIBS)
 tests_bench_provider_SOURCES = tests/bench/provider.c tests/bench/stamp.h

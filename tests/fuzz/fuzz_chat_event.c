@@ -2,6 +2,7 @@
 /* chat_event: says nothing about data that is not a JSON object, never points outside its text, and
  * its two readers agree where they read the same. */
 #include "server/dialect/chat_event.h"
+#include "server/dialect/chat_request.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_span(const char *text, size_t size, struct jsonscan_span span)
@@ -13,6 +14,7 @@ static bool is_json_object(const char *text, size_t size)
 {
     struct jsonscan scan;
     jsonscan_init(&scan, text, size);
+    scan.allows_nan = true;
     bool is_object = jsonscan_peek(&scan) == JSONSCAN_OBJECT;
     return jsonscan_skip(&scan, NULL) && jsonscan_finish(&scan) && is_object;
 }
@@ -20,8 +22,11 @@ static bool is_json_object(const char *text, size_t size)
 static void check_event(const char *text, size_t size, const struct dialect_event *event,
                         const struct dialect_stream *stream)
 {
-    FUZZ_CHECK((event->kind == DIALECT_EVENT_JSON) == is_json_object(text, size));
-    check_span(text, size, event->error_message);
+    if (event->kind != DIALECT_EVENT_JSON)
+        FUZZ_CHECK(!is_json_object(text, size));
+    else
+        FUZZ_CHECK(is_json_object(text, size) || event->has_error); /* a list of errors */
+    check_span(text, size, event->fault.message);
     FUZZ_CHECK((stream->closed & ~stream->opened) == 0);
     FUZZ_CHECK(event->has_finish || stream->closed == 0);
     FUZZ_CHECK(stream->is_complete == (stream->opened != 0 && stream->opened == stream->closed));
@@ -39,15 +44,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct dialect_stream stream = {0};
     struct dialect_reply reply;
     chat_read_event(&stream, text, size, &event);
-    chat_read_reply(text, size, &reply);
+    chat_read_reply(CHAT_MESSAGES, text, size, &reply);
     check_event(text, size, &event, &stream);
-    check_span(text, size, reply.error_message);
-    check_span(text, size, reply.error_code);
-    check_span(text, size, reply.error_type);
+    check_span(text, size, reply.fault.message);
+    check_span(text, size, reply.fault.code);
+    check_span(text, size, reply.fault.type);
     if (event.kind == DIALECT_EVENT_JSON) {
         FUZZ_CHECK((reply.kind == DIALECT_REPLY_ERROR) == event.has_error);
         FUZZ_CHECK(reply.usage.prompt_tokens == event.usage.prompt_tokens);
-        FUZZ_CHECK(reply.error_message.len == event.error_message.len);
+        FUZZ_CHECK(reply.fault.message.len == event.fault.message.len);
     } else {
         FUZZ_CHECK(reply.kind != DIALECT_REPLY_GOOD);
     }

@@ -25,7 +25,7 @@ static void check_error(const struct dialect *d, struct buf *text)
     FUZZ_CHECK(memchr(text->data, '\n', text->len) == NULL);
     d->read_event(&stream, text->data, text->len, &event);
     FUZZ_CHECK(event.kind == DIALECT_EVENT_JSON && event.has_error);
-    d->read_reply(text->data, text->len, &reply);
+    d->read_reply(0, text->data, text->len, &reply);
     FUZZ_CHECK(reply.kind == DIALECT_REPLY_ERROR && reply.is_error_event);
     own_error_add_probe(text, "stream_lost", 200, "words");
     check_json(text);
@@ -53,7 +53,7 @@ static void check_row(const struct dialect *d, const char *words, size_t size)
         buf_free(&body);
         buf_free(&event);
     }
-    d->read_reply(words, size, &reply);
+    d->read_reply(0, words, size, &reply);
     if (reply.is_error_event)
         check_with_trail(words, size);
 }

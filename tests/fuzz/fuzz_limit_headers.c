@@ -78,25 +78,27 @@ static void check_quota(const struct quota *quota)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct headers headers = {{NULL}};
-    struct quota quota;
-    bool was_clamped, rest_was_clamped;
+    struct limits limits;
+    bool was_clamped, any_was_clamped;
     uint64_t ms = 0;
     if (size == 0)
         return 0;
     enum provider_type type = (enum provider_type)(data[0] % PROVIDER_TYPES_COUNT);
     split(data + 1, size - 1, &headers);
     check_parts(&headers);
-    limit_headers_read_quota(type, lookup, &headers, NOW_MS, DEFAULT_MS, &quota);
-    check_quota(&quota);
+    limit_headers_read(type, lookup, &headers, NOW_MS, DEFAULT_MS, &limits, &any_was_clamped);
+    const struct quota *quota = &limits.quota;
+    check_quota(quota);
     bool is_told = limit_headers_retry_after_ms(lookup, &headers, NOW_MS, &ms, &was_clamped);
-    uint64_t rest = limit_headers_rest_ms(type, lookup, &headers, NOW_MS, DEFAULT_MS, &rest_was_clamped);
+    uint64_t rest = limit_headers_rest_ms(&limits, DEFAULT_MS);
     FUZZ_CHECK(rest <= LIMIT_HEADERS_REST_MAX_MS);
-    FUZZ_CHECK(!rest_was_clamped || rest == LIMIT_HEADERS_REST_MAX_MS);
+    FUZZ_CHECK(any_was_clamped || !was_clamped);
+    FUZZ_CHECK(limits.has_wait == is_told);
     if (is_told)
-        FUZZ_CHECK(rest == ms && rest_was_clamped == was_clamped);
+        FUZZ_CHECK(rest == ms && limits.wait_ms == ms);
     else
-        FUZZ_CHECK(rest == DEFAULT_MS || rest == quota.reset_requests_ms ||
-                   rest == quota.reset_tokens_ms);
+        FUZZ_CHECK(rest == DEFAULT_MS || rest == quota->reset_requests_ms ||
+                   rest == quota->reset_tokens_ms);
     for (size_t i = 0; i < NAMES; i++)
         free(headers.values[i]);
     return 0;

@@ -23,7 +23,7 @@ static bool hear(void *arg, const struct sse_event *event)
 static void read_by_parser(const char *text, size_t size, int how, struct buf *out,
                            size_t *comments)
 {
-    struct sse *sse = sse_new(hear, out);
+    struct sse *sse = sse_new(hear, out, 1u << 20);
     for (size_t at = 0, nth = 0; at < size; nth++) {
         size_t n = how < 0 ? size : fuzz_piece((uint8_t)how, nth, size - at);
         char *piece = fuzz_copy(text + at, n);

@@ -4,7 +4,7 @@
 # Otherwise with driver.c, which replays their corpus and some mutations of it in `make check`.
 # A target is four lines here, and a folder in tests/fuzz/corpus.
 FUZZ_TARGETS =
-FUZZ_LIBS = libserver_dialect.a libserver_provider.a $(COMMON_LIBS)
+FUZZ_LIBS = libserver_dialect.a libserver_judge.a libserver_provider.a $(COMMON_LIBS)
 FUZZ_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_json.h
 FUZZ_LINK =
 if ENABLE_FUZZERS

@@ -133,12 +133,15 @@ void transfer_pause(struct transfer *t, bool paused)
 
 const char *transfer_header(const void *headers, const char *name)
 {
-    static char value[256];
+    static char values[4][256]; /* a real one lives as long as the headers */
+    static unsigned next;
+    char *value = values[next++ % 4];
     size_t len = strlen(name);
     for (const char *line = headers; *line != '\0'; line += strcspn(line, "\n") + 1) {
         if (strncmp(line, name, len) != 0 || strncmp(line + len, ": ", 2) != 0)
             continue;
-        snprintf(value, sizeof(value), "%.*s", (int)strcspn(line + len + 2, "\n"), line + len + 2);
+        snprintf(value, sizeof(values[0]), "%.*s", (int)strcspn(line + len + 2, "\n"),
+                 line + len + 2);
         return value;
     }
     return NULL;
@@ -245,6 +248,10 @@ static struct conf *make_conf(void)
     conf->request_timeout_ms = 30000;
     conf->stream_idle_timeout_ms = 20000;
     conf->first_token_timeout_ms = 40000;
+    conf->stream_end_grace_ms = 2000;
+    conf->answer_timeout_ms = 30000;
+    conf->answer_idle_timeout_ms = 20000;
+    conf->max_event_bytes = conf->max_answer_bytes = 8 << 20;
     conf->stream_heartbeat_ms = 15000;
     conf->cooldown_default_ms = 60000;
     conf->max_held_bytes = 1 << 20;
@@ -576,6 +583,11 @@ unsigned replay_events(enum ev_kind kind, uint32_t pair)
     for (unsigned i = 0; i < r.n_events; i++)
         count += r.events[i].kind == kind && r.events[i].key_hash == pair + 1;
     return count;
+}
+
+unsigned replay_all_events(void)
+{
+    return r.n_events;
 }
 
 const struct evwire_event *replay_last_event(void)

@@ -70,6 +70,7 @@ void replay_cooldown_ms(uint32_t pair, uint64_t ms); /* the pair is in cooldown 
 void replay_wants_reset(uint32_t pair);              /* its row has something to reset */
 void replay_hold_acks(void);                         /* trackerd does not answer from now */
 unsigned replay_events(enum ev_kind kind, uint32_t pair);
+unsigned replay_all_events(void);
 const struct evwire_event *replay_last_event(void);
 
 #endif

@@ -18,12 +18,13 @@ tests/unit/common/shm/%: LDADD = libcommon_shm.a $(TERMS_LIBS) $(CHECK_LIBS)
 tests/unit/common/wire/%: LDADD = libcommon_wire.a libcommon_shm.a $(TERMS_LIBS) $(CHECK_LIBS)
 tests/unit/common/routing/%: LDADD = libcommon_routing.a libcommon_tableview.a libcommon_shm.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/common/process/%: LDADD = libcommon_process.a $(CONF_LIBS) $(CHECK_LIBS)
-tests/unit/server/dialect/%: LDADD = libserver_dialect.a libcommon_json.a $(TERMS_LIBS) $(CHECK_LIBS)
-tests/unit/server/provider/%: LDADD = libserver_provider.a libserver_dialect.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
+tests/unit/server/dialect/%: LDADD = libserver_dialect.a libserver_judge.a libcommon_json.a $(TERMS_LIBS) $(CHECK_LIBS)
+tests/unit/server/judge/%: LDADD = libserver_judge.a libcommon_json.a $(TERMS_LIBS) $(CHECK_LIBS)
+tests/unit/server/provider/%: LDADD = libserver_provider.a libserver_dialect.a libserver_judge.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/server/record/%: LDADD = libserver_record.a libcommon_routing.a libcommon_wire.a libcommon_shm.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/server/tracker/%: LDADD = libserver_tracker.a libcommon_wire.a libcommon_shm.a $(TERMS_LIBS) $(CHECK_LIBS)
-tests/unit/server/attempt/%: LDADD = libserver_attempt.a libserver_dialect.a libserver_provider.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
-tests/unit/server/exchange/%: LDADD = libserver_exchange.a libserver_attempt.a libserver_dialect.a libserver_provider.a $(COMMON_LIBS) $(CHECK_LIBS)
+tests/unit/server/attempt/%: LDADD = libserver_attempt.a libserver_dialect.a libserver_judge.a libserver_provider.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
+tests/unit/server/exchange/%: LDADD = libserver_exchange.a libserver_attempt.a libserver_dialect.a libserver_judge.a libserver_provider.a $(COMMON_LIBS) $(CHECK_LIBS)
 tests/unit/server/client/%: LDADD = libserver_client.a $(CHECK_LIBS)
 tests/unit/server/api/%: LDADD = libserver_api.a $(COMMON_LIBS) $(CHECK_LIBS)
 tests/unit/trackerd/table/%: LDADD = libtrackerd_table.a libcommon_wire.a libcommon_shm.a $(CONF_LIBS) $(CHECK_LIBS)
@@ -79,6 +80,7 @@ UNIT_TESTS = \
 	tests/unit/server/dialect/test_dialect \
 	tests/unit/server/dialect/test_own_error \
 	tests/unit/server/exchange/test_queue \
+	tests/unit/server/judge/test_judge \
 	tests/unit/server/provider/test_limit_headers \
 	tests/unit/server/provider/test_provider \
 	tests/unit/server/provider/test_rewrite \

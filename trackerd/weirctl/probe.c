@@ -13,8 +13,9 @@
 #include "common/terms/outcome.h"
 #include "common/terms/provider_type.h"
 
-#define BODY_MAX_BYTES (1u << 20) /* of an error */
-#define JSON_DEPTH     64
+#define BODY_MAX_BYTES  (1u << 20) /* of an error */
+#define JSON_DEPTH      64
+#define EVENT_MAX_BYTES (8u << 20)
 
 struct probe {
     struct http_response response;
@@ -165,7 +166,7 @@ struct probe *probe_new(void)
 {
     struct probe *p = xcalloc(1, sizeof(*p));
     http_response_init(&p->response);
-    p->sse = sse_new(on_event, p);
+    p->sse = sse_new(on_event, p, EVENT_MAX_BYTES);
     p->result.prompt_tokens = p->result.completion_tokens = -1;
     return p;
 }

@@ -10,6 +10,8 @@
 #include "common/base/buf.h"
 #include "tests/unit/unit.h"
 
+#define EVENT_MAX_BYTES (8u << 20)
+
 /* What came out, one line an event: `TYPE|DATA;`. */
 struct heard {
     struct buf text;
@@ -111,7 +113,7 @@ static void with_line_ends(const char *text, const char *line_end, struct buf *o
 static void check_cut(const struct buf *in, size_t a, size_t b, const char *events, size_t comments)
 {
     struct heard heard = {.text = BUF_INIT};
-    struct sse *sse = sse_new(hear, &heard);
+    struct sse *sse = sse_new(hear, &heard, EVENT_MAX_BYTES);
     ck_assert_int_eq(feed(sse, &heard, in->data, a), SSE_OK);
     ck_assert_int_eq(feed(sse, &heard, in->data + a, b - a), SSE_OK);
     ck_assert_int_eq(feed(sse, &heard, in->data + b, in->len - b), SSE_OK);
@@ -127,7 +129,7 @@ static void check_cut(const struct buf *in, size_t a, size_t b, const char *even
 static void check_bytewise(const struct buf *in, const char *events)
 {
     struct heard heard = {.text = BUF_INIT};
-    struct sse *sse = sse_new(hear, &heard);
+    struct sse *sse = sse_new(hear, &heard, EVENT_MAX_BYTES);
     for (size_t i = 0; i < in->len; i++)
         ck_assert_int_eq(feed(sse, &heard, in->data + i, 1), SSE_OK);
     ck_assert_int_eq(sse_finish(sse), SSE_OK);
@@ -184,7 +186,7 @@ START_TEST(an_event_is_heard_at_its_blank_line)
     static const char *const ends[] = {"\n\n", "\r\n\r\n", "\r\r"};
     for (size_t i = 0; i < UNIT_ROWS(ends); i++) {
         struct heard heard = {.text = BUF_INIT};
-        struct sse *sse = sse_new(hear, &heard);
+        struct sse *sse = sse_new(hear, &heard, EVENT_MAX_BYTES);
         char text[32];
         snprintf(text, sizeof(text), "data: a%s", ends[i]);
         feed(sse, &heard, text, strlen(text));
@@ -199,7 +201,7 @@ END_TEST
 START_TEST(a_trailing_cr_does_not_delay)
 {
     struct heard heard = {.text = BUF_INIT};
-    struct sse *sse = sse_new(hear, &heard);
+    struct sse *sse = sse_new(hear, &heard, EVENT_MAX_BYTES);
     feed(sse, &heard, "data: a\r\n\r", 10);
     ck_assert_uint_eq(heard.events, 1);
     feed(sse, &heard, "\n", 1);
@@ -213,7 +215,7 @@ END_TEST
 START_TEST(a_whole_event_is_not_copied)
 {
     struct heard heard = {.text = BUF_INIT};
-    struct sse *sse = sse_new(hear, &heard);
+    struct sse *sse = sse_new(hear, &heard, EVENT_MAX_BYTES);
     feed(sse, &heard, "data: a\n\nid: 1\ndata: b\n\n", 24);
     ck_assert_uint_eq(heard.events, 2);
     ck_assert_uint_eq(heard.in_place, 2);
@@ -230,7 +232,7 @@ END_TEST
 START_TEST(the_receiver_can_stop)
 {
     struct heard heard = {.text = BUF_INIT, .stops_after = 2};
-    struct sse *sse = sse_new(hear, &heard);
+    struct sse *sse = sse_new(hear, &heard, EVENT_MAX_BYTES);
     ck_assert_int_eq(feed(sse, &heard, "data: a\n\ndata: b\n\ndata: c\n\n", 27), SSE_STOPPED);
     ck_assert_int_eq(feed(sse, &heard, "data: d\n\n", 9), SSE_STOPPED);
     ck_assert_int_eq(sse_finish(sse), SSE_STOPPED);
@@ -243,7 +245,7 @@ END_TEST
 START_TEST(the_receiver_can_stop_at_the_end)
 {
     struct heard heard = {.text = BUF_INIT, .stops_after = 1};
-    struct sse *sse = sse_new(hear, &heard);
+    struct sse *sse = sse_new(hear, &heard, EVENT_MAX_BYTES);
     ck_assert_int_eq(feed(sse, &heard, "data: a", 7), SSE_OK);
     ck_assert_int_eq(sse_finish(sse), SSE_STOPPED);
     ck_assert_uint_eq(heard.events, 1);
@@ -267,7 +269,7 @@ static enum sse_result feed_large(size_t size, size_t piece, size_t *got)
     memcpy(text, "data: ", 6);
     memcpy(text + len - 2, "\n\n", 2);
     *got = 0;
-    struct sse *sse = sse_new(measure, got);
+    struct sse *sse = sse_new(measure, got, EVENT_MAX_BYTES);
     enum sse_result result = SSE_OK;
     for (; at < len; at += piece)
         result = sse_feed(sse, text + at, len - at < piece ? len - at : piece);
@@ -289,9 +291,9 @@ START_TEST(the_largest_event_passes_and_one_more_byte_does_not)
     static const size_t pieces[] = {SIZE_MAX / 4, 1 << 20, 16384};
     for (size_t i = 0; i < UNIT_ROWS(pieces); i++) {
         size_t got;
-        ck_assert_int_eq(feed_large(SSE_EVENT_MAX_BYTES, pieces[i], &got), SSE_OK);
-        ck_assert_uint_eq(got, SSE_EVENT_MAX_BYTES);
-        ck_assert_int_eq(feed_large(SSE_EVENT_MAX_BYTES + 1, pieces[i], &got), SSE_TOO_LARGE);
+        ck_assert_int_eq(feed_large(EVENT_MAX_BYTES, pieces[i], &got), SSE_OK);
+        ck_assert_uint_eq(got, EVENT_MAX_BYTES);
+        ck_assert_int_eq(feed_large(EVENT_MAX_BYTES + 1, pieces[i], &got), SSE_TOO_LARGE);
         ck_assert_uint_eq(got, 0);
     }
 }
@@ -303,7 +305,7 @@ static enum sse_result feed_joined(size_t first, size_t second)
     size_t got = 0;
     char *text = xmalloc(first);
     memset(text, 'x', first);
-    struct sse *sse = sse_new(measure, &got);
+    struct sse *sse = sse_new(measure, &got, EVENT_MAX_BYTES);
     sse_feed(sse, "data:", 5);
     sse_feed(sse, text, first);
     sse_feed(sse, "\ndata:", 6);
@@ -317,7 +319,7 @@ static enum sse_result feed_joined(size_t first, size_t second)
 
 START_TEST(joined_lines_are_bounded_together)
 {
-    size_t half = SSE_EVENT_MAX_BYTES / 2;
+    size_t half = EVENT_MAX_BYTES / 2;
     ck_assert_int_eq(feed_joined(half, half - 1), SSE_OK);
     ck_assert_int_eq(feed_joined(half, half), SSE_TOO_LARGE);
 }
@@ -327,9 +329,9 @@ END_TEST
 static void flood(const char *first, const char *again)
 {
     size_t got = 0, fed = 0;
-    struct sse *sse = sse_new(measure, &got);
+    struct sse *sse = sse_new(measure, &got, EVENT_MAX_BYTES);
     enum sse_result result = sse_feed(sse, first, strlen(first));
-    for (; result == SSE_OK && fed < 4 * (size_t)SSE_EVENT_MAX_BYTES; fed += strlen(again))
+    for (; result == SSE_OK && fed < 4 * (size_t)EVENT_MAX_BYTES; fed += strlen(again))
         result = sse_feed(sse, again, strlen(again));
     ck_assert_msg(result == SSE_TOO_LARGE, "%s", first);
     ck_assert_int_eq(sse_finish(sse), SSE_TOO_LARGE);
@@ -360,7 +362,7 @@ START_TEST(events_after_a_large_one_are_whole)
     for (int i = 0; i < 200000; i++)
         buf_putc(&large, 'x');
     buf_puts(&large, "\n");
-    struct sse *sse = sse_new(hear, &heard);
+    struct sse *sse = sse_new(hear, &heard, EVENT_MAX_BYTES);
     feed(sse, &heard, large.data, large.len / 2);
     feed(sse, &heard, large.data + large.len / 2, large.len - large.len / 2);
     feed(sse, &heard, "\n", 1);
@@ -380,7 +382,7 @@ END_TEST
 START_TEST(a_nul_is_data)
 {
     struct heard heard = {.text = BUF_INIT};
-    struct sse *sse = sse_new(hear, &heard);
+    struct sse *sse = sse_new(hear, &heard, EVENT_MAX_BYTES);
     feed(sse, &heard, "data: a\0b\n\n", 11);
     ck_assert_uint_eq(heard.text.len, 5);
     ck_assert(memcmp(heard.text.data, "|a\0b;", 5) == 0);

@@ -5,8 +5,6 @@
 #include "server/attempt/classify.h"
 #include "tests/unit/unit.h"
 
-static const struct dialect_reply no_facts;
-
 START_TEST(ends_without_a_head)
 {
     static const struct {
@@ -25,6 +23,16 @@ START_TEST(ends_without_a_head)
         ck_assert_int_eq(classify_no_head(rows[i].end), rows[i].outcome);
 }
 END_TEST
+
+/* As an attempt judges an answer that is not 2xx. */
+static enum outcome outcome_of(int status, bool has_wait, const char *code, const char *type)
+{
+    const struct judge_error error = {.status = status,
+                                      .has_retry_after = has_wait,
+                                      .code = {code, strlen(code)},
+                                      .type = {type, strlen(type)}};
+    return classify_verdict(judge(&error), classify_status(status));
+}
 
 START_TEST(statuses)
 {
@@ -46,18 +54,10 @@ START_TEST(statuses)
         {304, false, OUTCOME_BAD_ANSWER},
     };
     for (size_t i = 0; i < UNIT_ROWS(rows); i++)
-        ck_assert_msg(classify_status(rows[i].status, rows[i].has_wait, &no_facts) ==
-                          rows[i].outcome,
-                      "%d", rows[i].status);
+        ck_assert_msg(outcome_of(rows[i].status, rows[i].has_wait, "", "") == rows[i].outcome, "%d",
+                      rows[i].status);
 }
 END_TEST
-
-static struct dialect_reply facts_of(const char *code, const char *type)
-{
-    return (struct dialect_reply){.kind = DIALECT_REPLY_ERROR,
-                                  .error_code = {code, strlen(code)},
-                                  .error_type = {type, strlen(type)}};
-}
 
 START_TEST(content_filters)
 {
@@ -73,13 +73,13 @@ START_TEST(content_filters)
         {400, "content\\u005ffilter", "", OUTCOME_CONTENT_FILTERED},
         {400, "context_length_exceeded", "invalid_request_error", OUTCOME_CLIENT_ERROR},
         {400, "content_filters", "", OUTCOME_CLIENT_ERROR},
-        {403, "content_filter", "", OUTCOME_AUTH_FAILED},
-        {500, "content_filter", "", OUTCOME_SERVER_ERROR},
+        {403, "content_filter", "", OUTCOME_CONTENT_FILTERED},
+        {500, "content_filter", "", OUTCOME_CONTENT_FILTERED},
     };
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
-        struct dialect_reply facts = facts_of(rows[i].code, rows[i].type);
-        ck_assert_msg(classify_status(rows[i].status, false, &facts) == rows[i].outcome, "%d %s %s",
-                      rows[i].status, rows[i].code, rows[i].type);
+        ck_assert_msg(outcome_of(rows[i].status, false, rows[i].code, rows[i].type) ==
+                          rows[i].outcome,
+                      "%d %s %s", rows[i].status, rows[i].code, rows[i].type);
     }
 }
 END_TEST
@@ -121,13 +121,15 @@ START_TEST(rests)
         {OUTCOME_OVERLOADED, "2", 2000},         {OUTCOME_OVERLOADED, "soon", 0},
         {OUTCOME_PAYMENT_REQUIRED, "2", 300000}, {OUTCOME_AUTH_FAILED, "2", 60000},
         {OUTCOME_SERVER_ERROR, "2", 0},          {OUTCOME_CLIENT_ERROR, "2", 0},
-        {OUTCOME_STREAM_LOST, "2", 0},
+        {OUTCOME_STREAM_LOST, "2", 0},           {OUTCOME_CONTENT_FILTERED, "2", 0},
     };
     struct conf conf = {.cooldown_default_ms = 60000};
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
         bool was_clamped;
-        uint64_t ms = classify_rest_ms(rows[i].outcome, &conf, PROVIDER_OPENAI, find,
-                                       rows[i].retry_after, 0, &was_clamped);
+        struct limits limits;
+        limit_headers_read(PROVIDER_OPENAI, find, rows[i].retry_after, 0, conf.cooldown_default_ms,
+                           &limits, &was_clamped);
+        uint64_t ms = classify_rest_ms(rows[i].outcome, &conf, &limits);
         ck_assert_msg(ms == rows[i].rest_ms, "%s: %lu", outcome_info(rows[i].outcome)->word,
                       (unsigned long)ms);
         ck_assert(!was_clamped);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
+#include "server/dialect/chat_request.h"
 #include "tests/unit/unit.h"
 
 enum {
@@ -21,8 +22,8 @@ static struct dialect_stream read_copy(const char *text, struct dialect_event *o
     memcpy(copy, text, strlen(text));
     chat_read_event(&stream, copy, strlen(text), out);
     /* spans are compared by place and length only, on the caller's text */
-    if (out->error_message.len > 0)
-        out->error_message.at = text + (out->error_message.at - copy);
+    if (out->fault.message.len > 0)
+        out->fault.message.at = text + (out->fault.message.at - copy);
     free(copy);
     return stream;
 }
@@ -53,7 +54,18 @@ static const struct {
     {DELTA("\"tool_calls\":null"), 0, 1, 0},
     {DELTA("\"function_call\":{\"name\":\"f\"}"), CONTENT, 1, 0},
     {DELTA("\"function_call\":null"), 0, 1, 0},
-    {DELTA("\"contents\":\"x\",\"x\":{\"content\":\"x\"}"), 0, 1, 0},
+    {DELTA("\"audio\":{\"id\":\"a\",\"data\":\"AAAA\"}"), CONTENT, 1, 0},
+    {DELTA("\"images\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:x\"}}]"), CONTENT, 1,
+     0},
+    {DELTA("\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\"}]"), CONTENT, 1, 0},
+    {DELTA("\"thinking_blocks\":[{\"thinking\":\"hm\"}]"), CONTENT, 1, 0},
+    {DELTA("\"annotations\":[{\"type\":\"url_citation\"}]"), CONTENT, 1, 0},
+    {DELTA("\"yet_to_come\":true"), CONTENT, 1, 0},
+    {DELTA("\"yet_to_come\":-0.5e3"), CONTENT, 1, 0},
+    {DELTA("\"role\":\"assistant\",\"audio\":{},\"images\":[[],{\"a\":null}],\"x\":[0,-0.0e5,false,"
+           "\"\"]"),
+     0, 1, 0},
+    {DELTA("\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"\"}}]"), 0, 1, 0},
     {DELTA(""), 0, 1, 0},
     {CHOICE("\"index\":0,\"delta\":null,\"finish_reason\":null"), 0, 1, 0},
     {CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"stop\""), FINISH, 1, 1},
@@ -99,11 +111,38 @@ static const struct {
     {"{\"x_groq\":{\"error\":\"m\"}}", ERROR, 0, 0},
     {"{\"x_groq\":{\"id\":\"x\"},\"choices\":[]}", 0, 0, 0},
     {"{\"x_groq\":{\"error\":null}}", 0, 0, 0},
+    /* the many shapes of an error */
+    {"{\"choices\":null,\"error_type\":\"invalid_request_error\",\"error_message\":\"m\"}", ERROR,
+     0, 0},
+    {"{\"error_message\":\"\",\"error_type\":null}", 0, 0, 0},
+    {"{\"errors\":[{\"message\":\"m\"}],\"success\":false}", ERROR, 0, 0},
+    {"{\"errors\":[\"m\",{}]}", ERROR, 0, 0},
+    {"{\"errors\":[]}", 0, 0, 0},
+    {"{\"errors\":{}}", 0, 0, 0},
+    {"{\"detail\":\"m\"}", ERROR, 0, 0},
+    {"{\"detail\":[{\"msg\":\"m\"}]}", ERROR, 0, 0},
+    {"{\"detail\":null}", 0, 0, 0},
+    {"{\"detail\":\"m\",\"choices\":[]}", 0, 0, 0},
+    {"{\"code\":1301,\"message\":\"m\"}", ERROR, 0, 0},
+    {"{\"code\":\"busy\",\"message\":\"m\",\"choices\":null}", ERROR, 0, 0},
+    {"{\"code\":200,\"message\":\"m\"}", 0, 0, 0},
+    {"{\"code\":0,\"message\":\"m\"}", 0, 0, 0},
+    {"{\"code\":1301,\"message\":\"m\",\"choices\":[]}", 0, 0, 0},
+    {"{\"code\":1301}", 0, 0, 0},
+    {"[{\"error\":{\"code\":400}}]", ERROR, 0, 0},
+    {CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"insufficient_system_resource\""),
+     FINISH | ERROR, 1, 1},
+    {CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"MALFORMED_FUNCTION_CALL\""),
+     FINISH | ERROR, 1, 1},
+    {CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"a_new_one\""), FINISH, 1, 1},
+    /* what Python's json writes */
+    {CHOICE("\"index\":0,\"delta\":{\"content\":\"x\"},\"logprobs\":[-Infinity,NaN,Infinity]"),
+     CONTENT, 1, 0},
     /* only in their places */
     {"{\"x\":{\"error\":{},\"choices\":[{\"finish_reason\":\"stop\"}]}}", 0, 0, 0},
     {"{\"content\":\"x\",\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}", 0, 0, 0},
-    {CHOICE("\"index\":0,\"delta\":{\"content\":\"\",\"finish_reason\":\"stop\",\"error\":1}"), 0,
-     1, 0},
+    {CHOICE("\"index\":0,\"delta\":{\"content\":\"\",\"finish_reason\":\"stop\",\"error\":1}"),
+     CONTENT, 1, 0},
 };
 
 START_TEST(tells_events_apart)
@@ -134,6 +173,9 @@ static const struct {
     {CHOICE("\"index\":2,\"delta\":{}}],\"x\":[{"), false},
     {"{\"choices\":[{\"index\":2,\"finish_reason\":\"stop\"}", false}, /* cut: says nothing */
     {CHOICE("\"index\":2,\"delta\":{},\"finish_reason\":\"stop\""), true},
+    {CHOICE("\"index\":0,\"finish_reason\":null,\"content_filter_offsets\":{\"a\":1}"), true},
+    {DELTA("\"content\":\"more\""), false}, /* content opens it again */
+    {CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"stop\""), true},
     {"[DONE]", true},
 };
 
@@ -152,7 +194,7 @@ END_TEST
 START_TEST(knows_the_done_marker)
 {
     static const char *const done[] = {"[DONE]", " [DONE]", "[DONE] ", "\t[DONE]  "};
-    static const char *const other[] = {"[DONE", "DONE", "[done]", "[DONE]x", "[DONE] [DONE]", ""};
+    static const char *const other[] = {"[DONE", "[DON", "[done]", "[DONE]x", "[DONE] [DONE]", "{"};
     struct dialect_event event;
     for (size_t i = 0; i < UNIT_ROWS(done); i++) {
         read_copy(done[i], &event);
@@ -166,12 +208,6 @@ START_TEST(knows_the_done_marker)
 END_TEST
 
 static const char *const malformed[] = {
-    "",
-    " ",
-    "x",
-    "null",
-    "1",
-    "\"x\"",
     "[]",
     "[{\"choices\":[]}]",
     "{",
@@ -193,7 +229,7 @@ START_TEST(malformed_events_say_nothing_else)
         ck_assert_msg(event.kind == DIALECT_EVENT_MALFORMED, "%s", malformed[i]);
         ck_assert_msg(!event.has_content && !event.has_finish && !event.has_error, "%s",
                       malformed[i]);
-        ck_assert_msg(stream.opened == 0 && event.error_message.len == 0, "%s", malformed[i]);
+        ck_assert_msg(stream.opened == 0 && event.fault.message.len == 0, "%s", malformed[i]);
     }
 }
 END_TEST
@@ -226,6 +262,11 @@ static const struct {
     {"{\"error\":{\"message\":null}}", ""},
     {"{\"error\":{\"message\":{\"a\":\"b\"}}}", ""},
     {"{\"error\":5}", ""},
+    {"{\"choices\":null,\"error_message\":\"m\",\"message\":\"n\"}", "m"},
+    {"{\"errors\":[{\"message\":\"first\"},{\"message\":\"second\"}]}", "first"},
+    {"{\"detail\":\"d\"}", "d"},
+    {"{\"code\":\"c\",\"error\":\"e\"}", "e"},
+    {CHOICE("\"index\":0,\"finish_reason\":\"abort\""), "abort"},
     {"{\"x_groq\":{\"error\":\"groq\"}}", "groq"},
     {"{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}",
      "Overloaded"},
@@ -237,9 +278,9 @@ START_TEST(finds_the_providers_words)
         struct dialect_event event;
         read_copy(messages[i].data, &event);
         ck_assert_msg(
-            event.error_message.len == strlen(messages[i].message) &&
-                (event.error_message.len == 0 ||
-                 memcmp(event.error_message.at, messages[i].message, event.error_message.len) == 0),
+            event.fault.message.len == strlen(messages[i].message) &&
+                (event.fault.message.len == 0 ||
+                 memcmp(event.fault.message.at, messages[i].message, event.fault.message.len) == 0),
             "%s", messages[i].data);
     }
 }
@@ -275,7 +316,7 @@ START_TEST(counts_tokens)
                           event.usage.completion_tokens == usages[i].completion &&
                           event.usage.total_tokens == usages[i].total,
                       "%s", usages[i].data);
-        chat_read_reply(usages[i].data, strlen(usages[i].data), &reply);
+        chat_read_reply(CHAT_MESSAGES, usages[i].data, strlen(usages[i].data), &reply);
         ck_assert_int_eq(reply.usage.prompt_tokens, usages[i].prompt);
         ck_assert_int_eq(reply.usage.completion_tokens, usages[i].completion);
         ck_assert_int_eq(reply.usage.total_tokens, usages[i].total);
@@ -290,20 +331,28 @@ static const struct {
 } replies[] = {
     {"{\"choices\":[{\"index\":0,\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}",
      DIALECT_REPLY_GOOD, "", "", ""},
-    {"\n\n \r\n{\"choices\":[]}\n", DIALECT_REPLY_GOOD, "", "", ""},
-    {"{\"choices\":[],\"error\":null}", DIALECT_REPLY_GOOD, "", "", ""},
-    {"{\"object\":\"list\",\"data\":[{\"embedding\":[0.1]}]}", DIALECT_REPLY_GOOD, "", "", ""},
+    {"\n\n \r\n{\"choices\":[{\"message\":{}}]}\n", DIALECT_REPLY_GOOD, "", "", ""},
+    {"{\"choices\":[{\"message\":{}},{\"message\":{}}],\"error\":null}", DIALECT_REPLY_GOOD, "", "",
+     ""},
+    {"{\"choices\":[]}", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"{\"choices\":[{\"message\":null}]}", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"{\"choices\":[{\"message\":{}},{}]}", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"{\"object\":\"list\",\"data\":[{\"embedding\":[0.1]}]}", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"{\"data\":[]}", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"{\"detail\":\"m\"}", DIALECT_REPLY_ERROR, "m", "", ""},
+    {"{\"code\":\"c\",\"error\":\"m\"}", DIALECT_REPLY_ERROR, "m", "c", ""},
     {"{\"error\":{\"message\":\"m\",\"type\":\"t\",\"code\":\"c\"}}", DIALECT_REPLY_ERROR, "m", "c",
      "t"},
     {"{\"error\":{\"message\":\"m\",\"code\":429,\"metadata\":{\"code\":1}}}", DIALECT_REPLY_ERROR,
      "m", "429", ""},
     {"{\"choices\":[],\"error\":{\"code\":null}}", DIALECT_REPLY_ERROR, "", "", ""},
     {"{\"error\":\"m\"}", DIALECT_REPLY_ERROR, "m", "", ""},
-    {"{\"object\":\"error\",\"message\":\"m\",\"code\":1}", DIALECT_REPLY_ERROR, "m", "", ""},
+    {"{\"object\":\"error\",\"message\":\"m\",\"type\":\"t\",\"code\":1}", DIALECT_REPLY_ERROR, "m",
+     "1", "t"},
     {"[{\"error\":{\"code\":400,\"message\":\"m\",\"status\":\"INVALID_ARGUMENT\"}}]\n",
      DIALECT_REPLY_ERROR, "m", "400", ""},
     {"{\"choices\":[{\"index\":0,\"message\":{},\"finish_reason\":\"error\"}]}",
-     DIALECT_REPLY_ERROR, "", "", ""},
+     DIALECT_REPLY_ERROR, "error", "", ""},
     {"[]", DIALECT_REPLY_NOT_JSON, "", "", ""},
     {"[{\"choices\":[]}]", DIALECT_REPLY_NOT_JSON, "", "", ""},
     {"[1,2", DIALECT_REPLY_NOT_JSON, "", "", ""},
@@ -329,15 +378,89 @@ START_TEST(tells_replies_apart)
 {
     for (size_t i = 0; i < UNIT_ROWS(replies); i++) {
         struct dialect_reply reply;
-        chat_read_reply(replies[i].body, strlen(replies[i].body), &reply);
+        chat_read_reply(CHAT_MESSAGES, replies[i].body, strlen(replies[i].body), &reply);
         ck_assert_msg(reply.kind == replies[i].kind, "%s", replies[i].body);
-        ck_assert_msg(is_text(reply.error_message, replies[i].message), "%s", replies[i].body);
-        ck_assert_msg(is_text(reply.error_code, replies[i].code), "%s", replies[i].body);
-        ck_assert_msg(is_text(reply.error_type, replies[i].type), "%s", replies[i].body);
+        ck_assert_msg(is_text(reply.fault.message, replies[i].message), "%s", replies[i].body);
+        ck_assert_msg(is_text(reply.fault.code, replies[i].code), "%s", replies[i].body);
+        ck_assert_msg(is_text(reply.fault.type, replies[i].type), "%s", replies[i].body);
     }
 }
 END_TEST
 
-UNIT_MAIN("chat_event", tells_events_apart, a_stream_is_complete_when_its_choices_are,
+START_TEST(replies_to_completions_and_embeddings)
+{
+    static const struct {
+        unsigned kind;
+        const char *body;
+        bool is_good;
+    } kinds[] = {
+        {CHAT_PROMPT, "{\"choices\":[{\"text\":\"\"}]}", true},
+        {CHAT_PROMPT, "{\"choices\":[{\"message\":{}}]}", false},
+        {CHAT_PROMPT, "{\"choices\":[]}", false},
+        {CHAT_INPUT, "{\"data\":[{\"embedding\":[0.1]}]}", true},
+        {CHAT_INPUT, "{\"data\":[]}", false},
+        {CHAT_INPUT, "{\"choices\":[{\"message\":{}}]}", false},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(kinds); i++) {
+        struct dialect_reply reply;
+        chat_read_reply(kinds[i].kind, kinds[i].body, strlen(kinds[i].body), &reply);
+        ck_assert_msg((reply.kind == DIALECT_REPLY_GOOD) == kinds[i].is_good, "%s", kinds[i].body);
+    }
+}
+END_TEST
+
+START_TEST(words_and_nothing_keep_alive)
+{
+    static const char *const words[] = {"",     " ", "\n",    "x",    "ping",
+                                        "null", "1", "\"x\"", "DONE", "2024-04-07 20:20:50"};
+    for (size_t i = 0; i < UNIT_ROWS(words); i++) {
+        struct dialect_event event;
+        read_copy(words[i], &event);
+        ck_assert_msg(event.kind == DIALECT_EVENT_KEEP_ALIVE, "%s", words[i]);
+        ck_assert(!event.has_content && !event.has_finish && !event.has_error);
+    }
+}
+END_TEST
+
+START_TEST(knows_when_a_tool_call_is_open)
+{
+    struct dialect_stream stream = {0};
+    struct dialect_event event;
+    static const char tool[] = DELTA("\"tool_calls\":[{\"index\":0,\"id\":\"c\"}]");
+    static const char finish[] =
+        CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"");
+    chat_read_event(&stream, tool, strlen(tool), &event);
+    ck_assert_uint_eq(stream.in_tool, 1);
+    chat_read_event(&stream, finish, strlen(finish), &event);
+    ck_assert_uint_eq(stream.in_tool, 0);
+    ck_assert(stream.has_finish);
+}
+END_TEST
+
+START_TEST(finds_googles_and_azures_reasons)
+{
+    static const struct {
+        const char *body, *reason;
+    } bodies[] = {
+        {"[{\"error\":{\"code\":400,\"message\":\"m\",\"status\":\"INVALID_ARGUMENT\",\"details\":["
+         "{"
+         "\"@type\":\"x\",\"reason\":\"API_KEY_INVALID\"}]}}]",
+         "API_KEY_INVALID"},
+        {"{\"error\":{\"status\":\"UNAVAILABLE\"}}", "UNAVAILABLE"},
+        {"{\"error\":{\"innererror\":{\"code\":\"ResponsibleAIPolicyViolation\"}}}",
+         "ResponsibleAIPolicyViolation"},
+        {"{\"error\":{\"details\":\"x\"}}", ""},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(bodies); i++) {
+        struct dialect_reply reply;
+        chat_read_reply(CHAT_MESSAGES, bodies[i].body, strlen(bodies[i].body), &reply);
+        ck_assert_msg(is_text(reply.fault.reason, bodies[i].reason), "%s", bodies[i].body);
+    }
+}
+END_TEST
+
+UNIT_MAIN("chat_event", tells_events_apart, replies_to_completions_and_embeddings,
+          words_and_nothing_keep_alive, knows_when_a_tool_call_is_open,
+          finds_googles_and_azures_reasons, a_stream_is_complete_when_its_choices_are,
           knows_the_done_marker, malformed_events_say_nothing_else, deep_nesting_is_malformed,
           finds_the_providers_words, counts_tokens, tells_replies_apart)

@@ -104,8 +104,8 @@ START_TEST(any_message_gives_good_json)
         ck_assert_ptr_null(memchr(text.data, '\n', text.len));
         json_object_put(root);
         dialects[i]->read_event(&stream, text.data, text.len, &event);
-        ck_assert_msg(event.has_error && event.error_message.len > 0, "%s", dialects[i]->name);
-        dialects[i]->read_reply(text.data, text.len, &reply);
+        ck_assert_msg(event.has_error && event.fault.message.len > 0, "%s", dialects[i]->name);
+        dialects[i]->read_reply(0, text.data, text.len, &reply);
         ck_assert_msg(reply.kind == DIALECT_REPLY_ERROR && reply.is_error_event, "%s",
                       dialects[i]->name);
         buf_free(&text);

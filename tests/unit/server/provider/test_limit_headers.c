@@ -66,7 +66,8 @@ START_TEST(reads_durations)
 {
     for (size_t i = 0; i < UNIT_ROWS(durations); i++) {
         uint64_t ms = 1;
-        ck_assert_msg(limit_headers_parse_duration(durations[i].text, &ms), "%s", durations[i].text);
+        ck_assert_msg(limit_headers_parse_duration(durations[i].text, &ms), "%s",
+                      durations[i].text);
         ck_assert_msg(ms == durations[i].ms, "%s: %llu", durations[i].text, (unsigned long long)ms);
     }
 }
@@ -153,9 +154,12 @@ static const struct {
 START_TEST(reads_quotas_in_every_dialect)
 {
     for (size_t i = 0; i < UNIT_ROWS(quotas); i++) {
-        struct quota quota;
+        struct limits limits;
+        bool was_clamped;
         const struct quota *expected = &quotas[i].quota;
-        limit_headers_read_quota(quotas[i].type, lookup, &quotas[i].headers, NOW_MS, DEFAULT_MS, &quota);
+        limit_headers_read(quotas[i].type, lookup, &quotas[i].headers, NOW_MS, DEFAULT_MS, &limits,
+                           &was_clamped);
+        const struct quota quota = limits.quota;
         ck_assert_msg(quota.is_known == expected->is_known, "row %zu", i);
         ck_assert_msg(quota.remaining_requests == expected->remaining_requests, "row %zu", i);
         ck_assert_msg(quota.remaining_tokens == expected->remaining_tokens, "row %zu", i);
@@ -208,7 +212,8 @@ START_TEST(reads_what_is_to_wait)
     for (size_t i = 0; i < UNIT_ROWS(waits); i++) {
         uint64_t ms = 0;
         bool was_clamped = true;
-        bool is_told = limit_headers_retry_after_ms(lookup, &waits[i].headers, NOW_MS, &ms, &was_clamped);
+        bool is_told =
+            limit_headers_retry_after_ms(lookup, &waits[i].headers, NOW_MS, &ms, &was_clamped);
         ck_assert_msg(is_told == waits[i].is_told, "row %zu", i);
         ck_assert_msg(!is_told || ms == waits[i].ms, "row %zu: %llu", i, (unsigned long long)ms);
         ck_assert_msg(was_clamped == waits[i].was_clamped, "row %zu", i);
@@ -279,8 +284,10 @@ START_TEST(rests_as_long_as_told)
 {
     for (size_t i = 0; i < UNIT_ROWS(rests); i++) {
         bool was_clamped = true;
-        uint64_t ms = limit_headers_rest_ms(rests[i].type, lookup, &rests[i].headers, NOW_MS, DEFAULT_MS,
-                                     &was_clamped);
+        struct limits limits;
+        limit_headers_read(rests[i].type, lookup, &rests[i].headers, NOW_MS, DEFAULT_MS, &limits,
+                           &was_clamped);
+        uint64_t ms = limit_headers_rest_ms(&limits, DEFAULT_MS);
         ck_assert_msg(ms == rests[i].ms, "row %zu: %llu", i, (unsigned long long)ms);
         ck_assert_msg(was_clamped == rests[i].was_clamped, "row %zu", i);
     }

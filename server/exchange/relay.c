@@ -4,10 +4,11 @@
 
 #include <string.h>
 
-void relay_init(struct relay *r, const struct dialect *dialect, const struct downstream *ops,
+void relay_init(struct relay *r, const struct dialect *dialect, const struct downstream *downstream,
                 void *client)
 {
-    *r = (struct relay){.dialect = dialect, .ops = ops, .client = client, .held = BUF_INIT};
+    *r = (struct relay){
+        .dialect = dialect, .downstream = downstream, .client = client, .held = BUF_INIT};
 }
 
 void relay_deinit(struct relay *r)
@@ -17,14 +18,14 @@ void relay_deinit(struct relay *r)
 
 void relay_flush(struct relay *r)
 {
-    r->ops->flush(r->client);
+    r->downstream->flush(r->client);
 }
 
 static void send_pieces(struct relay *r, const struct iovec *pieces, int n)
 {
     for (int i = 0; i < n; i++)
         r->sent_bytes += pieces[i].iov_len;
-    r->ops->body(r->client, pieces, n);
+    r->downstream->body(r->client, pieces, n);
 }
 
 static void send_text(struct relay *r, const char *text, size_t len)
@@ -67,7 +68,7 @@ static void send_head(struct relay *r, const char *headers, size_t len)
     if (r->is_head_sent)
         return;
     r->is_head_sent = true;
-    r->ops->head(r->client, 200, headers, len, -1);
+    r->downstream->head(r->client, 200, headers, len, -1);
 }
 
 void relay_heartbeat(struct relay *r, const char *headers, size_t headers_len)

@@ -15,7 +15,7 @@
 
 struct relay {
     const struct dialect *dialect; /* what weir itself says in a stream */
-    const struct downstream *ops;
+    const struct downstream *downstream;
     void *client;
     struct buf held;   /* events before content, ready to send */
     size_t sent_bytes; /* of the body */
@@ -23,8 +23,8 @@ struct relay {
     bool is_committed; /* content went out */
 };
 
-void relay_init(struct relay *relay, const struct dialect *dialect, const struct downstream *ops,
-                void *client);
+void relay_init(struct relay *relay, const struct dialect *dialect,
+                const struct downstream *downstream, void *client);
 void relay_deinit(struct relay *relay);
 
 /* Keeps an event for the commit. */

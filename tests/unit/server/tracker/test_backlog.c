@@ -223,7 +223,7 @@ START_TEST(waiting_failures_are_known)
 }
 END_TEST
 
-UNIT_MAIN("evqueue", sent_and_acknowledged, failures_are_merged_when_much_waits,
+UNIT_MAIN("backlog", sent_and_acknowledged, failures_are_merged_when_much_waits,
           what_was_sent_is_not_changed, no_failure_moves_across_a_success,
           success_takes_away_what_it_resets, rests_and_quotas, full, long_outage,
           waiting_failures_are_known)

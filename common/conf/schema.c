@@ -132,7 +132,7 @@ static const struct conf_key server_keys[] = {
     {KEY("drainTimeoutMs"), IN(conf, drain_timeout_ms), TIME_FROM(TIME_MIN), PRESET("30000"),
      HELP("how long running requests may take to end when weir stops")},
     {KEY("streamHeartbeatMs"), IN(conf, stream_heartbeat_ms), TIME_FROM(TIME_MIN), OR_0,
-     PRESET("15000"), HELP("between comment lines while a stream waits for content; 0 = never")},
+     PRESET("15000"), HELP("after so long a silence a stream's client gets a comment line; 0 = never")},
 };
 
 static const struct conf_key tracker_keys[] = {

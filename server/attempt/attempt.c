@@ -455,6 +455,11 @@ static uint64_t after_ms(uint64_t at, uint64_t ms)
     return at + ms * CLOCK_NS_PER_MS;
 }
 
+uint64_t attempt_last_sign_at(const struct attempt *a)
+{
+    return a->last_sign_at;
+}
+
 /* Until the first content, from the attempt's start. */
 static uint64_t first_token_due_at(const struct attempt *a)
 {

@@ -86,6 +86,8 @@ uint32_t attempt_pair(const struct attempt *attempt);
  * request, so never for a log; weir's key is masked in them. */
 void attempt_words(const struct attempt *attempt, char out[ATTEMPT_MESSAGE_BYTES]);
 
+/* When the latest event or piece of a body that says something came, boot clock ns. */
+uint64_t attempt_last_sign_at(const struct attempt *attempt);
 /* When attempt_on_timer must be called at the latest (boot clock ns); 0 = not at all. May become
  * later without notice: a call that comes too early does nothing. */
 uint64_t attempt_due_at(const struct attempt *attempt);

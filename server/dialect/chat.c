@@ -25,7 +25,7 @@ const struct dialect dialect_chat = {
     .put_error = put_error,
     .put_error_event = put_error,
     .error_event_type = "",
-    .heartbeat = ": weir\n\n",
+    .heartbeat = ": weir\n",
     .end_mark = "data: [DONE]\n\n",
 };
 

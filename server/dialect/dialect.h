@@ -122,7 +122,9 @@ struct dialect {
         *error_event_type; /* of that event, also when a provider's error is in it; "" = none */
 
     /* As they are sent, line ends included. */
-    const char *heartbeat; /* keeps a client's connection alive between two events */
+    const char *heartbeat; /* keeps a client's connection alive between two events. Where it is a
+                              comment no empty line follows: some decoders make an empty event of
+                              one */
     const char *end_mark;  /* after the last event of a clean end; "" = its last event says it */
 };
 

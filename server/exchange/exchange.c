@@ -98,14 +98,30 @@ static void on_applied(void *arg)
 
 /* ---- the clock ------------------------------------------------------------------------------- */
 
+/* When the client was sent something last, or the latest event after commit came, which is the
+ * same. Before commit only heartbeats are sent. */
+static uint64_t sent_at(const struct exchange *x)
+{
+    uint64_t sign_at = x->state == EX_RELAY ? attempt_last_sign_at(x->attempt) : 0;
+    return sign_at > x->silent_since_at ? sign_at : x->silent_since_at;
+}
+
+/* Nothing goes to a client that has not read what it was sent before. */
 static void heartbeat(struct exchange *x, uint64_t now_at)
 {
+    uint64_t period_ns = x->env.conf->stream_heartbeat_ms * CLOCK_NS_PER_MS;
+    x->heartbeat_at = sent_at(x) + period_ns;
+    if (now_at < x->heartbeat_at)
+        return;
+    x->silent_since_at = now_at;
+    x->heartbeat_at = now_at + period_ns;
+    if (x->relay.is_head_sent && x->downstream->queued(x->client) > 0)
+        return;
     struct buf headers = BUF_INIT;
     exchange_put_stream_headers(&headers);
     exchange_put_request_id(x, &headers);
     relay_heartbeat(&x->relay, headers.data, headers.len);
     buf_free(&headers);
-    x->heartbeat_at = now_at + x->env.conf->stream_heartbeat_ms * CLOCK_NS_PER_MS;
 }
 
 /* What came due and changes the state, first match wins; false: nothing did. */

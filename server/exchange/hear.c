@@ -17,7 +17,7 @@ static void commit(struct exchange *x)
     exchange_put_stream_headers(&headers);
     exchange_put_provider_header(x, attempt_pair(x->attempt), &headers);
     exchange_put_common_headers(x, &headers);
-    x->heartbeat_at = x->deadline_at = 0;
+    x->deadline_at = 0;
     x->first_token_at = clock_boot_ns();
     exchange_set_state(x, EX_RELAY);
     /* There is no other entry from here on: what only that one would need is given back. */

@@ -51,8 +51,10 @@ enum exchange_step exchange_step_route(struct exchange *x)
     x->delivery = x->order.delivery >= 0 ? (enum delivery)x->order.delivery : x->chain->delivery;
     if (conf->deadline_ms != 0)
         x->deadline_at = x->order.received_at + conf->deadline_ms * CLOCK_NS_PER_MS;
-    if (x->asked.is_stream && conf->stream_heartbeat_ms != 0)
-        x->heartbeat_at = clock_boot_ns() + conf->stream_heartbeat_ms * CLOCK_NS_PER_MS;
+    if (x->asked.is_stream && conf->stream_heartbeat_ms != 0) {
+        x->silent_since_at = clock_boot_ns();
+        x->heartbeat_at = x->silent_since_at + conf->stream_heartbeat_ms * CLOCK_NS_PER_MS;
+    }
     x->is_counted = x->asked.is_stream;
     if (x->is_counted)
         pages_counter_add(&x->env.slot->active_streams, 1);

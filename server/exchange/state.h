@@ -93,6 +93,7 @@ struct exchange {
     uint64_t queued_until_at; /* 0 = was never queued */
 
     uint64_t deadline_at, heartbeat_at, retry_at, confirm_until_at; /* 0 = none */
+    uint64_t silent_since_at; /* the latest heartbeat, or the time when the first one's began */
     struct tracker_link_waiter ack_waiter;
     uint64_t last_event_seq; /* of the last event that was reported; 0 = none */
 

@@ -17,7 +17,7 @@ struct value {
 struct message {
     struct jsonscan_span text;
     const char *first_member; /* just after the opening brace */
-    bool is_system, is_user;
+    bool is_system, is_user;  /* system: by either of its names */
     struct value content;
 };
 
@@ -140,7 +140,8 @@ static struct message read_message(struct jsonscan *s)
         if (!jsonscan_equals(key, "role"))
             continue;
         bool is_string = value.type == JSONSCAN_STRING;
-        message.is_system = is_string && jsonscan_equals(inside(value), "system");
+        message.is_system = is_string && (jsonscan_equals(inside(value), "system") ||
+                                          jsonscan_equals(inside(value), "developer"));
         message.is_user = is_string && jsonscan_equals(inside(value), "user");
     }
     message.text.len = (size_t)(s->at - message.text.at);

@@ -12,9 +12,10 @@
 
 struct rewrite_rules {
     const char *const *removed; /* members of the root to leave out, NULL-terminated; NULL = none */
-    /* Messages of the role "system" go into the first user message, before its own text: all their
-     * texts, separated by line ends, then an empty line. Without a user message they become one. A
-     * system message that is more than text stays: the provider decides what it says to that. */
+    /* Messages of the role "system" or "developer" go, in their order, into the first user message,
+     * before its own text: all their texts, separated by line ends, then an empty line. Without a
+     * user message they become one. One that is more than text stays: the provider decides what it
+     * says to that. */
     bool merges_system;
 };
 

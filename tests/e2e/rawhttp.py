@@ -123,7 +123,7 @@ class Connection:
 
 
 class Event:
-    """One block of an event stream. data is None for a block of comments alone."""
+    """An event, or a comment line, of a stream. data is None for a comment."""
 
     def __init__(self, raw, arrived_at):
         self.raw, self.arrived_at = raw, arrived_at
@@ -277,7 +277,10 @@ class Response:
 
 
 def _block_end(text):
-    """Offset behind the first blank line, or 0. weir writes LF or CRLF, never a lone CR."""
+    """Offset behind the first blank line, or behind a comment line that stands before it, or 0.
+    weir writes LF or CRLF, never a lone CR."""
+    if text.startswith(b":"):
+        return text.find(b"\n") + 1
     ends = [at + len(mark) for mark in (b"\n\n", b"\r\n\r\n") if (at := text.find(mark)) >= 0]
     return min(ends) if ends else 0
 

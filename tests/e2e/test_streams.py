@@ -437,12 +437,27 @@ def test_heartbeats_while_waiting(t):
     events = list(response.events())
     beats = [e for e in events if e.data is None]
     between(len(beats), 3, 6, "heartbeats in 1.1 s")
-    assert all(b": weir\n" in e.raw or b": weir\r\n" in e.raw for e in beats), f"{beats}"
+    assert all(e.raw == b": weir\n" for e in beats), f"{beats}"
     gaps = [b.arrived_at - a.arrived_at for a, b in zip(beats, beats[1:])]
     assert all(0.1 <= gap <= 0.4 * SLOW for gap in gaps), f"gaps between heartbeats: {gaps}"
     data = [e.data for e in events if e.data is not None]
     eq(data[-1], b"[DONE]", "the last event")
     assert events.index(beats[-1]) < len(beats), "heartbeats after the first content"
+
+
+@case()
+def test_heartbeats_between_two_events(t):
+    """Whenever nothing was sent for a while: behind the first content, too."""
+    t.start(server={"streamHeartbeatMs": 200})
+    t.sim.script("one", ["delay=500,tokens=3"])
+    response = t.chat()
+    events = list(response.events())
+    assert "x-weir-provider" in response.headers, "content came first"
+    beats = [e for e in events if e.data is None]
+    between(len(beats), 2, 8, "heartbeats in some 1.5 s")
+    assert all(e.raw == b": weir\n" for e in beats), f"{beats}"
+    between(events.index(beats[0]), 1, 3, "place of the first")
+    eq(events[-1].data, b"[DONE]", "the last event")
 
 
 @case()

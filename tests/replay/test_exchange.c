@@ -423,7 +423,7 @@ END_TEST
 
 /* ---- heartbeats ---------------------------------------------------------------------------- */
 
-START_TEST(heartbeats_begin_after_a_while_and_end_with_content)
+START_TEST(heartbeats_go_out_whenever_nothing_else_did)
 {
     begin_stream();
     replay_pass_ms(14999);
@@ -431,13 +431,60 @@ START_TEST(heartbeats_begin_after_a_while_and_end_with_content)
     replay_pass_ms(1);
     ck_assert_int_eq(replay_status(), 200);
     assert_has_not(replay_headers(), "X-Weir-Provider");
-    ck_assert_str_eq(replay_body(), ": weir\n\n");
+    ck_assert_str_eq(replay_body(), ": weir\n");
     replay_data(ROLE);
     replay_pass_ms(15000);
-    ck_assert_str_eq(replay_body(), ": weir\n\n: weir\n\n");
+    ck_assert_str_eq(replay_body(), ": weir\n: weir\n");
+    replay_pass_ms(5000);
     replay_data(TOKEN);
-    replay_pass_ms(16000);
-    ck_assert_str_eq(replay_body(), ": weir\n\n: weir\n\n" ROLE TOKEN);
+    replay_pass_ms(14999);
+    ck_assert_str_eq(replay_body(), ": weir\n: weir\n" ROLE TOKEN);
+    replay_pass_ms(1);
+    ck_assert_str_eq(replay_body(), ": weir\n: weir\n" ROLE TOKEN ": weir\n");
+    replay_data(TOKEN);
+    replay_pass_ms(14999);
+    replay_data(FINISH DONE);
+    ck_assert_str_eq(replay_body(), ": weir\n: weir\n" ROLE TOKEN ": weir\n" TOKEN FINISH DONE);
+}
+END_TEST
+
+START_TEST(a_client_that_does_not_read_gets_no_heartbeats)
+{
+    replay_conf()->stream_idle_timeout_ms = 60000;
+    begin_stream();
+    replay_data(TOKEN);
+    replay_client_queues(1);
+    replay_pass_ms(31000);
+    ck_assert_str_eq(replay_body(), TOKEN);
+    replay_client_reads();
+    replay_pass_ms(14000);
+    ck_assert_str_eq(replay_body(), TOKEN ": weir\n");
+}
+END_TEST
+
+START_TEST(a_provider_that_only_keeps_alive_is_no_reason_not_to)
+{
+    replay_conf()->stream_idle_timeout_ms = 60000;
+    begin_stream();
+    replay_data(TOKEN);
+    for (int i = 0; i < 4; i++) {
+        replay_pass_ms(5000);
+        replay_data(": PROCESSING\n\ndata: ping\n\n");
+    }
+    ck_assert_str_eq(replay_body(), TOKEN ": weir\n");
+}
+END_TEST
+
+START_TEST(an_answer_that_is_held_to_its_end_has_heartbeats)
+{
+    replay_conf()->chains[0].delivery = DELIVERY_COMPLETE;
+    begin_stream();
+    for (int i = 0; i < 4; i++) {
+        replay_pass_ms(5000);
+        replay_data(TOKEN);
+    }
+    replay_data(FINISH DONE);
+    ck_assert_str_eq(replay_body(), ": weir\n" TOKEN TOKEN TOKEN TOKEN FINISH DONE);
 }
 END_TEST
 
@@ -449,7 +496,7 @@ START_TEST(after_a_heartbeat_moving_on_is_still_possible)
     ck_assert_uint_eq(replay_pair(), 1);
     replay_head(200, SSE);
     replay_data(TOKEN FINISH DONE);
-    ck_assert_str_eq(replay_body(), ": weir\n\n" TOKEN FINISH DONE);
+    ck_assert_str_eq(replay_body(), ": weir\n" TOKEN FINISH DONE);
 }
 END_TEST
 
@@ -460,8 +507,7 @@ START_TEST(after_a_heartbeat_exhaustion_is_an_error_event)
     for (int i = 0; i < REPLAY_PAIRS; i++)
         replay_done(TRANSFER_CONNECT);
     ck_assert(replay_is_over());
-    assert_has(replay_body(),
-               ": weir\n\ndata: {\"error\":{\"message\":\"All providers exhausted: ");
+    assert_has(replay_body(), ": weir\ndata: {\"error\":{\"message\":\"All providers exhausted: ");
     assert_has(replay_body(), "\"type\":\"server_error\",\"param\":null,\"code\":"
                               "\"all_providers_exhausted\"}}\n\n");
     assert_has_not(replay_body(), "[DONE]");
@@ -491,7 +537,7 @@ START_TEST(after_a_heartbeat_a_refusal_is_an_event_that_sdks_raise_on)
     for (int i = 0; i < REPLAY_PAIRS; i++)
         answer_error(400, refusals[_i].body);
     ck_assert(replay_is_over());
-    assert_has(replay_body(), ": weir\n\n");
+    assert_has(replay_body(), ": weir\n");
     assert_has(replay_body(), refusals[_i].event);
 }
 END_TEST
@@ -702,7 +748,7 @@ START_TEST(complete_rescues_a_stall_and_keeps_the_client)
     ck_assert_uint_eq(replay_pair(), 1);
     replay_head(200, SSE);
     replay_data(TOKEN FINISH DONE);
-    ck_assert_str_eq(replay_body(), ": weir\n\n" TOKEN FINISH DONE);
+    ck_assert_str_eq(replay_body(), ": weir\n" TOKEN FINISH DONE);
 }
 END_TEST
 
@@ -992,7 +1038,7 @@ START_TEST(a_queued_stream_gets_heartbeats)
     replay_conf()->stream_heartbeat_ms = 4000;
     replay_chat_stream();
     replay_pass_ms(9000);
-    ck_assert_str_eq(replay_body(), ": weir\n\n: weir\n\n");
+    ck_assert_str_eq(replay_body(), ": weir\n: weir\n");
     replay_pass_ms(1000);
     assert_has(replay_body(), "\"code\":\"queue_timeout\"");
 }
@@ -1032,7 +1078,7 @@ static void stream_with_a_heartbeat(void)
     replay_explain();
     replay_chat_stream();
     replay_pass_ms(20000);
-    assert_has(replay_body(), ": weir\n\n");
+    assert_has(replay_body(), ": weir\n");
     assert_has_not(replay_headers(), "X-Weir-Trail");
 }
 
@@ -1488,7 +1534,10 @@ int main(void)
     tcase_add_test(tc, silence_after_content_is_an_idle_timeout);
     tcase_add_test(tc, three_malformed_events_are_dropped_and_the_stream_goes_on);
     tcase_add_test(tc, the_error_waits_for_the_table_but_not_for_ever);
-    tcase_add_test(tc, heartbeats_begin_after_a_while_and_end_with_content);
+    tcase_add_test(tc, heartbeats_go_out_whenever_nothing_else_did);
+    tcase_add_test(tc, a_client_that_does_not_read_gets_no_heartbeats);
+    tcase_add_test(tc, a_provider_that_only_keeps_alive_is_no_reason_not_to);
+    tcase_add_test(tc, an_answer_that_is_held_to_its_end_has_heartbeats);
     tcase_add_test(tc, after_a_heartbeat_moving_on_is_still_possible);
     tcase_add_test(tc, after_a_heartbeat_exhaustion_is_an_error_event);
     tcase_add_loop_test(tc, after_a_heartbeat_a_refusal_is_an_event_that_sdks_raise_on, 0,

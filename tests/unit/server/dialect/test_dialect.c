@@ -56,7 +56,7 @@ END_TEST
 
 START_TEST(chat_says_in_a_stream)
 {
-    ck_assert_str_eq(dialect_chat.heartbeat, ": weir\n\n");
+    ck_assert_str_eq(dialect_chat.heartbeat, ": weir\n");
     ck_assert_str_eq(dialect_chat.end_mark, "data: [DONE]\n\n");
     ck_assert_str_eq(dialect_chat.error_event_type, "");
 }

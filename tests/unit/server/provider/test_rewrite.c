@@ -82,6 +82,7 @@ START_TEST(takes_members_out_of_the_root)
 END_TEST
 
 #define SYSTEM(content)    "{\"role\":\"system\",\"content\":" content "}"
+#define DEVELOPER(content) "{\"role\":\"developer\",\"content\":" content "}"
 #define USER(content)      "{\"role\":\"user\",\"content\":" content "}"
 #define ASSISTANT          "{\"role\":\"assistant\",\"content\":\"a\"}"
 #define MESSAGES(list)     "{\"messages\":[" list "]}"
@@ -93,6 +94,13 @@ static const struct row merged[] = {
      MESSAGES(USER("\"Be brief.\\n\\nHi\""))},
     {&merge, MESSAGES(SYSTEM("\"A\"") "," SYSTEM("\"B\"") "," USER("\"Hi\"") "," ASSISTANT),
      MESSAGES(USER("\"A\\nB\\n\\nHi\"") "," ASSISTANT)},
+    /* by its newer name, before and after the older one */
+    {&merge, MESSAGES(DEVELOPER("\"A\"") "," USER("\"1\"")), MESSAGES(USER("\"A\\n\\n1\""))},
+    {&merge,
+     MESSAGES(DEVELOPER("\"A\"") "," SYSTEM("\"B\"") "," DEVELOPER("\"C\"") "," USER("\"1\"")),
+     MESSAGES(USER("\"A\\nB\\nC\\n\\n1\""))},
+    {&merge, MESSAGES(USER("\"1\"") "," SYSTEM("\"A\"") "," DEVELOPER("\"B\"")),
+     MESSAGES(USER("\"A\\nB\\n\\n1\""))},
     /* wherever they stand, in their order; only the first user message gets them */
     {&merge,
      MESSAGES(ASSISTANT
@@ -147,7 +155,6 @@ static const struct row merged[] = {
     {&merge, MESSAGES(" " USER("\"1\"") " , " ASSISTANT " "), NULL},
     {&merge, MESSAGES(SYSTEM("\"\"")), NULL},
     {&merge, MESSAGES("1,null,[],\"system\",{},{\"role\":1},{\"role\":[\"system\"]}"), NULL},
-    {&merge, MESSAGES("{\"role\":\"developer\",\"content\":\"A\"}," USER("\"1\"")), NULL},
     /* the last of two members counts */
     {&merge,
      MESSAGES(

@@ -78,3 +78,10 @@ bool outcome_was_attempted(enum outcome outcome)
     return outcome != OUTCOME_NONE && outcome != OUTCOME_IN_COOLDOWN &&
            outcome != OUTCOME_IN_RECOVERY && outcome != OUTCOME_NO_QUOTA;
 }
+
+bool outcome_is_not_the_providers(enum outcome outcome)
+{
+    return outcome == OUTCOME_NONE || outcome == OUTCOME_CLIENT_LEFT ||
+           outcome == OUTCOME_DEADLINE || outcome == OUTCOME_SHUTDOWN ||
+           outcome == OUTCOME_EVENT_TOO_LARGE;
+}

@@ -85,4 +85,8 @@ const struct outcome_info *outcome_info(enum outcome outcome);
 /* Was the request sent to the provider (counted as a request of the pair)? */
 bool outcome_was_attempted(enum outcome outcome);
 
+/* Does it say nothing about the provider: the client left, or a limit of weir's own was met? Then
+ * it changes nothing of the pair, and neither does what the provider's answer said up to there. */
+bool outcome_is_not_the_providers(enum outcome outcome);
+
 #endif

@@ -40,14 +40,20 @@ static bool is_text(const char *field, size_t size)
     return memchr(field, '\0', size) != NULL;
 }
 
-static bool event_is_good(const void *payload)
+bool evwire_event_is_sound(const struct evwire_event *ev)
+{
+    bool zeros = (ev->zero[0] | ev->zero[1] | ev->zero[2] | ev->zero[3]) == 0;
+    return zeros && ev->key_hash != 0 && ev->kind >= EV_MID_FAILURE && ev->kind <= EV_QUOTA &&
+           ev->count >= 1 && ev->cause < CAUSE_COUNT && ev->started_at <= ev->ended_at &&
+           (ev->kind != EV_COOLDOWN || ev->cause != CAUSE_NONE);
+}
+
+/* What it says is checked by who reads it: an unsound record costs itself, not its packet. */
+static bool event_has_number(const void *payload)
 {
     struct evwire_event ev;
     memcpy(&ev, payload, sizeof(ev));
-    bool zeros = (ev.zero[0] | ev.zero[1] | ev.zero[2] | ev.zero[3]) == 0;
-    return zeros && ev.seq != 0 && ev.key_hash != 0 && ev.kind >= EV_MID_FAILURE &&
-           ev.kind <= EV_QUOTA && ev.count >= 1 && ev.cause < CAUSE_COUNT &&
-           ev.started_at <= ev.ended_at && (ev.kind != EV_COOLDOWN || ev.cause != CAUSE_NONE);
+    return ev.seq != 0;
 }
 
 static bool hello_is_good(const void *payload)
@@ -92,7 +98,7 @@ static const struct {
     bool (*is_good)(const void *record);
 } kinds[] = {
     [EVWIRE_HELLO] = {sizeof(struct evwire_hello), 1, hello_is_good},
-    [EVWIRE_EVENTS] = {sizeof(struct evwire_event), EVWIRE_EVENTS_MAX, event_is_good},
+    [EVWIRE_EVENTS] = {sizeof(struct evwire_event), EVWIRE_EVENTS_MAX, event_has_number},
     [EVWIRE_ACK] = {sizeof(struct evwire_ack), 1, anything_is_good},
     [EVWIRE_COMMAND] = {sizeof(struct evwire_command), 1, command_is_good},
     [EVWIRE_REPLY] = {sizeof(struct evwire_reply), 1, reply_is_good},

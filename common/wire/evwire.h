@@ -13,7 +13,8 @@
  *
  * A worker numbers its events from 1 for each incarnation and repeats what was not acknowledged on
  * a new connection; trackerd keeps the last number of each worker process in the table, applies
- * none twice, and answers a hello with an ACK of that number.
+ * none twice, and answers a hello with an ACK of that number. A record that is not sound is counted
+ * as refused, changes nothing and is acknowledged like the others.
  *
  * Known weakness: two versions do not talk to each other at all. While weir and weir-trackerd
  * differ, workers keep their events and the table stands still. */
@@ -82,6 +83,10 @@ struct evwire_event { /* 128 bytes */
     uint64_t zero[4];
 };
 
+/* Does what an event says make sense? Whoever posts one asks this before, and trackerd of each
+ * record that comes. */
+WEIR_MUST_CHECK bool evwire_event_is_sound(const struct evwire_event *event);
+
 struct evwire_ack { /* 8 bytes */
     uint64_t seq;
 };
@@ -147,7 +152,8 @@ _Static_assert(sizeof(struct evwire_reply) == 520, "wire layout");
 _Static_assert(sizeof(struct evwire_change) == 624, "wire layout");
 
 /* Checks a received packet: magic, version, kind, exact size for its kind, count, zero fields,
- * NUL-terminated texts. Returns its head (into data) or NULL, with *status set to the reason. */
+ * NUL-terminated texts; of events only that they have numbers. Returns its head (into data) or
+ * NULL, with *status set to the reason. */
 WEIR_MUST_CHECK const struct evwire_head *evwire_check(const void *data, size_t len,
                                                        enum ev_status *status);
 /* The payload behind a checked head. */

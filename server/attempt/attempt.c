@@ -597,10 +597,8 @@ bool attempt_gives_back_body(struct attempt *a)
 
 void attempt_cancel(struct attempt *a, enum outcome outcome)
 {
-    if (a->phase == PHASE_OVER)
-        return;
-    a->result.quota.is_known = false; /* it counts for nothing, its head neither */
-    end(a, outcome);
+    if (a->phase != PHASE_OVER)
+        end(a, outcome);
 }
 
 static void destroy(void *ptr)

@@ -227,6 +227,8 @@ uint64_t credit_ended(struct credit *c, const struct credit_result *r)
 {
     struct pages_pair *page = c->pairs[r->pair];
     count(page, r);
+    if (outcome_is_not_the_providers(r->outcome))
+        return 0;
     stamp(page, r);
     uint64_t last = post_credit(c, r);
     uint64_t rest = post_rest(c, r);

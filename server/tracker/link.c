@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/base/alloc.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/unixsock.h"
 #include "server/tracker/backlog.h"
@@ -24,11 +25,15 @@ struct tracker_link {
     unsigned retry_ms;
     bool was_told_down; /* logged once, not at each try */
 
-    bool
-        has_answered; /* trackerd, on this connection: until then it may be stopped, or refuse us */
+    /* trackerd, on this connection: until then it may be stopped, or refuse us */
+    bool has_answered;
+    uint64_t answered_at;   /* boot clock ns */
     struct backlog backlog; /* what it has not acknowledged yet */
     uint64_t acked_seq;
-    bool was_told_full;
+    /* It refused a packet: one event goes at a time until all have gone, so that a refusal names
+     * the event that it is for. */
+    bool is_careful;
+    bool was_told_full, was_told_unsound;
     struct tracker_link_waiter *waiters;
 };
 
@@ -91,6 +96,10 @@ static void retry_later(struct tracker_link *link)
 
 static void disconnect(struct tracker_link *link)
 {
+    /* A connection that ends right after its welcome earns no quick next one. */
+    if (link->has_answered &&
+        clock_boot_ns() - link->answered_at > RECONNECT_LAST_MS * CLOCK_NS_PER_MS)
+        link->retry_ms = RECONNECT_FIRST_MS;
     event_free(link->readable);
     event_free(link->writable);
     link->readable = link->writable = NULL;
@@ -111,7 +120,7 @@ static void disconnect(struct tracker_link *link)
 static void welcome(struct tracker_link *link)
 {
     link->has_answered = true;
-    link->retry_ms = RECONNECT_FIRST_MS;
+    link->answered_at = clock_boot_ns();
     if (link->was_told_down)
         log_fields(told_at(link) == LOGLV_WARN ? LOGLV_INFO : LOGLV_DEBUG, NULL, 0,
                    "connected to trackerd at %s", link->setup.socket_path);
@@ -122,14 +131,27 @@ static void welcome(struct tracker_link *link)
 static void take_ack(struct tracker_link *link, uint64_t seq)
 {
     backlog_acknowledge(&link->backlog, seq);
-    if (seq > link->acked_seq && seq <= link->backlog.last_seq)
+    if (seq > link->acked_seq && seq <= link->backlog.last_seq) {
         link->acked_seq = seq;
+        link->retry_ms = RECONNECT_FIRST_MS;
+    }
+    link->is_careful = link->is_careful && link->backlog.n > 0;
     if (!link->has_answered)
         welcome(link);
     release_waiters(link, link->acked_seq);
+    if (link->is_careful && link->fd >= 0)
+        flush(link);
 }
 
-/* A worker gets a reply only when it is refused; the reply says why. The connection ends then. */
+static void note_bad_event(const struct evwire_event *event)
+{
+    log_fields(LOGLV_ERROR, LOG_LIST(LOG_INT("kind", event->kind), LOG_INT("cause", event->cause)),
+               "an event for trackerd makes no sense and is given up");
+}
+
+/* A worker gets a reply only when it is refused; the reply says why. The connection ends then. When
+ * it was one event that was refused, that event is given up; when there were more, they go one by
+ * one over the next connection. */
 static void note_refusal(struct tracker_link *link, const struct evwire_head *head)
 {
     struct evwire_reply reply;
@@ -137,6 +159,13 @@ static void note_refusal(struct tracker_link *link, const struct evwire_head *he
     if (!link->was_told_down)
         log_fields(told_at(link), NULL, 0, "trackerd refuses this worker: %s", reply.text);
     link->was_told_down = true;
+    if (!link->has_answered || reply.status != EVST_BAD_REQUEST || link->backlog.n_sent == 0)
+        return;
+    if (link->backlog.n_sent == 1) {
+        note_bad_event(&link->backlog.items[0]);
+        backlog_acknowledge(&link->backlog, link->backlog.items[0].seq);
+    }
+    link->is_careful = link->backlog.n > 0;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -147,6 +176,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         ssize_t n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
+        if (n < 0 && errno == ECONNRESET)
+            continue; /* told once, when it left packets of ours unread; its last words wait behind
+                       */
         if (n <= 0) {
             disconnect(link);
             return;
@@ -180,10 +212,10 @@ static bool send_packet(struct tracker_link *link, enum evwire_kind kind, const 
 
 static void flush(struct tracker_link *link)
 {
-    uint32_t n;
+    uint32_t n, max = link->is_careful ? 1 : EVWIRE_EVENTS_MAX;
     const struct evwire_event *events;
-    while (link->fd >= 0 &&
-           (events = backlog_unsent(&link->backlog, EVWIRE_EVENTS_MAX, &n)) != NULL) {
+    while (link->fd >= 0 && !(link->is_careful && link->backlog.n_sent > 0) &&
+           (events = backlog_unsent(&link->backlog, max, &n)) != NULL) {
         if (send_packet(link, EVWIRE_EVENTS, events, sizeof(*events), n)) {
             backlog_sent(&link->backlog, n);
         } else if (errno == EAGAIN || errno == ENOBUFS) {
@@ -235,6 +267,12 @@ static void try_connect(struct tracker_link *link)
 
 uint64_t tracker_link_post(struct tracker_link *link, const struct evwire_event *event)
 {
+    if (!evwire_event_is_sound(event)) {
+        if (!link->was_told_unsound)
+            note_bad_event(event);
+        link->was_told_unsound = true;
+        return 0;
+    }
     uint64_t seq = backlog_post(&link->backlog, event);
     if (link->backlog.dropped > 0 && !link->was_told_full)
         log_warn("too many events wait for trackerd; those that say least are given up");

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A worker's connection to trackerd: posts events (common/wire/evwire.h), keeps what could not be
  * delivered or was not acknowledged (backlog.h) and sends it again on a new connection. Used by
- * credit and by an exchange that waits for its events. Never blocks. Known weakness: an event that
- * trackerd does not accept is sent again and again, and those behind it wait; post none that
- * evwire_check refuses. */
+ * credit and by an exchange that waits for its events. Never blocks. An event that makes no sense
+ * is not posted; one that trackerd refuses all the same costs itself and no other. */
 #ifndef WEIR_SERVER_TRACKER_LINK_H
 #define WEIR_SERVER_TRACKER_LINK_H
 
@@ -33,7 +32,8 @@ bool tracker_link_is_connected(const struct tracker_link *link);
 /* Is a failure of that pair not yet acknowledged? */
 bool tracker_link_has_failure(const struct tracker_link *link, uint64_t key_hash);
 
-/* Posts an event (its seq is filled in here) and returns its number. */
+/* Posts an event (its seq is filled in here) and returns its number; 0 for one that makes no sense,
+ * which is logged and forgotten. */
 uint64_t tracker_link_post(struct tracker_link *link, const struct evwire_event *event);
 
 /* A wait until an event is in the table. Embedded in its owner; zeroed before use. */

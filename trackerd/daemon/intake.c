@@ -157,7 +157,8 @@ static enum ev_status on_events(struct peer *peer, const struct evwire_head *hea
     if (peer->sender < 0)
         return EVST_BAD_REQUEST; /* no hello yet */
     memcpy(events, evwire_payload(head), head->count * sizeof(events[0]));
-    apply_events(peer->intake->keeper, peer->sender, events, head->count);
+    if (apply_events(peer->intake->keeper, peer->sender, events, head->count) > 0)
+        log_refusal(peer->intake, peer, EVST_BAD_REQUEST);
     KILL_POINT("before-ack");
     send_ack(peer);
     return EVST_DONE;

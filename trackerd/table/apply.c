@@ -100,14 +100,16 @@ static void apply_to_row(struct keeper *keeper, int row, int sender,
     snapshot_want(keeper->snapshot);
 }
 
-static void apply_event(struct keeper *keeper, int sender, const struct evwire_event *event)
+/* False: the record makes no sense. Its number counts, so that it does not come again. */
+static bool apply_event(struct keeper *keeper, int sender, const struct evwire_event *event)
 {
     struct sender *from = &keeper->senders.items[sender];
     struct shm_table_header *head = keeper->segment.head;
-    int row = table_find(keeper->table, event->key_hash, event->row);
+    bool is_sound = evwire_event_is_sound(event);
+    int row = is_sound ? table_find(keeper->table, event->key_hash, event->row) : -1;
     if (event->seq <= from->seq) {
         count(&head->events_repeated);
-        return;
+        return true;
     }
     from->seq = event->seq;
     from->used_at = clock_boot_ns();
@@ -116,15 +118,23 @@ static void apply_event(struct keeper *keeper, int sender, const struct evwire_e
         count(&head->events_applied);
     } else {
         publish_one(keeper, -1, sender);
-        changes_log_unknown(event);
-        count(&head->events_unknown);
+        if (is_sound) {
+            changes_log_unknown(event);
+            count(&head->events_unknown);
+        } else {
+            apply_count_refused(keeper);
+        }
     }
+    return is_sound;
 }
 
-void apply_events(struct keeper *keeper, int sender, const struct evwire_event *events, uint32_t n)
+uint32_t apply_events(struct keeper *keeper, int sender, const struct evwire_event *events,
+                      uint32_t n)
 {
+    uint32_t n_refused = 0;
     for (uint32_t i = 0; i < n; i++)
-        apply_event(keeper, sender, &events[i]);
+        n_refused += !apply_event(keeper, sender, &events[i]);
+    return n_refused;
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */

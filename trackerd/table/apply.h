@@ -23,9 +23,11 @@ void apply_leave(struct keeper *keeper, int sender);
 /* Number of the sender's last event that is in the table. */
 uint64_t apply_last_seq(const struct keeper *keeper, int sender);
 
-/* Applies n checked events of the sender at that index, in order, and skips those it has applied
- * before. */
-void apply_events(struct keeper *keeper, int sender, const struct evwire_event *events, uint32_t n);
+/* Applies n events of the sender at that index, in order, and skips those it has applied before.
+ * One that is not sound is counted as refused and changes nothing, but its number is taken as done:
+ * it must not come again. Returns how many were refused. */
+uint32_t apply_events(struct keeper *keeper, int sender, const struct evwire_event *events,
+                      uint32_t n);
 /* Counts a message that changed nothing, because it was malformed or not allowed. */
 void apply_count_refused(struct keeper *keeper);
 

@@ -3,6 +3,7 @@
 #include "common/base/unixsock.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -45,9 +46,20 @@ int unixsock_connect(const char *path)
     return fd;
 }
 
-/* Removes a socket file that nobody listens on. True when the path is free then. Only a refused
- * connection proves that the file is stale: with a full backlog, or a socket of another type, there
- * is a listener. */
+/* Did the process that began to listen die, and leave the socket to a forked child that has not
+ * closed it yet? The kernel remembers who called listen(). */
+static bool is_left_by_dead(int connected)
+{
+    uid_t uid;
+    gid_t gid;
+    pid_t pid;
+    return unixsock_peer(connected, &uid, &gid, &pid) && pid > 0 && kill(pid, 0) != 0 &&
+           errno == ESRCH;
+}
+
+/* Removes a socket file that nobody listens on. True when the path is free then. A refused
+ * connection proves that the file is stale, and so does a listener that is dead. With a full
+ * backlog, or a socket of another type, there is a listener. */
 static bool clear_path(const char *path)
 {
     struct stat st;
@@ -58,10 +70,10 @@ static bool clear_path(const char *path)
         return false;
     }
     int fd = unixsock_connect(path);
-    if (fd < 0 && errno == ECONNREFUSED)
+    bool is_stale = fd < 0 ? errno == ECONNREFUSED : is_left_by_dead(fd);
+    fd_close(&fd);
+    if (is_stale)
         return unlink(path) == 0;
-    if (fd >= 0)
-        close(fd);
     errno = EADDRINUSE;
     return false;
 }

@@ -174,7 +174,7 @@ bool shm_mapping_is_named(const struct shm_mapping *mapping, const char *name)
     struct stat st;
     snprintf(path, sizeof(path), SHM_DIR "%s", name);
     return stat(path, &st) == 0 && st.st_dev == mapping->dev && st.st_ino == mapping->ino &&
-           st.st_size == (off_t)mapping->size;
+           (mapping->base == NULL || st.st_size == (off_t)mapping->size);
 }
 
 void shm_mapping_unlink(const struct shm_mapping *mapping, const char *name)

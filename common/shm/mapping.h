@@ -54,7 +54,7 @@ WEIR_MUST_CHECK bool shm_mapping_open(const char *name, bool is_writable, size_t
  * to be, who could not replace it otherwise. Harmless when there is none. */
 void shm_mapping_give(const char *name, int uid);
 
-/* Does the name still lead to this file, at its full size? */
+/* Does the name still lead to this file? At its full size, where it is mapped. */
 bool shm_mapping_is_named(const struct shm_mapping *mapping, const char *name);
 /* Removes the name if it still leads to this file. */
 void shm_mapping_unlink(const struct shm_mapping *mapping, const char *name);

@@ -94,6 +94,7 @@ UNIT_TESTS = \
 	tests/unit/trackerd/table/test_cooldown \
 	tests/unit/trackerd/table/test_cooldown_model \
 	tests/unit/trackerd/table/test_publish \
+	tests/unit/trackerd/table/test_segment \
 	tests/unit/trackerd/table/test_statefile \
 	tests/unit/trackerd/table/test_table \
 	tests/unit/trackerd/weirctl/test_columns \

@@ -18,7 +18,9 @@
 /* ---- guard --------------------------------------------------------------------------------- */
 
 /* Locks the guard object; it may vanish between opening and locking (a trackerd that ends removes
- * it), and then the lock is worth nothing: EAGAIN. */
+ * it), and then the lock is worth nothing: EAGAIN. The lock is the process's (F_SETLK), not the
+ * open file's: a child that writes the state file must not hold it beyond its parent's death. So
+ * nothing else in this process may open the guard: closing that would drop the lock. */
 static bool try_guard(struct segment *seg, const char *name)
 {
     int fd = shm_open(name, O_RDWR | O_CREAT, 0600);
@@ -26,7 +28,7 @@ static bool try_guard(struct segment *seg, const char *name)
         return false;
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct stat st;
-    int error = fcntl(fd, F_OFD_SETLK, &lock) == 0 && fstat(fd, &st) == 0 ? 0 : errno;
+    int error = fcntl(fd, F_SETLK, &lock) == 0 && fstat(fd, &st) == 0 ? 0 : errno;
     if (error != 0) {
         close(fd);
         errno = error == EAGAIN || error == EACCES ? EBUSY : error;

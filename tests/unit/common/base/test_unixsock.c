@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/alloc.h"
@@ -146,6 +148,43 @@ START_TEST(a_stale_file_is_replaced)
 }
 END_TEST
 
+/* A process listens and forks; it dies, and its child has not closed the socket yet. */
+START_TEST(a_listener_that_only_a_child_has_is_replaced)
+{
+    int forked[2], alive[2];
+    char byte;
+    make_path();
+    ck_assert_int_eq(pipe(forked), 0);
+    ck_assert_int_eq(pipe(alive), 0);
+    pid_t parent = fork();
+    if (parent == 0) {
+        close(alive[1]);
+        bool listens = listen_there() >= 0;
+        if (fork() == 0)
+            _exit(read(alive[0], &byte, 1) != 0); /* until the test lets it go */
+        (void)!write(forked[1], listens ? "y" : "n", 1);
+        pause();
+    }
+    close(alive[0]);
+    ck_assert_int_eq(read(forked[0], &byte, 1), 1);
+    ck_assert_int_eq(byte, 'y');
+    ck_assert_int_eq(listen_there(), -1);
+    ck_assert_int_eq(errno, EADDRINUSE);
+    kill(parent, SIGKILL);
+    ck_assert_int_eq(waitpid(parent, NULL, 0), parent);
+    int orphaned = unixsock_connect(path); /* the child's socket would still take it */
+    ck_assert_int_ge(orphaned, 0);
+    close(orphaned);
+    int listener = listen_there();
+    ck_assert_int_ge(listener, 0);
+    close(listener);
+    close(alive[1]);
+    close(forked[0]);
+    close(forked[1]);
+    remove_path();
+}
+END_TEST
+
 /* Somebody's file is not ours to remove, and a socket of another type is in use. */
 START_TEST(what_is_not_ours_stays)
 {
@@ -194,5 +233,6 @@ END_TEST
 
 UNIT_MAIN("unixsock", messages_keep_their_boundaries, both_ends_are_private_and_do_not_block,
           the_peer_is_known, the_mode_is_set_whatever_the_umask, the_group_is_set,
-          a_second_listener_is_refused, a_stale_file_is_replaced, what_is_not_ours_stays,
+          a_second_listener_is_refused, a_stale_file_is_replaced,
+          a_listener_that_only_a_child_has_is_replaced, what_is_not_ours_stays,
           a_full_backlog_is_no_stale_file, bad_paths_are_refused)

@@ -16,6 +16,7 @@ import time
 import daemons
 import rawhttp
 from daemons import wait_until
+from rawprovider import delta
 from weirtest import between, case, eq, log_records, messages_matching
 
 
@@ -100,18 +101,23 @@ def test_a_reload_gives_streams_the_time_they_need(t):
 
 @case()
 def test_reloads_wait_when_too_many_generations_drain(t):
-    t.start(server={"workers": 1})  # so that each stream keeps exactly one worker
-    t.sim.script("one", ["tokens=80,delay=100"])
+    p = t.raw_provider()  # its streams end when the case wants them to
+    t.start(server={"workers": 1}, base_urls={"alpha": p.base_url})  # a stream keeps exactly one worker
     running = []
     for n in range(40):
-        running.append(t.chat(timeout=60))
+        conn = t.send_chat(timeout=60)
+        played = p.accept()
+        played.start_stream()
+        played.send_event(delta("content"))
+        running.append((played, conn.response()))
         t.weir.send_signal(signal.SIGHUP)
         wait_until(lambda: _reloads(t) > n or "the reload waits" in t.weir.log(), 10, "a reload")
         if "the reload waits" in t.weir.log():
             break
     assert "the reload waits" in t.weir.log(), "there was room for everything"
     before = _reloads(t)
-    for response in running:
+    for played, response in running:
+        played.end_stream()
         s = rawhttp.Stream(response)
         assert s.is_done and not s.errors, "a stream was cut"
     wait_until(lambda: _reloads(t) > before, 10, "the reload that waited")

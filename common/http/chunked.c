@@ -8,6 +8,7 @@
 
 enum state {
     SIZE,          /* digits of a chunk's size */
+    SIZE_BLANK,    /* blanks behind them */
     EXTENSION,     /* after the size's `;` */
     SIZE_LF,       /* the LF of that line */
     DATA,          /* `left` bytes */
@@ -25,9 +26,9 @@ enum state {
 /* Takes one byte and names the next state. */
 typedef enum state (*step_fn)(struct http_chunked *c, unsigned char byte);
 
-void http_chunked_init(struct http_chunked *c)
+void http_chunked_init(struct http_chunked *c, bool forgives)
 {
-    *c = (struct http_chunked){.state = SIZE};
+    *c = (struct http_chunked){.state = SIZE, .forgives = forgives};
 }
 
 static int hex_value(unsigned char byte)
@@ -47,6 +48,9 @@ static enum state in_size(struct http_chunked *c, unsigned char byte)
 {
     int digit = hex_value(byte);
     if (digit >= 0) {
+        bool is_leading_zero = c->digits == 1 && c->left == 0;
+        if (c->forgives && is_leading_zero)
+            c->digits = 0;
         if (c->digits == SIZE_MAX_DIGITS)
             return BAD;
         c->digits++;
@@ -55,6 +59,15 @@ static enum state in_size(struct http_chunked *c, unsigned char byte)
     }
     if (c->digits == 0)
         return BAD;
+    if (c->forgives && (byte == ' ' || byte == '\t'))
+        return SIZE_BLANK;
+    return byte == '\r' ? SIZE_LF : byte == ';' ? EXTENSION : BAD;
+}
+
+static enum state in_size_blank(struct http_chunked *c, unsigned char byte)
+{
+    if (byte == ' ' || byte == '\t')
+        return SIZE_BLANK;
     return byte == '\r' ? SIZE_LF : byte == ';' ? EXTENSION : BAD;
 }
 
@@ -123,6 +136,7 @@ static enum state in_last_lf(struct http_chunked *c, unsigned char byte)
 
 static const step_fn steps[] = {
     [SIZE] = in_size,
+    [SIZE_BLANK] = in_size_blank,
     [EXTENSION] = in_extension,
     [SIZE_LF] = in_size_lf,
     [DATA_CR] = in_data_cr,

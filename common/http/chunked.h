@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* Takes the chunks off a body (RFC 9112 7.1), fed as it comes, cut anywhere: a client's (client) or
- * a provider's (response.h). Pure. Extensions are ignored, trailers discarded; what a lenient
- * parser would forgive is refused. */
+ * a provider's (response.h). Pure. Extensions are ignored, trailers discarded. Strict, unless it
+ * `forgives`: then blanks may follow a size, and zeros lead it. */
 #ifndef WEIR_COMMON_HTTP_CHUNKED_H
 #define WEIR_COMMON_HTTP_CHUNKED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/http/field.h"
 
-/* A size line may have 256 bytes, all trailers together 8 KiB; sizes are 1 to 8 hex digits and
- * nothing else. */
+/* A size line may have 256 bytes, all trailers together 8 KiB; sizes are 1 to 8 hex digits (behind
+ * leading zeros, where they are forgiven) and nothing else. */
 struct http_chunked {
     uint8_t state;
     uint8_t digits;
+    bool forgives;
     uint32_t left;     /* bytes of the current chunk */
     uint32_t overhead; /* bytes of the current line or of the trailers, for their bounds */
 };
-void http_chunked_init(struct http_chunked *c);
+void http_chunked_init(struct http_chunked *c, bool forgives);
 
 enum http_chunked_result {
     HTTP_CHUNKED_MORE, /* all was consumed, feed more */

@@ -117,9 +117,12 @@ const char *http_cursor_take_field(struct http_cursor *c, struct http_text *name
         name->len++;
     if (!http_cursor_take_line(c, &line))
         return "control character or bare line end in a header";
-    if (name->len == 0 || name->len >= line.len || line.at[name->len] != ':')
+    size_t colon = name->len;
+    while (c->forgives && colon < line.len && is_blank(line.at[colon]))
+        colon++;
+    if (name->len == 0 || colon >= line.len || line.at[colon] != ':')
         return "malformed header";
-    *value = (struct http_text){line.at + name->len + 1, line.len - name->len - 1};
+    *value = (struct http_text){line.at + colon + 1, line.len - colon - 1};
     trim(value);
     return NULL;
 }
@@ -133,17 +136,33 @@ bool http_cursor_is_at_last_line(const struct http_cursor *c)
 
 static const char *note_content_length(struct http_field_facts *facts, struct http_text value)
 {
-    if (facts->has_length)
-        return "more than one Content-Length";
-    facts->has_length = true;
+    uint64_t length = 0;
     if (value.len == 0 || value.len > CONTENT_LENGTH_DIGITS)
         return "bad Content-Length";
     for (size_t i = 0; i < value.len; i++) {
         if (!http_is_digit(value.at[i]))
             return "bad Content-Length";
-        facts->length = facts->length * 10 + (uint64_t)(value.at[i] - '0');
+        length = length * 10 + (uint64_t)(value.at[i] - '0');
     }
+    if (facts->has_length && !(facts->forgives && length == facts->length))
+        return "more than one Content-Length";
+    facts->has_length = true;
+    facts->length = length;
     return NULL;
+}
+
+/* "5, 5" is one field that somebody made of two. */
+static const char *note_content_lengths(struct http_field_facts *facts, struct http_text value)
+{
+    const char *why = NULL, *comma;
+    while (why == NULL && facts->forgives && (comma = memchr(value.at, ',', value.len)) != NULL) {
+        struct http_text first = {value.at, (size_t)(comma - value.at)};
+        value = (struct http_text){comma + 1, value.len - first.len - 1};
+        trim(&first);
+        trim(&value);
+        why = note_content_length(facts, first);
+    }
+    return why != NULL ? why : note_content_length(facts, value);
 }
 
 static const char *note_transfer_encoding(struct http_field_facts *facts, struct http_text value)
@@ -177,7 +196,7 @@ static const struct {
     size_t len;
     const char *(*note)(struct http_field_facts *facts, struct http_text value);
 } noted[] = {
-    {NAME("Content-Length"), note_content_length},
+    {NAME("Content-Length"), note_content_lengths},
     {NAME("Transfer-Encoding"), note_transfer_encoding},
     {NAME("Connection"), note_connection},
 };
@@ -186,21 +205,29 @@ const char *http_field_note(struct http_field_facts *facts, struct http_text nam
                             struct http_text value)
 {
     for (size_t i = 0; i < sizeof(noted) / sizeof(noted[0]); i++)
-        if (name.len == noted[i].len && strncasecmp(name.at, noted[i].name, name.len) == 0)
+        if (name.len == noted[i].len && strncasecmp(name.at, noted[i].name, name.len) == 0) {
+            /* Readers that know no such name with a blank behind it see none. */
+            facts->is_doubtful |= name.at[name.len] != ':';
             return noted[i].note(facts, value);
+        }
     return NULL;
 }
 
-const char *http_field_check(const struct http_field_facts *facts, int version_minor)
+const char *http_field_check(struct http_field_facts *facts, int version_minor)
 {
+    const char *why = NULL;
     if (facts->has_coding && facts->has_length)
-        return "both Content-Length and Transfer-Encoding";
-    if (facts->has_coding && version_minor == 0)
-        return "Transfer-Encoding in HTTP/1.0";
+        why = "both Content-Length and Transfer-Encoding";
+    else if (facts->has_coding && version_minor == 0)
+        why = "Transfer-Encoding in HTTP/1.0";
+    if (why == NULL || !facts->forgives)
+        return why;
+    facts->is_doubtful = true;
     return NULL;
 }
 
 bool http_field_keeps_alive(const struct http_field_facts *facts, int version_minor)
 {
-    return !facts->asks_close && (version_minor == 1 || facts->asks_keep_alive);
+    return !facts->asks_close && !facts->is_doubtful &&
+           (version_minor == 1 || facts->asks_keep_alive);
 }

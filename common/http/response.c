@@ -94,7 +94,7 @@ static enum state body_state(struct http_response *r, int status,
     if (status == 204 || status == 304)
         return END;
     if (facts->has_coding) {
-        http_chunked_init(&r->chunked);
+        http_chunked_init(&r->chunked, true);
         return CHUNKED;
     }
     if (!facts->has_length)
@@ -106,8 +106,8 @@ static enum state body_state(struct http_response *r, int status,
 static enum http_response_result parse_head(struct http_response *r, const char *text, size_t len,
                                             struct http_response_head *head)
 {
-    struct http_cursor in = {text, text + len};
-    struct http_field_facts facts = {0};
+    struct http_cursor in = {text, text + len, .forgives = true};
+    struct http_field_facts facts = {.forgives = true};
     int version_minor = 1;
     const char *why = parse_status_line(&in, &head->status, &version_minor);
     if (why == NULL)

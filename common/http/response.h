@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP/1.1 as weir accepts it from providers (RFC 9112), strict: a push parser that
+/* HTTP/1.1 as weir accepts it from providers (RFC 9112): a push parser that
  * upstream/backend_http1.c and weirctl's probe feed what a connection brings, cut anywhere. Pure.
- * Heads of 1xx answers are skipped, trailers discarded. What two parsers could read in two ways is
- * refused, as from clients (request.h): a connection must not go on with an answer whose end is a
- * matter of opinion. One thing is forgiven: a status line without the space before its missing
- * reason. */
+ * Heads of 1xx answers are skipped, trailers discarded. Providers are forgiven what real ones send
+ * and what can only mean one thing (field.h and chunked.h: `forgives`), and a status line without
+ * the space before its missing reason. Where another reader might see the answer's end elsewhere
+ * (Transfer-Encoding beside Content-Length, say), its connection is not used again; what nobody can
+ * tell (two lengths) is refused, as from clients (request.h). */
 #ifndef WEIR_COMMON_HTTP_RESPONSE_H
 #define WEIR_COMMON_HTTP_RESPONSE_H
 

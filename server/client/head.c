@@ -222,7 +222,7 @@ static void begin_body(struct client *c, const struct http_request *req)
     static const char go_ahead[] = "HTTP/1.1 100 Continue\r\n\r\n";
     c->framing = req->framing;
     c->body_expected = req->framing == HTTP_REQUEST_LENGTH ? req->content_length : 0;
-    http_chunked_init(&c->chunked);
+    http_chunked_init(&c->chunked, false);
     if (req->framing == HTTP_REQUEST_NO_BODY ||
         (req->framing == HTTP_REQUEST_LENGTH && c->body_expected == 0)) {
         if (c->endpoint->has_body)

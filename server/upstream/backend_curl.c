@@ -2,7 +2,9 @@
 /* The backend over libcurl's multi interface and libevent. libcurl's functions must not be called
  * from its own callbacks: inside them whatever is asked for is put on the work list, and carried
  * out when the library has returned. Called by transfer.c through the table at the end. Weak: it
- * copies the request's body, which libcurl wants in one piece. */
+ * copies the request's body, which libcurl wants in one piece. A provider that speaks HTTP/1.1 here
+ * after all is read by libcurl's parser; of what response.h refuses only the fields that framing
+ * depends on are held to it, and a `Content-Length : 5` is none to libcurl. */
 #include "server/upstream/backend.h"
 
 #include <curl/curl.h>
@@ -16,6 +18,7 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/http/field.h"
 #include "server/upstream/curl_multi.h"
 #include "server/upstream/headers.h"
 
@@ -38,10 +41,11 @@ struct curl_transfer {
     const struct transfer_events *events; /* NULL: nobody listens any more */
     void *arg;
     struct transfer_headers headers;
-    int status;            /* of the head that comes; 0 = none yet */
-    bool is_head_complete; /* the blank line of the final head was seen */
-    bool is_head_refused;
-    uint64_t sent_at; /* of the first sending */
+    struct http_field_facts facts; /* of the head that comes */
+    int status;                    /* of it; 0 = none yet */
+    bool is_head_complete;         /* the blank line of the final head was seen */
+    const char *refused;           /* what is wrong with the head; NULL = nothing */
+    uint64_t sent_at;              /* of the first sending */
     unsigned sendings;
     bool wants_start, wants_removal, wants_resume, is_paused, is_fresh;
     size_t finish_bytes; /* received after transfer_finish */
@@ -72,8 +76,25 @@ static bool add_header_line(struct curl_transfer *t, const char *line, size_t le
         from++;
     while (to > from && strchr(" \t\r\n", to[-1]) != NULL)
         to--;
-    return transfer_headers_add(&t->headers, line, (size_t)(colon - line), from,
-                                (size_t)(to - from));
+    while (colon > line && (colon[-1] == ' ' || colon[-1] == '\t'))
+        colon--;
+    struct http_text name = {line, (size_t)(colon - line)}, value = {from, (size_t)(to - from)};
+    t->refused = http_field_note(&t->facts, name, value);
+    if (t->refused == NULL &&
+        !transfer_headers_add(&t->headers, name.at, name.len, from, value.len))
+        t->refused = "too many or too large headers";
+    return t->refused == NULL;
+}
+
+/* The final head is whole: may its connection be used again, as far as it says? */
+static bool check_head(struct curl_transfer *t)
+{
+    long version = CURL_HTTP_VERSION_NONE;
+    curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
+    t->refused = http_field_check(&t->facts, version == CURL_HTTP_VERSION_1_0 ? 0 : 1);
+    if (t->facts.is_doubtful)
+        curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+    return t->refused == NULL;
 }
 
 /* The number behind "HTTP/x "; 0 when there is none. */
@@ -103,15 +124,17 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
         return len;
     if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         transfer_headers_clear(&t->headers);
+        t->facts = (struct http_field_facts){.forgives = true};
         t->status = status_of(line, len);
     } else if (len <= 2 && (line[0] == '\r' || line[0] == '\n')) {
         if (t->status < 200)
             return len;
+        if (!check_head(t))
+            return 0;
         t->is_head_complete = true;
         if (is_listened(t))
             t->events->head(t->arg, t->status, &t->headers);
     } else if (!add_header_line(t, line, len)) {
-        t->is_head_refused = true;
         return 0;
     }
     return t->wants_removal ? 0 : len;
@@ -331,7 +354,7 @@ static enum transfer_end end_of(const struct curl_transfer *t, CURLcode code)
 {
     /* So libcurl calls an answer without a status line: it takes it for HTTP/0.9. */
     bool is_no_http = code == CURLE_UNSUPPORTED_PROTOCOL && t->sendings > 0;
-    if (t->is_head_refused || is_no_http)
+    if (t->refused != NULL || is_no_http)
         return TRANSFER_BAD_HEAD;
     if (t->is_head_complete)
         return code == CURLE_OK ? TRANSFER_COMPLETE : TRANSFER_CUT;
@@ -363,6 +386,8 @@ static void on_ended(CURL *easy, CURLcode code)
     }
     const struct transfer_events *events = is_listened(t) ? t->events : NULL;
     const char *detail = t->error[0] != '\0' ? t->error : curl_easy_strerror(code);
+    if (t->refused != NULL)
+        detail = t->refused;
     t->events = NULL;
     if (events != NULL)
         events->done(t->arg, end_of(t, code), detail);

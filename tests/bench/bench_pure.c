@@ -96,7 +96,7 @@ static void read_chunked(const struct buf *text)
     struct http_chunked chunked;
     struct http_text piece;
     size_t at = 0, used;
-    http_chunked_init(&chunked);
+    http_chunked_init(&chunked, false);
     while (http_chunked_feed(&chunked, text->data + at, text->len - at, &used, &piece) ==
            HTTP_CHUNKED_DATA)
         at += used;

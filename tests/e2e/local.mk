@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	tests/e2e/rawhttp.py \
 	tests/e2e/rawprovider.py \
 	tests/e2e/weirtest.py \
+	tests/e2e/test_answers.py \
 	tests/e2e/test_body.py \
 	tests/e2e/test_catalogue.py \
 	tests/e2e/test_config.py \

@@ -11,12 +11,12 @@
 
 /* Feeds in pieces of `step` bytes and collects the body. Returns the last result; *taken is how
  * much of the input belongs to the body. */
-static enum http_chunked_result feed(const char *data, size_t len, size_t step, struct buf *body,
-                                     size_t *taken)
+static enum http_chunked_result feed_as(bool forgives, const char *data, size_t len, size_t step,
+                                        struct buf *body, size_t *taken)
 {
     struct http_chunked chunked;
     enum http_chunked_result result = HTTP_CHUNKED_MORE;
-    http_chunked_init(&chunked);
+    http_chunked_init(&chunked, forgives);
     *taken = 0;
     while (*taken < len && (result == HTTP_CHUNKED_MORE || result == HTTP_CHUNKED_DATA)) {
         size_t n = len - *taken < step ? len - *taken : step, used;
@@ -35,6 +35,12 @@ static enum http_chunked_result feed(const char *data, size_t len, size_t step, 
         *taken += used;
     }
     return result;
+}
+
+static enum http_chunked_result feed(const char *data, size_t len, size_t step, struct buf *body,
+                                     size_t *taken)
+{
+    return feed_as(false, data, len, step, body, taken);
 }
 
 static const struct {
@@ -138,16 +144,66 @@ START_TEST(refuses_all_else)
 }
 END_TEST
 
+/* What real providers send: refused from clients. */
+static const struct {
+    const char *data, *body;
+} forgiven[] = {
+    {"3 \r\nabc\r\n0\r\n\r\n", "abc"},
+    {"3  \t \r\nabc\r\n0 \r\n\r\n", "abc"},
+    {"3 ;x\r\nabc\r\n0 ; y\r\n\r\n", "abc"},
+    {"000000003\r\nabc\r\n0\r\n\r\n", "abc"},
+    {"3\r\nabc\r\n0000000000000000\r\n\r\n", "abc"},
+    {"00000000000000000000000000000000000003\r\nabc\r\n0\r\n\r\n", "abc"},
+    {"000000003 ;x=y\r\nabc\r\n0\r\n\r\n", "abc"},
+};
+
+START_TEST(forgives_providers_what_can_mean_one_thing_only)
+{
+    for (size_t i = 0; i < UNIT_ROWS(forgiven); i++) {
+        size_t len = strlen(forgiven[i].data);
+        for (size_t step = 1; step <= len; step++) {
+            struct buf body = BUF_INIT;
+            size_t taken;
+            ck_assert_msg(feed_as(true, forgiven[i].data, len, step, &body, &taken) ==
+                              HTTP_CHUNKED_END,
+                          "row %zu in steps of %zu", i, step);
+            ck_assert_uint_eq(taken, len);
+            ck_assert_str_eq(buf_cstr(&body), forgiven[i].body);
+            ck_assert_int_eq(feed(forgiven[i].data, len, step, &body, &taken), HTTP_CHUNKED_BAD);
+            buf_free(&body);
+        }
+    }
+}
+END_TEST
+
+static const char *const unforgivable[] = {
+    "100000000\r\n",  "0100000000\r\n", "00 3\r\nabc\r\n", " 3\r\nabc\r\n",
+    "3 3\r\nabc\r\n", "3 x\r\nabc\r\n", "0x3\r\nabc\r\n",  "+3\r\nabc\r\n",
+    ";x\r\nabc\r\n",  " \r\nabc\r\n",   "3 \nabc\r\n",     "3\nabc\r\n",
+};
+
+START_TEST(forgives_nobody_what_is_ambiguous)
+{
+    for (size_t i = 0; i < UNIT_ROWS(unforgivable); i++) {
+        struct buf body = BUF_INIT;
+        size_t taken, len = strlen(unforgivable[i]);
+        ck_assert_msg(feed_as(true, unforgivable[i], len, 1, &body, &taken) == HTTP_CHUNKED_BAD,
+                      "row %zu", i);
+        buf_free(&body);
+    }
+}
+END_TEST
+
 START_TEST(a_refusal_and_an_end_stay)
 {
     struct http_chunked chunked;
     struct http_text piece;
     size_t used;
-    http_chunked_init(&chunked);
+    http_chunked_init(&chunked, false);
     ck_assert_int_eq(http_chunked_feed(&chunked, "x", 1, &used, &piece), HTTP_CHUNKED_BAD);
     ck_assert_int_eq(http_chunked_feed(&chunked, "0\r\n\r\n", 5, &used, &piece), HTTP_CHUNKED_BAD);
     ck_assert_uint_eq(used, 0);
-    http_chunked_init(&chunked);
+    http_chunked_init(&chunked, false);
     ck_assert_int_eq(http_chunked_feed(&chunked, "0\r\n\r\n", 5, &used, &piece), HTTP_CHUNKED_END);
     ck_assert_int_eq(http_chunked_feed(&chunked, "x", 1, &used, &piece), HTTP_CHUNKED_END);
     ck_assert_uint_eq(used, 0);
@@ -155,14 +211,15 @@ START_TEST(a_refusal_and_an_end_stay)
 END_TEST
 
 /* `first`, then `filler` repeated to `total` bytes: refused, and before much more than `bound`. */
-static void check_bound(const char *first, char filler, size_t bound)
+static void check_bound(bool forgives, const char *first, char filler, size_t bound)
 {
     struct buf data = BUF_INIT, body = BUF_INIT;
     size_t taken;
     buf_puts(&data, first);
     for (size_t i = 0; i < 2 * bound; i++)
         buf_putc(&data, filler);
-    ck_assert_msg(feed(data.data, data.len, 100, &body, &taken) == HTTP_CHUNKED_BAD, "%s", first);
+    ck_assert_msg(feed_as(forgives, data.data, data.len, 100, &body, &taken) == HTTP_CHUNKED_BAD,
+                  "%s", first);
     ck_assert_msg(taken <= strlen(first) + bound + 1, "%s: %zu", first, taken);
     buf_free(&data);
     buf_free(&body);
@@ -170,9 +227,11 @@ static void check_bound(const char *first, char filler, size_t bound)
 
 START_TEST(bounds_what_is_no_body)
 {
-    check_bound("1;", 'x', 256);
-    check_bound("0\r\n", 'x', 8192);
-    check_bound("0\r\nX: ", 'x', 8192);
+    check_bound(false, "1;", 'x', 256);
+    check_bound(false, "0\r\n", 'x', 8192);
+    check_bound(false, "0\r\nX: ", 'x', 8192);
+    check_bound(true, "0", '0', 256);
+    check_bound(true, "1", ' ', 256);
 }
 END_TEST
 
@@ -213,7 +272,7 @@ START_TEST(the_largest_chunk_is_four_gigabytes)
     struct http_chunked chunked;
     struct http_text piece;
     size_t used;
-    http_chunked_init(&chunked);
+    http_chunked_init(&chunked, false);
     ck_assert_int_eq(http_chunked_feed(&chunked, "ffffffff\r\nab", 12, &used, &piece),
                      HTTP_CHUNKED_DATA);
     ck_assert_uint_eq(used, 12);
@@ -222,6 +281,7 @@ START_TEST(the_largest_chunk_is_four_gigabytes)
 }
 END_TEST
 
-UNIT_MAIN("http_chunked", reads_bodies_cut_anywhere, refuses_all_else, a_refusal_and_an_end_stay,
-          bounds_what_is_no_body, bounds_all_trailers_together,
+UNIT_MAIN("http_chunked", reads_bodies_cut_anywhere, refuses_all_else,
+          forgives_providers_what_can_mean_one_thing_only, forgives_nobody_what_is_ambiguous,
+          a_refusal_and_an_end_stay, bounds_what_is_no_body, bounds_all_trailers_together,
           a_long_extension_on_every_chunk_passes, the_largest_chunk_is_four_gigabytes)

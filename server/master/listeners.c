@@ -22,6 +22,7 @@ struct place {
     socklen_t address_len;
     int *fds; /* all of them bound to it */
     size_t n; /* 0 = moved to another set */
+    size_t n_taken; /* the first ones: another set's until the renewal has succeeded */
 };
 
 struct master_listeners {
@@ -68,7 +69,7 @@ static void add_fd(struct place *p, int fd)
     p->fds[p->n++] = fd;
 }
 
-static bool open_tcp(struct place *p, uint32_t workers)
+static bool bind_tcp(struct place *p, uint32_t workers)
 {
     const union listen_address *addr = &p->address;
     socklen_t len = p->address_len;
@@ -79,8 +80,6 @@ static bool open_tcp(struct place *p, uint32_t workers)
         if (fd < 0)
             return false;
         add_fd(p, fd);
-        if (listen(fd, BACKLOG) != 0)
-            return false;
     }
     return true;
 }
@@ -94,7 +93,7 @@ static bool is_listened_on(const union listen_address *addr, socklen_t len)
     return yes;
 }
 
-static bool open_unix(struct place *p)
+static bool bind_unix(struct place *p)
 {
     const union listen_address *addr = &p->address;
     socklen_t len = p->address_len;
@@ -109,7 +108,7 @@ static bool open_unix(struct place *p)
     if (fd < 0)
         return false;
     add_fd(p, fd);
-    return chmod(addr->un.sun_path, SOCKET_MODE) == 0 && listen(fd, BACKLOG) == 0;
+    return chmod(addr->un.sun_path, SOCKET_MODE) == 0;
 }
 
 static char *describe(const struct conf_listen *l)
@@ -139,35 +138,70 @@ static void take_sockets(struct place *p, struct master_listeners *old)
         if (o->n == 0 || !is_same_address(&o->address, &p->address))
             continue;
         p->fds = o->fds;
-        p->n = o->n;
+        p->n = p->n_taken = o->n;
         o->fds = NULL;
         o->n = 0;
         return;
     }
 }
 
-static void give_back(struct master_listeners *from, struct master_listeners *to)
+static void remove_file(const struct place *p)
 {
-    for (size_t i = 0; to != NULL && i < to->n; i++)
-        take_sockets(&to->places[i], from);
+    if (is_unix(p) && p->n > 0)
+        unlink(p->address.un.sun_path);
 }
 
+/* The inverse of what renew did: closes what was opened, and gives back what was taken. */
+static void undo(struct master_listeners **fresh, struct master_listeners *old)
+{
+    for (size_t i = 0; i < (*fresh)->n; i++) {
+        struct place *p = &(*fresh)->places[i];
+        if (p->n_taken == 0)
+            remove_file(p);
+        while (p->n > p->n_taken)
+            close(p->fds[--p->n]);
+    }
+    for (size_t i = 0; old != NULL && i < old->n; i++)
+        if (old->places[i].n == 0)
+            take_sockets(&old->places[i], *fresh);
+    master_listeners_free(fresh, false);
+}
+
+static bool bind_place(struct place *p, uint32_t workers)
+{
+    return is_unix(p) ? bind_unix(p) : bind_tcp(p, workers);
+}
+
+static bool listen_at(const struct place *p)
+{
+    for (size_t i = p->n_taken; i < p->n; i++)
+        if (listen(p->fds[i], BACKLOG) != 0)
+            return false;
+    return true;
+}
+
+/* A socket that listens is dealt connections at once, so none does before all addresses are known
+ * to be ours. */
 struct master_listeners *master_listeners_renew(struct master_listeners *old,
                                                 const struct conf *conf, char **why)
 {
     struct master_listeners *ml = xcalloc(1, sizeof(*ml));
+    const struct conf_listen *failed = NULL;
     ml->places = xcalloc(conf->n_listen, sizeof(*ml->places));
-    for (size_t i = 0; i < conf->n_listen; i++) {
-        const struct conf_listen *l = &conf->listen[i];
-        struct place *p = &ml->places[ml->n++];
-        p->address_len = listen_address_of(l, &p->address);
+    for (; failed == NULL && ml->n < conf->n_listen; ml->n++) {
+        struct place *p = &ml->places[ml->n];
+        p->address_len = listen_address_of(&conf->listen[ml->n], &p->address);
         take_sockets(p, old);
-        if (!(is_unix(p) ? open_unix(p) : open_tcp(p, conf->workers))) {
-            *why = describe(l);
-            give_back(ml, old);
-            master_listeners_free(&ml, false);
-            return NULL;
-        }
+        if (!bind_place(p, conf->workers))
+            failed = &conf->listen[ml->n];
+    }
+    for (size_t i = 0; failed == NULL && i < ml->n; i++)
+        if (!listen_at(&ml->places[i]))
+            failed = &conf->listen[i];
+    if (failed != NULL) {
+        *why = describe(failed);
+        undo(&ml, old);
+        return NULL;
     }
     return ml;
 }
@@ -210,12 +244,6 @@ void master_listeners_give(const struct master_listeners *ml, int uid, int gid)
     for (size_t i = 0; i < ml->n && geteuid() == 0; i++)
         if (!give(&ml->places[i], (uid_t)uid, (gid_t)gid))
             log_warn("a listening socket stays root's: %s", strerror(errno));
-}
-
-static void remove_file(const struct place *p)
-{
-    if (is_unix(p) && p->n > 0)
-        unlink(p->address.un.sun_path);
 }
 
 void master_listeners_free(struct master_listeners **listeners, bool remove_files)

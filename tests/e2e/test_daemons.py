@@ -426,6 +426,29 @@ def test_reload(t):
     assert t.stream("added").is_done
 
 
+@case()
+def test_a_refused_reload_leaves_nothing(t):
+    """Neither a socket that is dealt connections, nor a file."""
+    t.start()
+    path = os.path.join(t.dir, "added.sock")
+    t.conf["server"].update(workers=6, listen=["127.0.0.1", f"unix:{path}", "192.0.2.1"])
+    t.write_conf()
+    t.weir.send_signal(signal.SIGHUP)
+    t.weir.wait_log(r"reload refused: cannot listen on 192\.0\.2\.1")
+    for _ in range(40):
+        conn = rawhttp.Connection(t.address, 2)
+        eq(t.get("/health", conn=conn).status, 200, "status")
+        conn.close()
+    assert not os.path.exists(path), "the socket of the refused configuration is there"
+    t.conf["server"]["listen"] = ["127.0.0.1", f"unix:{path}"]
+    t.write_conf()
+    t.weir.send_signal(signal.SIGHUP)
+    t.weir.wait_log(r"configuration reloaded")
+    conn = rawhttp.Connection(path, 2)
+    eq(t.get("/health", conn=conn).status, 200, "status")
+    conn.close()
+
+
 def _models(t):
     return [m["id"] for m in t.get("/v1/models").json()["data"]]
 

@@ -23,6 +23,7 @@ int main(int argc, char **argv)
 {
     struct daemon_options options;
     struct master_handover handover;
+    daemon_hold_signals();
     log_init("weir");
     bool is_successor = master_handover_take(&handover);
     daemon_parse_options(argc, argv, "weir",

@@ -12,6 +12,7 @@ int main(int argc, char **argv)
 {
     struct daemon_options options;
     int uid, gid;
+    daemon_hold_signals();
     log_init("weir-trackerd");
     daemon_parse_options(argc, argv, "weir-trackerd",
                          "keeps the table of cooldowns that all weir workers share", &options);

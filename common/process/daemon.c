@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,26 @@
 /* The end of a socket pair whose other end the parent holds, waiting for daemon_ready; -1 in
  * the foreground and afterwards. */
 static int ready_fd = -1;
+
+static void mask_requests(int how)
+{
+    sigset_t requests;
+    sigemptyset(&requests);
+    sigaddset(&requests, SIGHUP);
+    sigaddset(&requests, SIGUSR1);
+    sigaddset(&requests, SIGUSR2);
+    sigprocmask(how, &requests, NULL);
+}
+
+void daemon_hold_signals(void)
+{
+    mask_requests(SIG_BLOCK);
+}
+
+void daemon_release_signals(void)
+{
+    mask_requests(SIG_UNBLOCK);
+}
 
 /* With a group both daemons write to one file, maybe as two users. */
 static void set_log_owner(const struct conf *conf)

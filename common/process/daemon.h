@@ -7,6 +7,12 @@
 #include "common/conf/conf.h"
 #include "common/process/options.h"
 
+/* First of all: a signal that asks for a reload, for new log files or for an upgrade waits until
+ * the daemon is there to take it, instead of killing it. */
+void daemon_hold_signals(void);
+/* The daemon's handlers are there: what waited comes now. */
+void daemon_release_signals(void);
+
 /* Opens the log as configured: standard error in the foreground, else server.errorLog, else syslog.
  * A file that root opens goes to server.user and server.group, so that both daemons can open it
  * again. Sets its level. Exits 69 when the file cannot be opened. */

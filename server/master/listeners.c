@@ -20,8 +20,8 @@
 struct place {
     union listen_address address; /* what identifies it over a reload */
     socklen_t address_len;
-    int *fds; /* all of them bound to it */
-    size_t n; /* 0 = moved to another set */
+    int *fds;       /* all of them bound to it */
+    size_t n;       /* 0 = moved to another set */
     size_t n_taken; /* the first ones: another set's until the renewal has succeeded */
 };
 

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -29,21 +30,16 @@
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
+/* Before it hands over, it is not ours to signal: should we fail, it goes on serving. */
 static void signal_predecessor(const struct master *m, int sig)
 {
-    if (m->predecessor.link >= 0)
-        kill(m->predecessor.pid, sig);
+    if (m->predecessor.process >= 0 && m->owns_names)
+        pidfd_send_signal(m->predecessor.process, sig, NULL, 0);
 }
 
-static void stop(struct master *m)
+static void begin_stop(struct master *m)
 {
     uint64_t ms = m->conf->drain_timeout_ms + KILL_AFTER_DRAIN_MS;
-    if (m->phase == MASTER_STOPPING) {
-        log_warn("told to stop again: ending at once");
-        master_children_signal(m, SIGKILL, false);
-        signal_predecessor(m, SIGKILL);
-        return;
-    }
     log_info("stopping: running requests have %u ms", m->conf->drain_timeout_ms);
     if (m->owns_names)
         daemon_notify("STOPPING=1");
@@ -53,8 +49,24 @@ static void stop(struct master *m)
     m->kill_at = clock_boot_ns() + ms * CLOCK_NS_PER_MS;
     master_children_signal(m, SIGTERM, false);
     signal_predecessor(m, SIGTERM);
-    if (m->successor.due_at != 0)
+    if (m->successor.is_under_way)
         master_upgrade_call_off(m);
+}
+
+/* A second time means at once. A whole group that is told to stop once hears it twice where one
+ * weir has replaced another: from whoever stops the group, and from the successor, who hands it on.
+ */
+static void stop(struct master *m)
+{
+    bool is_forwarded = m->successor.pid != 0 && m->told_by == m->successor.pid;
+    uint32_t times = is_forwarded ? ++m->forwarded_stops : ++m->stops;
+    if (m->phase != MASTER_STOPPING) {
+        begin_stop(m);
+    } else if (times > 1) {
+        log_warn("told to stop again: ending at once");
+        master_children_signal(m, SIGKILL, false);
+        signal_predecessor(m, SIGTERM);
+    }
 }
 
 static void reopen_logs(struct master *m)
@@ -69,6 +81,28 @@ static void reopen_logs(struct master *m)
     signal_predecessor(m, SIGUSR1);
 }
 
+/* The successor's workers need slots of the same pages as ours. */
+static void upgrade(struct master *m)
+{
+    bool must_wait = m->phase == MASTER_SERVING && master_children_room(m) < m->conf->workers;
+    if (must_wait && !m->wants_upgrade)
+        log_info("the upgrade waits: too many older workers still finish their requests");
+    m->wants_upgrade = must_wait;
+    if (!must_wait)
+        master_upgrade_begin(m);
+}
+
+/* A reload or an upgrade that had to wait. */
+static void take_up_waiting(struct master *m)
+{
+    if (m->phase != MASTER_SERVING || !m->owns_names)
+        return;
+    if (m->wants_reload)
+        master_reload(m);
+    if (m->wants_upgrade)
+        upgrade(m);
+}
+
 static void reap(struct master *m)
 {
     int status;
@@ -77,9 +111,8 @@ static void reap(struct master *m)
         if (!master_children_ended(m, pid, status))
             master_upgrade_ended(m, pid, status);
     if (m->phase == MASTER_STARTING && m->exit_code != EX_OK)
-        stop(m);
-    if (m->wants_reload)
-        master_reload(m);
+        begin_stop(m);
+    take_up_waiting(m);
 }
 
 static const struct {
@@ -87,17 +120,19 @@ static const struct {
     void (*take)(struct master *);
 } signals[] = {
     {SIGCHLD, reap},         {SIGTERM, stop},        {SIGINT, stop},
-    {SIGHUP, master_reload}, {SIGUSR1, reopen_logs}, {SIGUSR2, master_upgrade_begin},
+    {SIGHUP, master_reload}, {SIGUSR1, reopen_logs}, {SIGUSR2, upgrade},
 };
 #define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
 static void take_signals(struct master *m)
 {
     struct signalfd_siginfo info;
-    while (read(m->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+    while (read(m->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        m->told_by = (pid_t)info.ssi_pid;
         for (size_t i = 0; i < N_SIGNALS; i++)
             if (signals[i].number == (int)info.ssi_signo)
                 signals[i].take(m);
+    }
 }
 
 static void block_signals(struct master *m)
@@ -107,6 +142,8 @@ static void block_signals(struct master *m)
         sigaddset(&m->signals, signals[i].number);
     sigaddset(&m->signals, SIGQUIT); /* workers take it; until then it waits */
     sigprocmask(SIG_BLOCK, &m->signals, &m->old_mask);
+    for (size_t i = 0; i < N_SIGNALS; i++) /* some were held since the start */
+        sigdelset(&m->old_mask, signals[i].number);
     sigdelset(&m->signals, SIGQUIT);
     m->signal_fd = signalfd(-1, &m->signals, SFD_NONBLOCK | SFD_CLOEXEC);
     if (m->signal_fd < 0)
@@ -129,6 +166,7 @@ static void read_ready(struct master *m)
             daemon_ready();
         else
             master_upgrade_ready(m);
+        take_up_waiting(m);
     }
 }
 
@@ -140,6 +178,21 @@ static void read_successor(struct master *m)
     m->phase = MASTER_REPLACED;
     master_listeners_free(&m->listeners, false);
     master_children_signal(m, SIGQUIT, false);
+}
+
+static void read_predecessor(struct master *m)
+{
+    if (!master_upgrade_read_predecessor(m)) {
+        log_warn("the running weir wants no upgrade any more");
+        begin_stop(m);
+    }
+    take_up_waiting(m);
+}
+
+static void predecessor_ended(struct master *m)
+{
+    master_upgrade_predecessor_ended(m);
+    take_up_waiting(m);
 }
 
 static uint64_t next_due_at(const struct master *m)
@@ -188,9 +241,11 @@ static void wait_for_events(struct master *m)
     } sources[] = {
         {m->signal_fd, take_signals},
         {m->ready[0], read_ready},
-        {m->predecessor.link, master_upgrade_read_predecessor},
+        {m->predecessor.link, read_predecessor},
+        {m->predecessor.process, predecessor_ended},
         /* Once it has taken over, its end means nothing to us. */
         {m->phase == MASTER_REPLACED ? -1 : m->successor.link, read_successor},
+        {m->successor.process, master_upgrade_successor_ended},
         {m->successor.stderr_fd, master_upgrade_read_stderr},
     };
     enum {
@@ -209,7 +264,8 @@ static void wait_for_events(struct master *m)
 static bool is_over(const struct master *m)
 {
     bool is_ending = m->phase == MASTER_STOPPING || m->phase == MASTER_REPLACED;
-    return is_ending && !master_children_any(m) && m->predecessor.link < 0;
+    bool is_alone = m->predecessor.process < 0 || !m->owns_names;
+    return is_ending && !master_children_any(m) && is_alone;
 }
 
 /* ---- start and end --------------------------------------------------------------------------- */
@@ -331,12 +387,13 @@ int master_run(struct conf *conf, const struct daemon_options *options,
         .conf = conf,
         .options = options,
         .owns_names = handover == NULL,
-        .successor = {.launcher_fd = -1, .link = -1, .stderr_fd = -1},
-        .predecessor = {.link = -1},
+        .successor = {.process = -1, .link = -1, .stderr_fd = -1},
+        .predecessor = {.process = -1, .link = -1},
         .pid_file = -1,
     };
     if (handover != NULL) {
-        m.predecessor = (struct predecessor){.pid = handover->predecessor, .link = handover->link};
+        m.predecessor =
+            (struct predecessor){handover->predecessor, handover->process, handover->link};
         m.pid_file = handover->pid_file;
     }
     start(&m, handover);

@@ -96,7 +96,7 @@ static struct conf *load(const struct master *m)
 /* Why a reload cannot begin yet; NULL: it can. */
 static const char *why_wait(const struct master *m, const struct conf *fresh)
 {
-    if (m->successor.launcher != 0)
+    if (m->successor.is_under_way)
         return "another weir is about to take over";
     if (master_children_room(m) < fresh->workers)
         return "too many older workers still finish their requests";
@@ -105,7 +105,9 @@ static const char *why_wait(const struct master *m, const struct conf *fresh)
 
 void master_reload(struct master *m)
 {
-    if (m->phase != MASTER_SERVING)
+    if (m->phase == MASTER_STARTING || (m->phase == MASTER_SERVING && !m->owns_names))
+        m->wants_reload = true; /* until we serve, and no other weir does */
+    if (m->phase != MASTER_SERVING || !m->owns_names)
         return;
     const char *why = NULL;
     struct conf *fresh = load(m);

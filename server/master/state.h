@@ -31,19 +31,23 @@ struct child {
     bool is_ready; /* it serves */
 };
 
-/* The weir that is to replace us: see upgrade.h. */
+/* The weir that is to replace us: see upgrade.h. Whether a process has ended is told by its pidfd,
+ * never by the end of a socket. */
 struct successor {
-    pid_t launcher;  /* our child, and its parent until it serves; 0 = no upgrade is under way */
-    int launcher_fd; /* a socket to the launcher */
-    int link;        /* a socket to the successor; -1 = none */
-    int stderr_fd;   /* its standard error; -1 = it writes to ours */
-    uint64_t due_at; /* until when it must serve; 0 = nothing is due */
+    bool is_under_way; /* it was started, and has neither taken over nor failed yet */
+    pid_t launcher;    /* our child, and its parent until it serves; 0 = gone */
+    pid_t pid;         /* 0 = not known yet */
+    int process;       /* pidfd of it; -1 = not known yet, has ended, or is none of our business */
+    int link;          /* a socket to it; -1 = none */
+    int stderr_fd;     /* its standard error; -1 = it writes to ours */
+    uint64_t due_at;   /* until when it must serve; 0 = nothing is due */
 };
 
 /* The weir that we replace. */
 struct predecessor {
     pid_t pid;
-    int link; /* a socket to it, at its end of file it is gone; -1 = it is, or there was none */
+    int process; /* pidfd of it; -1 = it has ended, or there was none */
+    int link;    /* a socket to it; -1 = none */
 };
 
 struct master {
@@ -56,10 +60,13 @@ struct master {
     struct recent *recent;
     uint64_t started_at;
     enum master_phase phase;
+    bool wants_upgrade; /* one waits until older workers have left */
     int exit_code;
-    uint64_t kill_at; /* while stopping */
-    int life[2];      /* pipe: its write end closes when the master dies */
-    int ready[2];     /* pipe: workers report that they serve (struct inherit_ready) */
+    uint64_t kill_at;                /* while stopping */
+    pid_t told_by;                   /* who sent the signal that is being taken */
+    uint32_t stops, forwarded_stops; /* how often we were told to stop: by our successor, or not */
+    int life[2];                     /* pipe: its write end closes when the master dies */
+    int ready[2]; /* pipe: workers report that they serve (struct inherit_ready) */
     int signal_fd;
     int uid, gid;
     sigset_t signals, old_mask;

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -27,15 +29,16 @@
 #define EXEC_FAILED   127
 #define STDERR_BUFFER 4096
 
-/* What passes between the two, and to the launcher. */
+/* What passes between the two. */
 enum {
+    WORD_STARTED = 'S', /* before the new binary is executed */
     WORD_READY = 'R',
     WORD_GO = 'G',
-    WORD_KILL = 'K'
+    WORD_NO = 'N' /* the successor is not wanted any more */
 };
 struct message {
     char word;
-    pid_t pid; /* of the successor */
+    pid_t pid; /* of the sender */
 };
 
 static bool send_message(int fd, char word)
@@ -46,9 +49,10 @@ static bool send_message(int fd, char word)
 
 void master_upgrade_close_in_child(struct master *m)
 {
-    fd_close(&m->successor.launcher_fd);
+    fd_close(&m->successor.process);
     fd_close(&m->successor.link);
     fd_close(&m->successor.stderr_fd);
+    fd_close(&m->predecessor.process);
     fd_close(&m->predecessor.link);
     fd_close(&m->pid_file);
 }
@@ -79,7 +83,7 @@ bool master_handover_take(struct master_handover *out)
     const char *set = getenv(VARIABLE);
     uid_t uid;
     gid_t gid;
-    *out = (struct master_handover){.link = -1, .pid_file = -1};
+    *out = (struct master_handover){.process = -1, .link = -1, .pid_file = -1};
     if (set == NULL)
         return false;
     char *text = xstrdup(set);
@@ -89,6 +93,7 @@ bool master_handover_take(struct master_handover *out)
     out->pid_file = take_fd(&at, text);
     if (!unixsock_peer(out->link, &uid, &gid, &out->predecessor) || out->predecessor <= 0)
         refuse_handover(text);
+    out->process = pidfd_open(out->predecessor, 0);
     while (*at != '\0') {
         out->fds = xreallocarray(out->fds, out->n_fds + 1, sizeof(*out->fds));
         out->fds[out->n_fds++] = take_fd(&at, text);
@@ -131,6 +136,7 @@ static void become_successor(const struct master *m, int link, int stderr_fd)
     set_handover(m, link);
     if (stderr_fd >= 0)
         dup2(stderr_fd, STDERR_FILENO);
+    send_message(link, WORD_STARTED);
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
     execv(o->program, argv);
@@ -154,26 +160,9 @@ static void end_like(pid_t successor)
     _exit(EX_SOFTWARE);
 }
 
-/* The predecessor closing its end means: the successor serves, let it go. */
-static void be_launcher(pid_t successor, int launcher_fd) __attribute__((noreturn));
-static void be_launcher(pid_t successor, int launcher_fd)
-{
-    struct message message;
-    struct pollfd both[] = {{.fd = pidfd_open(successor, 0), .events = POLLIN},
-                            {.fd = launcher_fd, .events = POLLIN}};
-    while (poll(both, 2, -1) < 0 && errno == EINTR)
-        ;
-    if (both[0].revents != 0)
-        end_like(successor);
-    if (recv(launcher_fd, &message, sizeof(message), 0) != (ssize_t)sizeof(message))
-        _exit(EX_OK);
-    kill(successor, SIGKILL);
-    end_like(successor);
-}
-
 /* Of sockets or a pipe: the predecessor keeps [0] of each. */
 struct pairs {
-    int link[2], launcher[2], stderr_fd[2];
+    int link[2], stderr_fd[2];
 };
 
 static void close_pair(int pair[2])
@@ -186,23 +175,25 @@ static void close_pair(int pair[2])
  * has opened its log. */
 static bool make_pairs(const struct master *m, struct pairs *p)
 {
-    const int type = SOCK_SEQPACKET | SOCK_CLOEXEC;
-    *p = (struct pairs){{-1, -1}, {-1, -1}, {-1, -1}};
-    if (socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, p->link) == 0 &&
-        socketpair(AF_UNIX, type, 0, p->launcher) == 0 &&
+    const int type = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
+    *p = (struct pairs){{-1, -1}, {-1, -1}};
+    if (socketpair(AF_UNIX, type, 0, p->link) == 0 &&
         (m->options->foreground || pipe2(p->stderr_fd, O_CLOEXEC | O_NONBLOCK) == 0))
         return true;
     int saved = errno;
     close_pair(p->link);
-    close_pair(p->launcher);
     errno = saved;
     return false;
 }
 
-static void start_launcher(const struct master *m, const struct pairs *p) __attribute__((noreturn));
-static void start_launcher(const struct master *m, const struct pairs *p)
+static void start_launcher(const struct master *m, const struct pairs *p, pid_t predecessor)
+    __attribute__((noreturn));
+static void start_launcher(const struct master *m, const struct pairs *p, pid_t predecessor)
 {
-    close(p->launcher[0]);
+    /* Without a predecessor nobody is interested in how the successor ends. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != predecessor)
+        _exit(EX_OSERR);
     close(p->link[0]);
     pid_t successor = fork();
     if (successor == 0)
@@ -210,26 +201,28 @@ static void start_launcher(const struct master *m, const struct pairs *p)
     if (successor < 0)
         _exit(EX_OSERR);
     close(p->link[1]);
-    be_launcher(successor, p->launcher[1]);
+    end_like(successor);
 }
 
 static void forget_successor(struct master *m)
 {
-    m->successor.launcher = 0;
+    m->successor.is_under_way = false;
+    m->successor.launcher = m->successor.pid = 0;
     m->successor.due_at = 0;
-    fd_close(&m->successor.launcher_fd);
+    if (m->successor.link >= 0) /* should it still be there: its launcher cannot tell us */
+        send_message(m->successor.link, WORD_NO);
+    fd_close(&m->successor.process);
     fd_close(&m->successor.link);
     fd_close(&m->successor.stderr_fd);
 }
 
 static bool may_begin(const struct master *m)
 {
-    if (m->phase != MASTER_SERVING || m->successor.launcher != 0) {
+    bool may = m->phase == MASTER_SERVING && m->owns_names && !m->successor.is_under_way;
+    if (!may)
         log_warn("no upgrade now: %s",
-                 m->successor.launcher != 0 ? "one is under way" : "this weir starts or stops");
-        return false;
-    }
-    return true;
+                 m->successor.is_under_way ? "one is under way" : "this weir starts or stops");
+    return may;
 }
 
 static void refused(struct master *m, const char *why)
@@ -248,14 +241,16 @@ void master_upgrade_begin(struct master *m)
         refused(m, strerror(errno));
         return;
     }
-    pid_t launcher = fork();
+    pid_t self = getpid(), launcher = fork();
     if (launcher == 0)
-        start_launcher(m, &pairs);
+        start_launcher(m, &pairs, self);
     fd_close(&pairs.link[1]);
-    fd_close(&pairs.launcher[1]);
     fd_close(&pairs.stderr_fd[1]);
-    m->successor =
-        (struct successor){launcher, pairs.launcher[0], pairs.link[0], pairs.stderr_fd[0], 0};
+    m->successor = (struct successor){.is_under_way = true,
+                                      .launcher = launcher,
+                                      .process = -1,
+                                      .link = pairs.link[0],
+                                      .stderr_fd = pairs.stderr_fd[0]};
     if (launcher < 0) {
         refused(m, strerror(errno));
         forget_successor(m);
@@ -267,14 +262,16 @@ void master_upgrade_begin(struct master *m)
 
 /* ---- predecessor: handing over --------------------------------------------------------------- */
 
-/* When this returns, the successor is no longer a descendant of ours. */
+/* When this returns, the successor is no longer a descendant of ours. The launcher may be stopped,
+ * and could not be asked to leave. */
 static void dismiss_launcher(struct master *m)
 {
-    fd_close(&m->successor.launcher_fd);
-    while (waitpid(m->successor.launcher, NULL, 0) < 0 && errno == EINTR)
+    if (m->successor.launcher != 0)
+        kill(m->successor.launcher, SIGKILL);
+    while (m->successor.launcher != 0 && waitpid(m->successor.launcher, NULL, 0) < 0 &&
+           errno == EINTR)
         ;
     m->successor.launcher = 0;
-    m->successor.due_at = 0;
 }
 
 /* From here on the names are the successor's: we remove none of them at our end. */
@@ -282,6 +279,10 @@ static void hand_over(struct master *m, pid_t successor)
 {
     char *main_pid = xasprintf("MAINPID=%d", (int)successor);
     dismiss_launcher(m);
+    m->successor.is_under_way = false;
+    m->successor.pid = successor;
+    m->successor.due_at = 0;
+    fd_close(&m->successor.process);
     pidfile_release();
     if (m->pages != NULL)
         pages_release(m->pages);
@@ -295,17 +296,28 @@ static void hand_over(struct master *m, pid_t successor)
     log_info("upgrade: pid %d has taken over, running requests finish here", (int)successor);
 }
 
+static void note_started(struct master *m, pid_t pid)
+{
+    fd_close(&m->successor.process);
+    m->successor.pid = pid;
+    m->successor.process = pidfd_open(pid, 0);
+}
+
 bool master_upgrade_read_successor(struct master *m)
 {
     struct message message;
-    ssize_t n = recv(m->successor.link, &message, sizeof(message), MSG_DONTWAIT);
+    ssize_t n = recv(m->successor.link, &message, sizeof(message), 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
-    if (n == (ssize_t)sizeof(message) && message.word == WORD_READY && m->successor.due_at != 0) {
+    if (n == (ssize_t)sizeof(message) && message.word == WORD_STARTED) {
+        note_started(m, message.pid);
+    } else if (n == (ssize_t)sizeof(message) && message.word == WORD_READY &&
+               m->successor.due_at != 0) {
         hand_over(m, message.pid);
         return true;
+    } else {
+        fd_close(&m->successor.link); /* it ends: how, its launcher tells us */
     }
-    fd_close(&m->successor.link); /* it ends: how, we see when we reap the launcher */
     return false;
 }
 
@@ -325,10 +337,14 @@ void master_upgrade_read_stderr(struct master *m)
         log_error("upgrade: %s", line);
 }
 
+/* Its launcher ends in the same way, and then we forget it. */
 static void kill_successor(struct master *m)
 {
     m->successor.due_at = 0;
-    send_message(m->successor.launcher_fd, WORD_KILL);
+    if (m->successor.process >= 0)
+        pidfd_send_signal(m->successor.process, SIGKILL, NULL, 0);
+    else if (m->successor.launcher != 0)
+        kill(m->successor.launcher, SIGKILL);
 }
 
 void master_upgrade_give_up(struct master *m)
@@ -343,29 +359,59 @@ void master_upgrade_call_off(struct master *m)
     kill_successor(m);
 }
 
-void master_upgrade_ended(struct master *m, pid_t pid, int status)
+static bool is_over(int process)
 {
-    if (m->successor.launcher != pid)
-        return;
+    struct pollfd one = {.fd = process, .events = POLLIN};
+    return process < 0 || poll(&one, 1, 0) > 0;
+}
+
+/* The launcher's end is taken before what the successor has sent us. */
+static void hear_started(struct master *m)
+{
+    struct message message;
+    if (m->successor.process < 0 && m->successor.link >= 0 &&
+        recv(m->successor.link, &message, sizeof(message), MSG_PEEK) == (ssize_t)sizeof(message) &&
+        message.word == WORD_STARTED)
+        (void)master_upgrade_read_successor(m);
+}
+
+static void failed(struct master *m, const char *why)
+{
     if (m->successor.stderr_fd >= 0)
         master_upgrade_read_stderr(m);
     forget_successor(m);
-    if (m->phase != MASTER_SERVING)
+    if (m->phase == MASTER_SERVING)
+        refused(m, why);
+}
+
+void master_upgrade_ended(struct master *m, pid_t pid, int status)
+{
+    if (pid != m->successor.launcher)
         return;
+    m->successor.launcher = 0;
+    hear_started(m);
+    if (!is_over(m->successor.process)) {
+        log_warn("upgrade: the launcher has died, the new weir, pid %d, goes on",
+                 (int)m->successor.pid);
+        return;
+    }
     char *why = WIFSIGNALED(status)
                     ? xasprintf("%s: %s", m->options->program, strsignal(WTERMSIG(status)))
                     : xasprintf("%s ended with code %d", m->options->program, WEXITSTATUS(status));
-    refused(m, why);
+    failed(m, why);
     free(why);
 }
 
-/* ---- successor ------------------------------------------------------------------------------- */
-
-void master_upgrade_ready(struct master *m)
+void master_upgrade_successor_ended(struct master *m)
 {
-    if (!send_message(m->predecessor.link, WORD_READY))
-        master_upgrade_read_predecessor(m); /* it is gone, as its end of file shows */
+    fd_close(&m->successor.process);
+    if (m->successor.launcher != 0)
+        kill(m->successor.launcher, SIGCONT); /* should it be stopped: it tells us the rest */
+    else
+        failed(m, "the new weir has ended");
 }
+
+/* ---- successor ------------------------------------------------------------------------------- */
 
 /* Pid file and shared memory are ours from now on. */
 static void take_over(struct master *m)
@@ -391,15 +437,32 @@ static void take_over(struct master *m)
     log_info("upgrade: took over from pid %d", (int)m->predecessor.pid);
 }
 
-void master_upgrade_read_predecessor(struct master *m)
+void master_upgrade_ready(struct master *m)
+{
+    if (m->predecessor.process < 0)
+        take_over(m); /* it died while we started: nobody else is there */
+    else if (m->predecessor.link >= 0)
+        send_message(m->predecessor.link, WORD_READY); /* should it be gone, its pidfd says so */
+}
+
+bool master_upgrade_read_predecessor(struct master *m)
 {
     struct message message;
     ssize_t n = recv(m->predecessor.link, &message, sizeof(message), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (!m->owns_names && m->phase == MASTER_SERVING)
-        take_over(m); /* told to, or the predecessor has died: nobody else is there */
-    if (n > 0)
-        return;
+        return true;
+    if (n == (ssize_t)sizeof(message) && message.word == WORD_GO && !m->owns_names &&
+        m->phase == MASTER_SERVING)
+        take_over(m);
+    if (n <= 0)
+        fd_close(&m->predecessor.link);
+    return n <= 0 || message.word != WORD_NO || m->owns_names;
+}
+
+void master_upgrade_predecessor_ended(struct master *m)
+{
+    fd_close(&m->predecessor.process);
     fd_close(&m->predecessor.link);
+    if (!m->owns_names && m->phase == MASTER_SERVING)
+        take_over(m);
 }

@@ -5,20 +5,23 @@
  * socket pair when all of them serve. Only then does the predecessor give up pid file, pages and
  * ledger and tell its workers to finish. Until that moment any failure of the successor (it cannot
  * be run, refuses the configuration, dies, reports nothing for MASTER_UPGRADE_MS) leaves the
- * predecessor serving as if nothing had happened.
+ * predecessor serving as if nothing had happened, and the successor has no power over it; from that
+ * moment on it hands on the signals that it gets.
  *
  *   predecessor                                            successor
  *   SIGUSR2: master_upgrade_begin
- *     forks the launcher, which forks and executes  -->    master_handover_take, workers start
+ *     forks the launcher, which forks       <-- "S" --   tells its pid, and executes
+ *                                                          master_handover_take, workers start
  *   hand_over                                 <-- "R" --   master_upgrade_ready
  *     dismisses the launcher; workers finish  -- "G" -->   take_over: the names are its own
- *   exit                              -- end of file -->   predecessor.link is closed
+ *   exit                                    -- pidfd -->   master_upgrade_predecessor_ended
  *
  * The launcher is a process of a few lines between the two. If the successor ends too soon, the
  * launcher ends in the same way, which the predecessor sees; once the successor serves, the
- * launcher leaves, so that the successor is adopted by whatever process adopts orphans. That has to
- * be systemd before systemd hears of its new main process: at a stop it waits only for a main
- * process that is its own child. */
+ * predecessor kills the launcher, so that the successor is adopted by whatever process adopts
+ * orphans. That has to be systemd before systemd hears of its new main process: at a stop it waits
+ * only for a main process that is its own child. If the launcher is killed, the upgrade goes on; if
+ * it is stopped, nobody waits for it. */
 #ifndef WEIR_SERVER_MASTER_UPGRADE_H
 #define WEIR_SERVER_MASTER_UPGRADE_H
 
@@ -31,6 +34,7 @@
 /* What a successor is given. */
 struct master_handover {
     pid_t predecessor;
+    int process;  /* pidfd of the predecessor; -1 = it has ended */
     int link;     /* to the predecessor */
     int pid_file; /* -1 = none */
     int *fds;     /* listening sockets; the array is the taker's to free */
@@ -48,6 +52,8 @@ void master_upgrade_begin(struct master *master);
 /* Something came over successor.link. True when the successor serves, and pid file and shared
  * memory are its own from now on: the caller stops serving. */
 bool master_upgrade_read_successor(struct master *master);
+/* successor.process shows that it has ended. */
+void master_upgrade_successor_ended(struct master *master);
 /* Something came over successor.stderr_fd. */
 void master_upgrade_read_stderr(struct master *master);
 /* The successor's time is over. */
@@ -65,7 +71,9 @@ void master_upgrade_close_in_child(struct master *master);
 
 /* All our workers serve: the predecessor may leave. */
 void master_upgrade_ready(struct master *master);
-/* Something came over predecessor.link. */
-void master_upgrade_read_predecessor(struct master *master);
+/* Something came over predecessor.link. False when the predecessor wants us no more. */
+bool master_upgrade_read_predecessor(struct master *master);
+/* predecessor.process shows that it has ended. */
+void master_upgrade_predecessor_ended(struct master *master);
 
 #endif

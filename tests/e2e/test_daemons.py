@@ -449,6 +449,20 @@ def test_a_refused_reload_leaves_nothing(t):
     conn.close()
 
 
+@case()
+def test_a_signal_during_the_start_is_taken(t):
+    """HUP as soon as there is a pid file: a reload follows the start."""
+    pid_file = os.path.join(t.dir, "weir.pid")
+    t.start_sim()
+    t.configure([t.provider("alpha", t.sim.base_url)], {"default": ["alpha/one"]},
+                server={"pidFile": pid_file, "workers": 8})
+    t.start_weir(wait=False)
+    wait_until(lambda: os.path.exists(pid_file), 5, "a pid file", every=0)
+    t.weir.send_signal(signal.SIGHUP)
+    t.weir.wait_log(r"weir serves with 8 workers")
+    t.weir.wait_log(r"configuration reloaded")
+
+
 def _models(t):
     return [m["id"] for m in t.get("/v1/models").json()["data"]]
 

@@ -382,6 +382,168 @@ def test_the_old_weir_dies_while_the_new_one_starts(t):
     new.stop()
 
 
+def _successor(t):
+    """The pid of the new weir while it starts: the launcher's child."""
+    for launcher in t.weir.children():
+        for pid, parent in daemons._parents().items():
+            if parent == launcher:
+                return launcher, pid
+    return None
+
+
+def _first_worker(master):
+    """Of a weir that starts, as soon as there is one."""
+    try:
+        with open(f"/proc/{master}/task/{master}/children") as f:
+            pids = f.read().split()
+        return next((int(p) for p in pids if _is_weir(p)), None)
+    except OSError:
+        return None
+
+
+def _is_weir(pid):
+    with open(f"/proc/{pid}/comm") as f:
+        return f.read().strip() == "weir"
+
+
+def _start_slowly(t, seconds=1):
+    """The next binary takes its time."""
+    os.unlink(t.binary)
+    with open(t.binary, "w") as f:
+        f.write(f"#!/bin/sh\nsleep {seconds}\nexec {daemons.program('weir')} \"$@\"\n")
+    os.chmod(t.binary, 0o755)
+
+
+def _begin_upgrade(t):
+    t.weir.send_signal(signal.SIGUSR2)
+    t.weir.wait_log(r"upgrade: started ")
+    return wait_until(lambda: _successor(t), 5, "launcher and new weir", every=0.002)
+
+
+@case()
+def test_a_new_weir_whose_workers_end_at_their_start(t):
+    """It fails, and the old one goes on as if nothing had happened."""
+    _start_for_upgrade(t)
+    t.sim.script("one", ["tokens=40,delay=30"])
+    running = t.chat()
+    workers = set(t.weir.children())
+    t.conf["server"]["workers"] = 16  # so that one can be caught before all of them serve
+    t.write_conf()
+    _start_slowly(t)
+    _, new = _begin_upgrade(t)
+    os.kill(wait_until(lambda: _first_worker(new), 10, "its first worker", every=0), signal.SIGKILL)
+    t.weir.wait_log(r"not starting")
+    t.weir.wait_log(r"upgrade refused: .*this weir goes on serving")
+    s = rawhttp.Stream(running)
+    assert s.is_done and not s.errors, "a running stream was cut"
+    assert "stopping" not in t.weir.log().split("not starting")[0], "the old weir was told to stop"
+    for _ in range(20):
+        assert t.get("/health").status == 200
+    assert workers <= set(t.weir.children()), "workers of the old weir have left"
+    eq(_pid(t), t.weir.pid, "pid in the pid file")
+
+
+@case()
+def test_the_launcher_dies_and_the_upgrade_goes_on(t):
+    """Whoever takes over, only one weir serves in the end, and it has the pid file."""
+    _start_for_upgrade(t)
+    _start_slowly(t)
+    launcher, new = _begin_upgrade(t)
+    os.kill(launcher, signal.SIGKILL)
+    t.weir.wait_log(r"the launcher has died")
+    eq(_upgraded(t, t.weir.pid).pid, new, "the weir that took over")
+    eq(t.weir.wait_exit(), 0, "exit code of the old weir")
+    t.weir.was_stopped = True
+    assert t.stream().is_done
+    Master(t, new).stop()
+
+
+@case()
+def test_the_launcher_and_the_new_weir_die(t):
+    _start_for_upgrade(t)
+    _start_slowly(t)
+    launcher, new = _begin_upgrade(t)
+    os.kill(launcher, signal.SIGKILL)
+    t.weir.wait_log(r"the launcher has died")
+    os.kill(new, signal.SIGKILL)
+    t.weir.wait_log(r"upgrade refused: .*this weir goes on serving")
+    assert t.stream().is_done
+    eq(_pid(t), t.weir.pid, "pid in the pid file")
+
+
+@case()
+def test_a_stopped_launcher_holds_nothing_up(t):
+    _start_for_upgrade(t)
+    _start_slowly(t)
+    launcher, new = _begin_upgrade(t)
+    os.kill(launcher, signal.SIGSTOP)
+    eq(_upgraded(t, t.weir.pid).pid, new, "the weir that took over")
+    eq(t.weir.wait_exit(), 0, "exit code of the old weir")
+    t.weir.was_stopped = True
+    Master(t, new).stop()
+
+
+@case()
+def test_a_stop_of_both_weirs_is_one_stop(t):
+    """Ctrl-C reaches the old weir twice: from the terminal, and handed on by the new one."""
+    _start_for_upgrade(t, server={"drainTimeoutMs": 10000})
+    t.sim.script("one", ["tokens=40,delay=50"])
+    running = t.chat()
+    old = t.weir.pid
+    t.weir.send_signal(signal.SIGUSR2)
+    new = _upgraded(t, old)
+    for pid in (new.pid, old):
+        os.kill(pid, signal.SIGINT)
+    s = rawhttp.Stream(running)
+    assert s.is_done and not s.errors, "a running stream was cut"
+    eq(t.weir.wait_exit(), 0, "exit code of the old weir")
+    t.weir.was_stopped = True
+    wait_until(lambda: not _is_running(new.pid), 5, "the new weir has gone")
+    assert "told to stop again" not in t.weir.log()
+
+
+@case()
+def test_a_second_stop_of_the_new_weir_ends_both_at_once(t):
+    _start_for_upgrade(t, server={"drainTimeoutMs": 20000})
+    t.sim.script("one", ["stall=2"])
+    running = t.chat()
+    next(running.events())
+    old = t.weir.pid
+    t.weir.send_signal(signal.SIGUSR2)
+    new = _upgraded(t, old)
+    for times in (1, 2):
+        os.kill(new.pid, signal.SIGTERM)
+        t.weir.wait_log(r"stopping: running requests", count=2)
+    wait_until(lambda: not _is_running(new.pid) and not _is_running(old), 5, "both have gone")
+    eq(t.weir.wait_exit(), 0, "exit code of the old weir")
+    t.weir.was_stopped = True
+
+
+@case()
+def test_an_upgrade_waits_for_room(t):
+    """Draining workers hold all slots: the upgrade begins when some have left."""
+    _start_for_upgrade(t, server={"workers": 1})
+    t.sim.script("one", ["tokens=80,delay=100"])
+    running = []
+    for n in range(40):
+        running.append(t.chat(timeout=60))
+        t.weir.send_signal(signal.SIGHUP)
+        wait_until(lambda: _reloads(t) > n or "the reload waits" in t.weir.log(), 10, "a reload")
+        if "the reload waits" in t.weir.log():
+            break
+    old = t.weir.pid
+    t.weir.send_signal(signal.SIGUSR2)
+    t.weir.wait_log(r"the upgrade waits: ")
+    assert "upgrade: started" not in t.weir.log()
+    for response in running:
+        s = rawhttp.Stream(response)
+        assert s.is_done and not s.errors, "a stream was cut"
+    new = _upgraded(t, old)
+    eq(t.weir.wait_exit(), 0, "exit code of the old weir")
+    t.weir.was_stopped = True
+    new.stop()
+
+
 @case()
 def test_weirctl_reload_and_upgrade(t):
     """They wait for the answer, and tell it."""

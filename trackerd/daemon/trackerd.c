@@ -131,6 +131,7 @@ static void serve(struct trackerd *td)
     const struct conf *conf = keeper_conf(td->keeper);
     struct event *events[N_EVENTS];
     add_events(td, events);
+    daemon_release_signals();
     log_info("ready: %u pairs, socket %s", conf->n_pairs, conf->tracker_socket);
     daemon_ready();
     event_base_dispatch(td->base);

@@ -31,6 +31,7 @@ struct conf_provider {
     enum provider_type type;
     uint32_t timeout_ms; /* instead of requestTimeoutMs; 0 = not given */
     enum conf_finish_reason finish_reason;
+    bool stream_usage; /* weir may ask for the usage of a stream */
     bool http2;
     char *ca_file; /* certificates to trust, PEM; NULL = the system's */
     /* rateLimits; 0 = no such limit */

@@ -181,6 +181,8 @@ static const struct conf_key provider_keys[] = {
      COMPUTED("requestTimeoutMs"), HELP("instead of settings.requestTimeoutMs")},
     {KEY("finishReason"), IN(conf_provider, finish_reason), WORD(finish_reason_words),
      PRESET("auto"), HELP("must a stream finish with a finish_reason before its end mark")},
+    {KEY("streamUsage"), IN(conf_provider, stream_usage), BOOL, PRESET("true"),
+     HELP("may weir ask for the usage of a stream where the client does not")},
     {KEY("http2"), IN(conf_provider, http2), BOOL, PRESET("false"), HELP("speak HTTP/2 to it over TLS")},
     {KEY("caFile"), IN(conf_provider, ca_file), TEXT(CONF_FILE, CONF_PATH_MAX),
      COMPUTED("the system's"), HELP("the certificates that vouch for the provider's, PEM")},

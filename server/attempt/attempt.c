@@ -32,8 +32,10 @@ struct attempt {
     const struct attempt_events *events;
     void *arg;
     enum attempt_phase phase;
+    struct dialect_request request;
     struct attempt_body sent_body;
     bool is_stream;
+    bool was_refused_usage;    /* what runs is the second try, without asking for it */
     struct transfer *transfer; /* NULL once it is over */
     struct sse *sse;
     struct buf body;
@@ -272,6 +274,8 @@ static bool on_json(struct attempt *a, const struct sse_event *event)
     a->malformed = 0;
     set_usage(a, &facts.usage);
     set_pace(a, &facts, was_complete);
+    if (facts.is_usage && a->request.asks_usage)
+        return true;
     hand_on(a, event);
     return a->phase == PHASE_STREAM;
 }
@@ -337,10 +341,37 @@ static void answer_ended(struct attempt *a, enum transfer_end end, const char *d
     end_with(a, OUTCOME_ANSWER_COMPLETED);
 }
 
+/* Is it about what weir added? Providers name it in a message, a `param` or a list of places. */
+static bool is_refusal_of_usage(const struct attempt *a)
+{
+    static const char name[] = "stream_options";
+    return a->request.asks_usage && (a->result.status == 400 || a->result.status == 422) &&
+           memmem(a->body.data, a->body.len, name, sizeof(name) - 1) != NULL;
+}
+
+static void send_request(struct attempt *a);
+
+static void send_without_usage(struct attempt *a)
+{
+    a->request.asks_usage = false;
+    a->was_refused_usage = true;
+    a->phase = PHASE_WAITING;
+    a->result.status = 0;
+    a->result.content_type[0] = '\0';
+    a->result.has_named_wait = false;
+    buf_clear(&a->body);
+    attempt_body_free(&a->sent_body);
+    send_request(a);
+}
+
 /* An error's body, or as much of it as came: what counts is the status. */
 static void error_ended(struct attempt *a, bool is_whole)
 {
     struct dialect_reply reply;
+    if (is_whole && is_refusal_of_usage(a)) {
+        send_without_usage(a);
+        return;
+    }
     a->dialect->read_reply(a->spec.operation->kind, buf_cstr(&a->body), a->body.len, &reply);
     fail_with_fault(a, &reply.fault, classify_status(a->result.status), is_whole);
 }
@@ -374,6 +405,8 @@ static void on_head(void *arg, int status, const struct transfer_headers *header
     if (type != NULL)
         strncpy(a->result.content_type, type, sizeof(a->result.content_type) - 1);
     read_limits(a, headers);
+    if (a->was_refused_usage && status >= 200 && status < 300)
+        a->events->usage_refused(a->arg);
     if (status < 200 || status >= 300) {
         a->phase = PHASE_ERROR;
     } else if (a->is_stream && classify_is_event_stream(type)) {
@@ -538,6 +571,8 @@ void attempt_pause(struct attempt *a, bool paused)
 static void send_request(struct attempt *a)
 {
     struct buf text = BUF_INIT;
+    a->sent_body = attempt_body_for(&a->spec.conf->pairs[a->spec.pair], a->dialect, &a->request,
+                                    a->spec.body, a->spec.body_len);
     buf_reserve(&text, REQUEST_TEXT_BYTES);
     provider_put_headers(a->provider, a->is_stream, a->spec.request_id, &text);
     size_t headers_len = text.len;
@@ -576,8 +611,8 @@ struct attempt *attempt_start(const struct attempt_spec *spec, const struct atte
     a->provider = spec->conf->pairs[spec->pair].provider;
     a->dialect = spec->operation->dialect;
     a->is_stream = spec->request->is_stream;
-    a->sent_body = attempt_body_for(&spec->conf->pairs[spec->pair], a->dialect, spec->request,
-                                    spec->body, spec->body_len);
+    a->request = *spec->request;
+    a->request.asks_usage = a->request.asks_usage && spec->may_ask_usage;
     a->events = events;
     a->arg = arg;
     a->header_timeout_ms = header_timeout_ms(a);

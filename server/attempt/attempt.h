@@ -32,7 +32,8 @@ struct attempt_spec {
     const struct dialect_operation *operation;
     const char *request_id;
     const struct dialect_request *request; /* what was read in the body; only for attempt_start */
-    const char *body; /* the client's; borrowed until attempt_gives_back_body says so */
+    bool may_ask_usage; /* where the client did not; the answer to that stays with the attempt */
+    const char *body;   /* the client's; borrowed until attempt_gives_back_body says so */
     size_t body_len;
 };
 
@@ -66,6 +67,8 @@ struct attempt_events {
     /* The stream's end mark came, and no part of it was ever finished: must one have been, by what
      * this pair usually sends or by its provider's finishReason? */
     bool (*expects_finish)(void *arg);
+    /* The pair refused the request because weir asked for usage in it, and takes it without. */
+    void (*usage_refused)(void *arg);
 };
 
 /* Raises no event before it returns. */

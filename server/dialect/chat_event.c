@@ -561,6 +561,8 @@ void chat_read_event(struct dialect_stream *stream, const char *data, size_t len
                                       .usage = DIALECT_USAGE_UNKNOWN};
         return;
     }
+    out->is_usage = r.root.n_choices == 0 && !out->has_error &&
+                    (out->usage.total_tokens >= 0 || out->usage.prompt_tokens >= 0);
     seen.has_finish |= out->has_finish;
     seen.is_complete = seen.opened != 0 && seen.opened == seen.closed;
     *stream = seen;

@@ -137,7 +137,7 @@ bool chat_read_request(unsigned kind, const char *body, size_t len, struct diale
     if (kind == CHAT_INPUT)
         out->is_stream = false; /* embeddings come whole, whatever the client says */
     out->has_model = r.is_seen[MODEL];
-    out->has_stream_options = r.is_seen[STREAM_OPTIONS];
+    out->asks_usage = out->is_stream && !r.is_seen[STREAM_OPTIONS];
     if (!out->has_model)
         out->model_from = out->model_to = out->first_member_at;
     return true;
@@ -147,7 +147,7 @@ void chat_edit_request(const struct dialect_request *request, struct jsonscan_sp
                        struct splices *out)
 {
     size_t first = request->first_member_at;
-    if (request->is_stream && !request->has_stream_options)
+    if (request->asks_usage)
         splices_add(out, first, first, SPLICE_TEXT(ADDED_STREAM_OPTIONS));
     if (!request->has_model)
         splices_add(out, first, first, SPLICE_TEXT(MODEL_KEY));

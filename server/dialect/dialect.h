@@ -32,7 +32,8 @@ struct dialect_request {
     struct jsonscan_span model;  /* string content as written, for the chain's name */
     size_t model_from, model_to; /* the value with its quotes; equal when there is no model */
     size_t first_member_at;      /* offset just after the root's opening brace */
-    bool has_stream_options;     /* chat: whatever its value, null too */
+    bool asks_usage; /* chat: a stream without stream_options, so weir asks for usage. Whoever does
+                        not want that clears it before edit_request */
 };
 
 enum dialect_event_kind {
@@ -56,6 +57,7 @@ struct dialect_event {
     bool has_error;             /* the provider reports a failure */
     struct dialect_fault fault; /* what it says of it */
     struct dialect_usage usage;
+    bool is_usage; /* there is nothing else in it */
 };
 
 /* What all events of a stream have said so far; zeroed before the first. */

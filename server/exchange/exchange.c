@@ -81,8 +81,14 @@ static bool expects_finish(void *arg)
     return exchange_expects_finish(arg);
 }
 
-static const struct attempt_events attempt_events = {on_event, on_fed, on_attempt_over,
-                                                     on_due_sooner, expects_finish};
+static void usage_refused(void *arg)
+{
+    const struct exchange *x = arg;
+    credit_usage_was_refused(x->env.credit, attempt_pair(x->attempt));
+}
+
+static const struct attempt_events attempt_events = {on_event,      on_fed,         on_attempt_over,
+                                                     on_due_sooner, expects_finish, usage_refused};
 
 static void on_woken(void *arg)
 {

@@ -25,6 +25,7 @@ struct credit {
     struct pages_pair **pairs; /* of each configured pair in our slot; NULL = none */
     struct pages_pair nobody;  /* takes the counts of a pair without a place */
     struct sent_quota *quotas; /* of each configured pair */
+    bool *refuses_usage;       /* the same */
     uint32_t n_late;           /* of them with a change that waits */
 };
 
@@ -38,6 +39,7 @@ struct credit *credit_new(const struct conf *conf, struct pages *pages, uint32_t
     c->tracker_link = tracker_link;
     c->pairs = xcalloc(conf->n_pairs, sizeof(*c->pairs));
     c->quotas = xcalloc(conf->n_pairs, sizeof(*c->quotas));
+    c->refuses_usage = xcalloc(conf->n_pairs, sizeof(*c->refuses_usage));
     for (uint32_t i = 0; i < conf->n_pairs; i++) {
         if (pages != NULL)
             c->pairs[i] = pages_pair(pages, slot, pages_pair_find(pages, conf->pairs[i].key_hash));
@@ -51,6 +53,7 @@ void credit_free(struct credit **credit)
 {
     free((*credit)->pairs);
     free((*credit)->quotas);
+    free((*credit)->refuses_usage);
     free(*credit);
     *credit = NULL;
 }
@@ -248,6 +251,16 @@ bool credit_expects_finish(const struct credit *c, uint32_t pair)
             return true;
     }
     return false;
+}
+
+void credit_usage_was_refused(struct credit *c, uint32_t pair)
+{
+    c->refuses_usage[pair] = true;
+}
+
+bool credit_may_ask_usage(const struct credit *c, uint32_t pair)
+{
+    return c->conf->pairs[pair].provider->stream_usage && !c->refuses_usage[pair];
 }
 
 static void post_used_up(struct credit *c, uint32_t pair, const struct pair_seen *seen,

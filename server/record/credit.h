@@ -45,6 +45,10 @@ void credit_started(struct credit *credit, uint32_t pair);
 uint64_t credit_ended(struct credit *credit, const struct credit_result *result);
 /* Has the pair been seen, by any worker, to finish its streams with a reason? */
 bool credit_expects_finish(const struct credit *credit, uint32_t pair);
+/* The pair does not want to be asked for the usage of a stream: this worker remembers it until it
+ * ends. */
+void credit_usage_was_refused(struct credit *credit, uint32_t pair);
+bool credit_may_ask_usage(const struct credit *credit, uint32_t pair);
 /* Sends quota updates that were held back by CREDIT_QUOTA_EVERY_MS; call it periodically. */
 void credit_send_late_quotas(struct credit *credit, uint64_t now_at);
 

@@ -98,7 +98,8 @@ def test_stream_options_are_added_to_a_stream(t):
         plain = _without_options(sent)
         eq(b"".join(plain.split()), b"".join(body.replace(b"default", b"one").split()), "the rest")
         json.loads(sent)
-    s = t.stream()
+    assert t.stream().usage is None, "usage that only weir asked for"
+    s = t.stream(stream_options={"include_usage": True})
     assert s.usage and s.usage["total_tokens"] > 0, "usage arrives"
 
 

@@ -20,7 +20,7 @@ static void check_splice(const struct dialect_request *chat, const char *body, s
     const char *model = MODEL_WRITTEN;
     FUZZ_CHECK(memcmp(at, body, chat->first_member_at) == 0);
     at += chat->first_member_at;
-    if (chat->is_stream && !chat->has_stream_options) {
+    if (chat->asks_usage) {
         FUZZ_CHECK(memcmp(at, options, strlen(options)) == 0);
         at += strlen(options);
     }
@@ -39,7 +39,7 @@ static void check_splice(const struct dialect_request *chat, const char *body, s
     char why[128], name[32];
     FUZZ_CHECK(chat_read_request(CHAT_MESSAGES, out, out_len, &again, why, sizeof(why)));
     FUZZ_CHECK(again.has_model && again.is_stream == chat->is_stream);
-    FUZZ_CHECK(!again.is_stream || again.has_stream_options);
+    FUZZ_CHECK(!again.asks_usage && (chat->is_stream || !chat->asks_usage));
     jsonscan_unescape(again.model, name, sizeof(name));
     FUZZ_CHECK(strcmp(name, MODEL) == 0);
     free(out);

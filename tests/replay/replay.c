@@ -272,6 +272,7 @@ static struct conf *make_conf(void)
         p->api_key = xasprintf("key-of-%s", p->id);
         p->base_url = xasprintf("http://%s/v1", p->id);
         p->type = PROVIDER_GENERIC_OPENAI;
+        p->stream_usage = true;
         conf->pairs[i] = (struct conf_pair){.provider = p,
                                             .model = xasprintf("m%u", i),
                                             .model_json = xasprintf("\"m%u\"", i),

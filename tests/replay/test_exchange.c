@@ -1505,6 +1505,128 @@ START_TEST(the_body_goes_on_as_it_was_written)
 }
 END_TEST
 
+/* ---- the usage that weir asks for ------------------------------------------------------------ */
+
+#define USAGE                                                                       \
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2," \
+    "\"total_tokens\":3}}\n\n"
+#define ASKED                                                                                   \
+    "{\"stream_options\":{\"include_usage\":true},\"model\":\"m0\",\"messages\":[],\"stream\":" \
+    "true}"
+#define NOT_ASKED      "{\"model\":\"m0\",\"messages\":[],\"stream\":true}"
+#define STREAM_OF_MAIN "{\"model\":\"main\",\"messages\":[],\"stream\":true}"
+
+START_TEST(usage_that_only_weir_asked_for_stays_with_weir)
+{
+    replay_chat(STREAM_OF_MAIN);
+    ck_assert_str_eq(replay_sent_body(), ASKED);
+    replay_head(200, SSE);
+    replay_data(TOKEN FINISH USAGE DONE);
+    ck_assert_str_eq(replay_body(), TOKEN FINISH DONE);
+}
+END_TEST
+
+START_TEST(usage_that_the_client_asked_for_is_relayed)
+{
+    replay_chat("{\"stream_options\":{\"include_usage\":true},\"messages\":[],\"stream\":true}");
+    replay_head(200, SSE);
+    replay_data(TOKEN FINISH USAGE DONE);
+    ck_assert_str_eq(replay_body(), TOKEN FINISH USAGE DONE);
+}
+END_TEST
+
+START_TEST(usage_beside_an_answer_is_relayed)
+{
+    static const char last[] =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],"
+        "\"usage\":{\"total_tokens\":3}}\n\n";
+    begin_stream();
+    replay_data(TOKEN);
+    replay_data(last);
+    replay_data(DONE);
+    assert_has(replay_body(), last);
+}
+END_TEST
+
+START_TEST(usage_is_not_asked_for_where_the_provider_must_not_be)
+{
+    replay_conf()->providers[0].stream_usage = false;
+    replay_chat(STREAM_OF_MAIN);
+    ck_assert_str_eq(replay_sent_body(), NOT_ASKED);
+    replay_head(200, SSE);
+    replay_data(TOKEN FINISH USAGE DONE);
+    ck_assert_str_eq(replay_body(), TOKEN FINISH USAGE DONE);
+}
+END_TEST
+
+static const struct {
+    int status;
+    const char *body;
+} refused_options[] = {
+    {400, "{\"error\":{\"message\":\"Unknown parameter: 'stream_options'.\",\"type\":"
+          "\"invalid_request_error\",\"param\":\"stream_options\",\"code\":null}}"},
+    {422, "{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\",\"stream_options\"],"
+          "\"msg\":\"Extra inputs are not permitted\"}]}"},
+    {422, "stream_options is not supported"},
+};
+
+/* The same pair, at once; and from then on without asking. */
+START_TEST(refused_stream_options_are_taken_back)
+{
+    replay_chat(STREAM_OF_MAIN);
+    answer_error(refused_options[_i].status, refused_options[_i].body);
+    ck_assert_uint_eq(replay_pair(), 0);
+    ck_assert_str_eq(replay_sent_body(), NOT_ASKED);
+    replay_head(200, SSE);
+    replay_data(TOKEN FINISH DONE);
+    ck_assert_str_eq(replay_body(), TOKEN FINISH DONE);
+    assert_has(replay_headers(), "X-Weir-Attempts: 1\r\n");
+    ck_assert_uint_eq(replay_all_events(), 0);
+    replay_chat(STREAM_OF_MAIN);
+    ck_assert_str_eq(replay_sent_body(), NOT_ASKED);
+    replay_head(200, SSE);
+    replay_data(TOKEN FINISH DONE);
+    ck_assert_uint_eq(replay_transfers(), 3);
+}
+END_TEST
+
+/* A prompt that speaks of them, quoted in a refusal, costs a second try and no more. */
+START_TEST(a_refusal_that_only_quotes_the_name_is_not_remembered)
+{
+    const char *body = ERROR_OF("bad prompt: what does stream_options do?");
+    replay_chat(STREAM_OF_MAIN);
+    answer_error(400, body);
+    ck_assert_str_eq(replay_sent_body(), NOT_ASKED);
+    answer_error(400, body);
+    ck_assert_uint_eq(replay_pair(), 1);
+    replay_client_leaves();
+    replay_chat(STREAM_OF_MAIN);
+    ck_assert_str_eq(replay_sent_body(), ASKED);
+    replay_client_leaves();
+}
+END_TEST
+
+START_TEST(the_clients_own_stream_options_are_never_taken_back)
+{
+    replay_chat("{\"stream_options\":{\"include_usage\":true},\"messages\":[],\"stream\":true}");
+    answer_error(refused_options[0].status, refused_options[0].body);
+    ck_assert_uint_eq(replay_pair(), 1);
+    replay_client_leaves();
+}
+END_TEST
+
+START_TEST(the_second_try_has_no_more_time_than_the_first)
+{
+    replay_chat(STREAM_OF_MAIN);
+    replay_pass_ms(29000);
+    answer_error(refused_options[0].status, refused_options[0].body);
+    ck_assert_uint_eq(replay_pair(), 0);
+    replay_pass_ms(1000);
+    ck_assert_uint_eq(replay_pair(), 1);
+    replay_client_leaves();
+}
+END_TEST
+
 #define N(list) ((int)(sizeof(list) / sizeof((list)[0])))
 
 int main(void)
@@ -1603,6 +1725,14 @@ int main(void)
     tcase_add_loop_test(tc, a_deadline_before_an_errors_body_never_counts, 0, N(resting_heads));
     tcase_add_test(tc, a_slow_client_pauses_the_provider_and_the_clock);
     tcase_add_loop_test(tc, a_bad_request_never_reaches_a_provider, 0, 7);
+    tcase_add_test(tc, usage_that_only_weir_asked_for_stays_with_weir);
+    tcase_add_test(tc, usage_that_the_client_asked_for_is_relayed);
+    tcase_add_test(tc, usage_beside_an_answer_is_relayed);
+    tcase_add_test(tc, usage_is_not_asked_for_where_the_provider_must_not_be);
+    tcase_add_loop_test(tc, refused_stream_options_are_taken_back, 0, N(refused_options));
+    tcase_add_test(tc, a_refusal_that_only_quotes_the_name_is_not_remembered);
+    tcase_add_test(tc, the_clients_own_stream_options_are_never_taken_back);
+    tcase_add_test(tc, the_second_try_has_no_more_time_than_the_first);
     tcase_add_test(tc, the_body_goes_on_as_it_was_written);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -287,7 +287,8 @@ END_TEST
 START_TEST(an_end_without_mark_or_end_of_file_has_a_moment)
 {
     replay_wants_reset(0);
-    begin_stream();
+    replay_chat("{\"stream_options\":{\"include_usage\":true},\"messages\":[],\"stream\":true}");
+    replay_head(200, SSE);
     replay_data(TOKEN FINISH);
     replay_pass_ms(1999);
     ck_assert(!replay_is_over());

@@ -152,6 +152,7 @@ START_TEST(a_provider_has_its_defaults)
     ck_assert_str_eq(one->api_key, "provider-key");
     ck_assert_int_eq(one->type, PROVIDER_OPENAI);
     ck_assert(!one->http2);
+    ck_assert(one->stream_usage);
     ck_assert_ptr_null(one->ca_file);
     ck_assert_uint_eq(one->timeout_ms | one->requests_per_minute | one->tokens_per_minute |
                           one->requests_per_day | one->concurrent_requests,
@@ -166,6 +167,7 @@ START_TEST(a_provider_has_what_it_is_given)
         .provider = "    baseUrl: https://example.com:8443/v1//\n"
                     "    timeout: 1000\n"
                     "    http2: true\n"
+                    "    streamUsage: false\n"
                     "    caFile: ca/own.pem\n"
                     "    rateLimits: {requestsPerMinute: 1, tokensPerMinute: 2,\n"
                     "                 requestsPerDay: 3, concurrentRequests: 4}\n"});
@@ -173,6 +175,7 @@ START_TEST(a_provider_has_what_it_is_given)
     ck_assert_str_eq(one->base_url, "https://example.com:8443/v1");
     ck_assert_uint_eq(one->timeout_ms, 1000);
     ck_assert(one->http2);
+    ck_assert(!one->stream_usage);
     ck_assert_str_eq(one->ca_file, "/etc/weir/ca/own.pem");
     ck_assert_uint_eq(one->requests_per_minute, 1);
     ck_assert_uint_eq(one->tokens_per_minute, 2);

@@ -459,8 +459,40 @@ START_TEST(finds_googles_and_azures_reasons)
 }
 END_TEST
 
+#define USAGE_OF "{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}"
+
+static const struct {
+    const char *data;
+    bool is_usage;
+} usage_events[] = {
+    {"{\"choices\":[],\"usage\":" USAGE_OF "}", true},
+    {"{\"id\":\"x\",\"choices\":[],\"model\":\"m\",\"usage\":{\"total_tokens\":0}}", true},
+    {"{\"choices\":null,\"usage\":" USAGE_OF "}", true},
+    {"{\"usage\":" USAGE_OF "}", true},
+    /* anything else in it is the client's */
+    {"{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":" USAGE_OF "}",
+     false},
+    {"{\"choices\":[],\"usage\":null}", false},
+    {"{\"choices\":[],\"usage\":{}}", false},
+    {"{\"choices\":[],\"prompt_filter_results\":[]}", false},
+    {"{\"choices\":[],\"error\":{\"message\":\"no\"},\"usage\":" USAGE_OF "}", false},
+    {"[DONE]", false},
+    {"{\"choices\":[],\"usage\":" USAGE_OF, false},
+};
+
+START_TEST(knows_an_event_of_nothing_but_usage)
+{
+    struct dialect_event event;
+    for (size_t i = 0; i < UNIT_ROWS(usage_events); i++) {
+        read_copy(usage_events[i].data, &event);
+        ck_assert_msg(event.is_usage == usage_events[i].is_usage, "%s", usage_events[i].data);
+    }
+}
+END_TEST
+
 UNIT_MAIN("chat_event", tells_events_apart, replies_to_completions_and_embeddings,
           words_and_nothing_keep_alive, knows_when_a_tool_call_is_open,
           finds_googles_and_azures_reasons, a_stream_is_complete_when_its_choices_are,
           knows_the_done_marker, malformed_events_say_nothing_else, deep_nesting_is_malformed,
-          finds_the_providers_words, counts_tokens, tells_replies_apart)
+          finds_the_providers_words, counts_tokens, knows_an_event_of_nothing_but_usage,
+          tells_replies_apart)

@@ -18,17 +18,17 @@ static char *copy(const char *body)
 
 static const struct {
     const char *body;
-    bool has_model, is_stream, has_stream_options;
+    bool has_model, is_stream, asks_usage;
     const char *model;
 } good[] = {
     {"{\"messages\":[]}", false, false, false, ""},
     {"{\"model\":\"m\",\"messages\":[]}", true, false, false, "m"},
     {"{\"messages\":[],\"model\":\"\"}", true, false, false, ""},
-    {"{\"model\":\"m\",\"messages\":[],\"stream\":true}", true, true, false, "m"},
+    {"{\"model\":\"m\",\"messages\":[],\"stream\":true}", true, true, true, "m"},
     {"{\"model\":\"m\",\"messages\":[],\"stream\":false}", true, false, false, "m"},
     {"{\"model\":\"m\",\"messages\":[],\"stream\":null}", true, false, false, "m"},
-    {"{\"stream\":true,\"messages\":[],\"stream_options\":{}}", false, true, true, ""},
-    {"{\"stream\":true,\"messages\":[],\"stream_options\":null}", false, true, true, ""},
+    {"{\"stream\":true,\"messages\":[],\"stream_options\":{}}", false, true, false, ""},
+    {"{\"stream\":true,\"messages\":[],\"stream_options\":null}", false, true, false, ""},
     {"\n {\"mod\\u0065l\" : \"a\\\"b\" ,\"messages\" : [ ] } \r\n", true, false, false, "a\\\"b"},
     /* only the top level counts */
     {"{\"messages\":[{\"model\":1,\"stream\":2}],\"metadata\":{\"model\":3,\"messages\":4}}", false,
@@ -46,7 +46,7 @@ START_TEST(reads_what_matters)
             "%s: %s", good[i].body, why);
         ck_assert_msg(chat.has_model == good[i].has_model, "%s", good[i].body);
         ck_assert_msg(chat.is_stream == good[i].is_stream, "%s", good[i].body);
-        ck_assert_msg(chat.has_stream_options == good[i].has_stream_options, "%s", good[i].body);
+        ck_assert_msg(chat.asks_usage == good[i].asks_usage, "%s", good[i].body);
         ck_assert_msg(
             chat.model.len == strlen(good[i].model) &&
                 (chat.model.len == 0 || memcmp(chat.model.at, good[i].model, chat.model.len) == 0),
@@ -228,6 +228,23 @@ START_TEST(splices_the_model)
 }
 END_TEST
 
+START_TEST(usage_is_not_asked_for_where_that_was_cleared)
+{
+    static const char body[] = "{\"model\":\"c\",\"messages\":[],\"stream\":true}";
+    struct dialect_request chat;
+    struct splices edits = SPLICES_INIT;
+    char why[128];
+    size_t len;
+    ck_assert(chat_read_request(CHAT_MESSAGES, body, sizeof(body) - 1, &chat, why, sizeof(why)));
+    chat.asks_usage = false;
+    chat_edit_request(&chat, SPLICE_TEXT("\"m\""), &edits);
+    char *out = splices_apply(&edits, body, sizeof(body) - 1, &len);
+    ck_assert_str_eq(out, "{\"model\":\"m\",\"messages\":[],\"stream\":true}");
+    splices_free(&edits);
+    free(out);
+}
+END_TEST
+
 UNIT_MAIN("chat", reads_what_matters, refuses_what_is_no_chat_request,
           each_kind_demands_its_own_member, refuses_deep_nesting_quickly, a_reason_fits_its_buffer,
-          splices_the_model)
+          splices_the_model, usage_is_not_asked_for_where_that_was_cleared)

@@ -15,5 +15,6 @@ libcommon_base_a_SOURCES = \
 	common/base/log.c common/base/log.h \
 	common/base/logfile.c common/base/logfile.h \
 	common/base/nearest.c common/base/nearest.h \
+	common/base/siphash.h \
 	common/base/unixsock.c common/base/unixsock.h \
 	common/base/utf8.h

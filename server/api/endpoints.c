@@ -121,21 +121,8 @@ static void health(void *arg, struct client *client, struct client_call *call)
 
 /* ---- for operators --------------------------------------------------------------------------- */
 
-/* /metrics, /status and /status.json are open to this machine; from elsewhere they need a key.
- * False: a 401 was sent. */
-static bool may_look(struct client *client, const struct client_call *call)
-{
-    if (call->has_key || call->is_loopback)
-        return true;
-    client_answer_error(client, OWN_ERROR_INVALID_API_KEY, NULL,
-                        "From another machine, this needs an API key.");
-    return false;
-}
-
 static void metrics(void *arg, struct client *client, struct client_call *call)
 {
-    if (!may_look(client, call))
-        return;
     const struct api *api = arg;
     struct buf text = BUF_INIT;
     metrics_print(api->env->conf, tableview_table(api->env->view), api->pages, api_has_tracker(api),
@@ -147,8 +134,6 @@ static void metrics(void *arg, struct client *client, struct client_call *call)
 
 static void status_document(void *arg, struct client *client, struct client_call *call)
 {
-    if (!may_look(client, call))
-        return;
     const struct api *api = arg;
     answer_json(client, STATUS_HEADERS,
                 status_json(&(struct status_view){
@@ -163,8 +148,6 @@ static void status_document(void *arg, struct client *client, struct client_call
 
 static void status_page(void *arg, struct client *client, struct client_call *call)
 {
-    if (!may_look(client, call))
-        return;
     struct buf headers = BUF_INIT, page = BUF_INIT;
     buf_puts(&headers, STATUS_HEADERS);
     status_page_put(&headers, &page);
@@ -173,16 +156,24 @@ static void status_page(void *arg, struct client *client, struct client_call *ca
     buf_free(&page);
 }
 
+/* What clients of providers ask for, and what people and programs watch weir with. */
+#define V1(verb, name) .method = (verb), .path = "/v1" name, .dialect = &dialect_chat
+#define OPEN(verb, name) \
+    .method = (verb), .path = (name), .dialect = DIALECT_DEFAULT, .access = CLIENT_ACCESS_ALL
+#define WATCH(name)                                              \
+    .method = "GET", .path = (name), .dialect = DIALECT_DEFAULT, \
+    .access = CLIENT_ACCESS_THIS_MACHINE
+#define ASKS(what) .has_body = true, .answer = ask_provider, .operation = &(what)
+
 const struct client_endpoint api_endpoints[] = {
-    {"POST", "/v1/chat/completions", &dialect_chat, true, true, ask_provider,
-     &dialect_chat_completions},
-    {"POST", "/v1/completions", &dialect_chat, true, true, ask_provider, &dialect_completions},
-    {"POST", "/v1/embeddings", &dialect_chat, true, true, ask_provider, &dialect_embeddings},
-    {"GET", "/v1/models", &dialect_chat, true, false, models, NULL},
-    {"GET", "/v1/ratelimits", &dialect_chat, true, false, ratelimits, NULL},
-    {"GET", "/health", &dialect_chat, false, false, health, NULL},
-    {"GET", "/metrics", &dialect_chat, false, false, metrics, NULL},
-    {"GET", "/status", &dialect_chat, false, false, status_page, NULL},
-    {"GET", "/status.json", &dialect_chat, false, false, status_document, NULL},
-    {NULL, NULL, NULL, false, false, NULL, NULL},
+    {V1("POST", "/chat/completions"), ASKS(dialect_chat_completions)},
+    {V1("POST", "/completions"), ASKS(dialect_completions)},
+    {V1("POST", "/embeddings"), ASKS(dialect_embeddings)},
+    {V1("GET", "/models"), .answer = models},
+    {V1("GET", "/ratelimits"), .answer = ratelimits},
+    {OPEN("GET", "/health"), .answer = health},
+    {WATCH("/metrics"), .answer = metrics},
+    {WATCH("/status"), .answer = status_page},
+    {WATCH("/status.json"), .answer = status_document},
+    {.path = NULL},
 };

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "server/client/answer.h"
 #include "server/client/head.h"
 #include "server/client/input.h"
+#include "server/client/keys.h"
 #include "server/client/output.h"
 #include "server/client/peer.h"
 #include "server/client/state.h"
@@ -102,14 +104,25 @@ struct clients *clients_new(const struct clients_setup *setup)
     LIST_INIT(&owner->all);
     if (getrandom(owner->id_seed, sizeof(owner->id_seed), 0) != sizeof(owner->id_seed))
         owner->id_seed[0] = clock_boot_ns() | 1;
+    uint64_t secret[2];
+    if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
+        memcpy(secret, owner->id_seed, sizeof(secret));
+    owner->keys = keys_new(setup->conf->api_keys, setup->conf->n_api_keys, secret);
     return owner;
+}
+
+static void destroy(void *ptr)
+{
+    struct clients *owner = ptr;
+    keys_free(&owner->keys);
+    free(owner);
 }
 
 void clients_free(struct clients **clients)
 {
     while (!LIST_EMPTY(&(*clients)->all))
         client_drop(LIST_FIRST(&(*clients)->all));
-    defer_call(free, *clients); /* after its clients */
+    defer_call(destroy, *clients); /* after its clients */
     *clients = NULL;
 }
 

@@ -13,13 +13,18 @@ struct client_endpoint;
 struct dialect;
 struct dialect_operation;
 
+/* Who may ask. */
+enum client_access {
+    CLIENT_ACCESS_KEY, /* whoever has a key */
+    CLIENT_ACCESS_ALL,
+    CLIENT_ACCESS_THIS_MACHINE, /* a loopback peer or Unix socket; from elsewhere, with a key */
+};
+
 /* A request as its endpoint sees it. Strings live until the answer ends. */
 struct client_call {
     const struct client_endpoint *endpoint;
     const char *request_id; /* the client's when it is sane, else a new one */
     uint64_t received_at;   /* its head, boot clock ns */
-    bool has_key;           /* a valid API key came along */
-    bool is_loopback;       /* the peer is this machine (or a Unix socket) */
     char *body; /* NULL for a request without one; an endpoint that keeps it sets it to NULL */
     size_t body_len;
     int delivery;  /* X-Weir-Delivery: enum delivery; -1 = not given */
@@ -33,7 +38,7 @@ typedef void (*client_endpoint_fn)(void *arg, struct client *client, struct clie
 struct client_endpoint {
     const char *method, *path;
     const struct dialect *dialect; /* of its errors, before there is an answer */
-    bool needs_key;
+    enum client_access access;
     bool has_body; /* a request without a body is a 400 */
     client_endpoint_fn answer;
     const struct dialect_operation *operation; /* NULL: asks no provider */

@@ -10,6 +10,7 @@
 #include "common/http/request.h"
 #include "server/client/answer.h"
 #include "server/client/endpoint.h"
+#include "server/client/keys.h"
 #include "server/client/output.h"
 #include "server/client/peer.h"
 #include "server/client/state.h"
@@ -72,32 +73,6 @@ static void decline(struct client *c, const struct http_request *req, enum own_e
     client_set_state(c, CLIENT_BUSY);
     c->keep_alive = c->keep_alive && req->framing == HTTP_REQUEST_NO_BODY;
     client_answer_error(c, error, headers, message);
-}
-
-/* In time that depends on nothing but the length of what the client sent. */
-static bool equals_constant_time(struct http_text given, const char *key)
-{
-    size_t key_len = strlen(key);
-    unsigned char difference = given.len != key_len;
-    for (size_t i = 0, k = 0; i < given.len; i++) {
-        difference |= (unsigned char)(given.at[i] ^ key[k]);
-        k = k + 1 < key_len ? k + 1 : 0;
-    }
-    return difference == 0;
-}
-
-static bool has_valid_key(const struct conf *conf, const struct http_request *req)
-{
-    const struct http_text *header = http_request_header(req, "authorization");
-    bool is_valid = false;
-    if (header == NULL || header->len < 7 || strncasecmp(header->at, "Bearer ", 7) != 0)
-        return false;
-    struct http_text key = {header->at + 7, header->len - 7};
-    for (; key.len > 0 && key.at[0] == ' '; key.at++)
-        key.len--;
-    for (uint32_t i = 0; i < conf->n_api_keys; i++)
-        is_valid |= equals_constant_time(key, conf->api_keys[i]);
-    return is_valid;
 }
 
 static bool is_asked_for(const struct client_endpoint *e, struct http_text method)
@@ -187,13 +162,19 @@ static bool check_wishes(struct client *c, const struct http_request *req)
     return true;
 }
 
+/* Looks for a key only where one is needed: it costs, and whoever connects may send one. */
 static bool check_key(struct client *c, const struct http_request *req)
 {
-    c->has_key = has_valid_key(c->owner->setup.conf, req);
-    if (c->has_key || !c->endpoint->needs_key)
+    enum client_access access = c->endpoint->access;
+    bool is_free =
+        access == CLIENT_ACCESS_ALL || (access == CLIENT_ACCESS_THIS_MACHINE && c->is_loopback);
+    if (is_free || keys_find_in(c->owner->keys, req) >= 0)
         return true;
     decline(c, req, OWN_ERROR_INVALID_API_KEY, "WWW-Authenticate: Bearer\r\n",
-            "The API key is missing or wrong. Send it as: Authorization: Bearer KEY");
+            access == CLIENT_ACCESS_KEY ? "The API key is missing or wrong. Send it as: "
+                                          "Authorization: Bearer KEY, x-api-key: KEY "
+                                          "or api-key: KEY"
+                                        : "From another machine, this needs an API key.");
     return false;
 }
 
@@ -203,8 +184,6 @@ void client_serve(struct client *c)
         .endpoint = c->endpoint,
         .request_id = c->request_id,
         .received_at = c->received_at,
-        .has_key = c->has_key,
-        .is_loopback = c->is_loopback,
         .delivery = c->delivery,
         .explain = c->explain,
         .is_probe = c->is_probe,

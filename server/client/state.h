@@ -41,7 +41,7 @@ struct client {
     const struct dialect *dialect;          /* of errors: the path's, as soon as that is known */
     char request_id[CLIENT_REQUEST_ID_MAX + 1];
     uint64_t received_at; /* the head, boot clock ns */
-    bool has_key, is_loopback, is_http10, keep_alive, is_head_request;
+    bool is_loopback, is_http10, keep_alive, is_head_request;
     int delivery; /* asked for by X-Weir-Delivery: enum delivery; -1 = not */
     bool explain, is_probe;
     bool is_chunked_answer, is_broken; /* broken: the socket takes nothing any more */
@@ -58,6 +58,8 @@ struct client {
     LIST_ENTRY(client) link;
 };
 
+struct keys;
+
 /* Output that is being collected, of one client at a time. */
 struct client_outbox {
     struct client *client; /* NULL: empty */
@@ -69,6 +71,7 @@ struct client_outbox {
 
 struct clients {
     struct clients_setup setup;
+    struct keys *keys;
     LIST_HEAD(, client) all;
     unsigned count;
     bool is_draining;

@@ -139,6 +139,20 @@ def test_each_configured_key_opens(t):
 
 
 @case()
+def test_a_key_in_any_of_its_headers(t):
+    t.start()
+    bearer = {"Authorization": f"Bearer {KEY}"}
+    for status, headers in ((200, {"x-api-key": KEY}), (200, {"API-Key": KEY}),
+                            (200, {"Authorization": "Bearer dummy", "x-api-key": KEY}),
+                            (200, {**bearer, "x-api-key": "dummy"}),
+                            (200, {"x-api-key": "dummy", "api-key": KEY}),
+                            (401, {"x-goog-api-key": KEY}), (401, {"x-api-key": f"Bearer {KEY}"}),
+                            (401, {"x-api-key": "dummy", "api-key": "dummy"})):
+        eq(t.get("/v1/models", key=None, headers=headers).status, status, f"{sorted(headers)}")
+    eq(t.get(f"/v1/models?key={KEY}&api_key={KEY}", key=None).status, 401, "a key in the query")
+
+
+@case()
 def test_the_key_is_asked_before_the_body(t):
     """A wrong key is told at once, not after the upload."""
     t.start()

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define BOOT_ID_PATH  "/proc/sys/kernel/random/boot_id"
@@ -36,11 +38,17 @@ static void read_boot_id(uint64_t out[2])
     }
 }
 
-static bool is_of_this_boot(const struct shm_kind *kind, const void *head)
+/* Memory that is a file ends with its kernel. The id tells nothing there, and may differ between
+ * two who see the same object: a container manager may mount an id of its own over the kernel's,
+ * which a service with a /proc of its own (ProtectProc= of systemd) does not see. */
+static bool is_of_this_boot(const struct shm_kind *kind, const struct shm_mapping *map)
 {
+    struct statfs fs;
     uint64_t boot_id[2];
+    if (fstatfs(map->fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC))
+        return true;
     read_boot_id(boot_id);
-    return memcmp((const char *)head + kind->boot_id_at, boot_id, BOOT_ID_BYTES) == 0;
+    return memcmp((const char *)map->base + kind->boot_id_at, boot_id, BOOT_ID_BYTES) == 0;
 }
 
 static bool is_whole(const struct shm_kind *kind, const void *head)
@@ -53,11 +61,17 @@ static bool is_whole(const struct shm_kind *kind, const void *head)
     return memcmp(sealed, head, kind->head_bytes) == 0;
 }
 
-static bool is_good(const struct shm_kind *kind, const struct shm_mapping *map)
+/* What is wrong with it, as an errno; 0: nothing. */
+static int fault_of(const struct shm_kind *kind, const struct shm_mapping *map)
 {
     const struct shm_head *head = map->base;
-    return head->magic == kind->magic && head->version == kind->version &&
-           kind->size_of(head) == map->size && is_of_this_boot(kind, head) && is_whole(kind, head);
+    if (head->magic != kind->magic)
+        return head->magic == 0 ? EAGAIN : EPROTO;
+    if (head->version != kind->version)
+        return EPROTONOSUPPORT;
+    if (kind->size_of(head) != map->size || !is_whole(kind, head))
+        return EPROTO;
+    return is_of_this_boot(kind, map) ? 0 : ESTALE;
 }
 
 /* ---- making and opening ---------------------------------------------------------------------- */
@@ -127,9 +141,9 @@ bool shm_object_open(const struct shm_kind *kind, const char *table_name, bool i
         !shm_mapping_open(out->name, is_writable, kind->head_bytes, &out->map))
         return false;
     out->kind = kind;
-    if (is_good(kind, &out->map))
+    int error = fault_of(kind, &out->map);
+    if (error == 0)
         return true;
-    int error = ((const struct shm_head *)out->map.base)->magic == 0 ? EAGAIN : EPROTO;
     shm_object_close(out);
     errno = error;
     return false;
@@ -160,7 +174,7 @@ bool shm_object_is_named(const struct shm_object *object)
 
 bool shm_object_is_sound(const struct shm_object *object)
 {
-    return shm_object_is_named(object) && is_good(object->kind, &object->map);
+    return shm_object_is_named(object) && fault_of(object->kind, &object->map) == 0;
 }
 
 void shm_object_unlink(const struct shm_object *object)

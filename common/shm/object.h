@@ -6,11 +6,12 @@
  * needs its descriptor and nothing else of this.
  *
  * An object is used only when its head is of this version and of this boot, and its size the one
- * its head asks for. Anything else is as good as none: who would take it over makes a new one.
+ * its head asks for. Anything else is as good as none: who would take it over makes a new one. What
+ * lies in a tmpfs is of this boot by its nature; elsewhere (no tmpfs at /dev/shm) the boot id says.
  *
  * Known to be weak: a version that changes loses what the old one holds, counters and budgets
- * included; where /proc cannot be read all boots look the same. What is in the body is the kind's
- * to check: a head that is sound says nothing about it. */
+ * included; on a disk, where /proc cannot be read, all boots look the same. What is in the body is
+ * the kind's to check: a head that is sound says nothing about it. */
 #ifndef WEIR_COMMON_SHM_OBJECT_H
 #define WEIR_COMMON_SHM_OBJECT_H
 
@@ -73,8 +74,9 @@ void shm_object_seal(struct shm_object *object);
  * over. False with errno, and a new object closed. */
 WEIR_MUST_CHECK bool shm_object_take_name(struct shm_object *object);
 
-/* Maps the sound object of that name. False with errno: ENOENT; EPROTO when it is damaged, of
- * another version or of another boot; EAGAIN when it is not sealed; as shm_mapping_open. */
+/* Maps the sound object of that name. False with errno: ENOENT; EPROTO when it is damaged,
+ * EPROTONOSUPPORT when it is of another version, ESTALE of another boot; EAGAIN when it is not
+ * sealed; as shm_mapping_open. */
 WEIR_MUST_CHECK bool shm_object_open(const struct shm_kind *kind, const char *table_name,
                                      bool is_writable, struct shm_object *out);
 /* As root, before leaving it: what root has left under the name goes to this user. */

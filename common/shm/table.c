@@ -50,11 +50,14 @@ const char *shm_table_error_text(enum shm_table_error error)
 {
     static const char *const texts[] = {
         [SHM_TABLE_OK] = "no error",
-        [SHM_TABLE_ABSENT] = "there is no such table, or it is not ours to read",
-        [SHM_TABLE_NOT_READY] = "the table is being made",
-        [SHM_TABLE_DAMAGED] = "the table is damaged, of another version, or of another boot",
+        [SHM_TABLE_ABSENT] = "there is none",
+        [SHM_TABLE_FORBIDDEN] = "not ours to read; root may, and group weir",
+        [SHM_TABLE_NOT_READY] = "it is being made",
+        [SHM_TABLE_DAMAGED] = "it is damaged",
+        [SHM_TABLE_OTHER_VERSION] = "it is of another version of weir",
+        [SHM_TABLE_OTHER_BOOT] = "it is of an earlier boot",
     };
-    return texts[(unsigned)error <= SHM_TABLE_DAMAGED ? error : SHM_TABLE_DAMAGED];
+    return texts[(unsigned)error < SHM_TABLE_ERRORS ? error : SHM_TABLE_DAMAGED];
 }
 
 /* ---- the object ------------------------------------------------------------------------------ */
@@ -105,14 +108,20 @@ bool shm_table_prepare(const char *name, uint32_t capacity, int gid, struct shm_
     return shm_object_prepare(&shm_table_kind, name, &identity, gid, out);
 }
 
-static enum shm_table_error error_of(int error)
+enum shm_table_error shm_table_error_of(int error)
 {
     switch (error) {
+    case EACCES:
+        return SHM_TABLE_FORBIDDEN;
     case EAGAIN:
         return SHM_TABLE_NOT_READY;
     case EPROTO:
     case EPERM:
         return SHM_TABLE_DAMAGED;
+    case EPROTONOSUPPORT:
+        return SHM_TABLE_OTHER_VERSION;
+    case ESTALE:
+        return SHM_TABLE_OTHER_BOOT;
     default:
         return SHM_TABLE_ABSENT;
     }
@@ -122,7 +131,7 @@ enum shm_table_error shm_table_open_reader(const char *name, struct shm_table **
 {
     struct shm_object object;
     if (!shm_object_open(&shm_table_kind, name, false, &object))
-        return error_of(errno);
+        return shm_table_error_of(errno);
     struct shm_table *tab = xcalloc(1, sizeof(*tab));
     tab->object = object;
     tab->head = object.map.base;

@@ -91,10 +91,17 @@ struct shm_table; /* a mapping of both objects; one per process that looks */
 
 enum shm_table_error {
     SHM_TABLE_OK,
-    SHM_TABLE_ABSENT,    /* no such object, or not readable by us */
+    SHM_TABLE_ABSENT,    /* no such object */
+    SHM_TABLE_FORBIDDEN, /* not readable by us */
     SHM_TABLE_NOT_READY, /* being made */
-    SHM_TABLE_DAMAGED,   /* magic, layout version, size or boot id do not match */
+    SHM_TABLE_DAMAGED,   /* magic, size or checksum do not match; or anybody may write to it */
+    SHM_TABLE_OTHER_VERSION,
+    SHM_TABLE_OTHER_BOOT,
+    SHM_TABLE_ERRORS
 };
+/* Of the errno with which an object could not be opened: a kind's, not only the table's. */
+enum shm_table_error shm_table_error_of(int error);
+/* What is said of "table NAME: ". */
 const char *shm_table_error_text(enum shm_table_error error);
 
 /* Maps the table read-only. *out is set on SHM_TABLE_OK only; the caller closes it. */

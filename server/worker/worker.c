@@ -113,11 +113,13 @@ static void on_master_gone(evutil_socket_t fd, short what, void *arg)
 
 /* ---- running ------------------------------------------------------------------------------- */
 
-/* Warns of a damaged table once, not at every refresh. */
-static void warn_of_damage(const struct worker *w, enum shm_table_error before)
+/* Warns of a table that cannot be used once, not at every refresh. */
+static void warn_of_table(const struct worker *w, enum shm_table_error before)
 {
     enum shm_table_error error = tableview_error(w->env.view);
-    if (error == SHM_TABLE_DAMAGED && before != SHM_TABLE_DAMAGED)
+    bool is_passing =
+        error == SHM_TABLE_OK || error == SHM_TABLE_ABSENT || error == SHM_TABLE_NOT_READY;
+    if (error != before && !is_passing)
         log_warn("table %s: %s; every pair counts as available", w->env.conf->tracker_shm,
                  shm_table_error_text(error));
 }
@@ -126,7 +128,7 @@ static void refresh_view(struct worker *w)
 {
     enum shm_table_error before = tableview_error(w->env.view);
     tableview_refresh(w->env.view);
-    warn_of_damage(w, before);
+    warn_of_table(w, before);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -181,7 +183,7 @@ static void init_env(struct worker *w)
         transfers_prepare(w->env.transfers, provider->base_url, provider->http2, provider->ca_file);
     }
     w->env.view = tableview_new(in->conf);
-    warn_of_damage(w, SHM_TABLE_OK);
+    warn_of_table(w, SHM_TABLE_OK);
     w->env.claims =
         claims_new(in->conf, in->ledger, in->pages, ledger_owner(in->slot, in->incarnation));
     w->env.queue = queue_new(in->conf->n_chains, in->conf->queue_max_size);

@@ -59,7 +59,7 @@ static void print_table_words(void)
         print("weirctl.8", ev_change_word(i));
     for (int i = EVST_DONE; i < EVST_REFUSED; i++)
         print("weir-table.7", ev_status_text(i));
-    for (int i = SHM_TABLE_ABSENT; i <= SHM_TABLE_DAMAGED; i++)
+    for (int i = SHM_TABLE_ABSENT; i < SHM_TABLE_ERRORS; i++)
         print("weirctl.8", shm_table_error_text(i));
 }
 

@@ -151,12 +151,12 @@ static void go_on_with_table(struct keeper *keeper)
     fit_to_conf(keeper);
 }
 
-static bool make_table(struct keeper *keeper, enum segment_origin origin)
+static bool make_table(struct keeper *keeper, enum shm_table_error origin)
 {
     const char *name = keeper->segment.name;
     keeper->table = table_new(keeper->conf->tracker_capacity);
-    if (origin == SEGMENT_DAMAGED)
-        log_warn("table %s is damaged, of another version or of another boot: it is rebuilt", name);
+    if (origin != SHM_TABLE_ABSENT)
+        log_warn("table %s: %s; it is rebuilt", name, shm_table_error_text(origin));
     restore(keeper);
     set_rules(keeper);
     fit_rows(keeper);
@@ -168,11 +168,11 @@ static bool make_table(struct keeper *keeper, enum segment_origin origin)
 
 static bool open_table(struct keeper *keeper, int gid)
 {
-    enum segment_origin origin;
+    enum shm_table_error origin;
     if (!segment_open(&keeper->segment, keeper->conf->tracker_shm, gid, &origin))
         return false;
     keeper->publish = (struct publish){.seg = &keeper->segment};
-    if (origin != SEGMENT_ATTACHED)
+    if (origin != SHM_TABLE_OK)
         return make_table(keeper, origin);
     go_on_with_table(keeper);
     return true;

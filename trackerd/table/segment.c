@@ -123,18 +123,18 @@ static void retire_damaged(const char *name)
     shm_mapping_close(&damaged);
 }
 
-static bool attach(struct segment *seg, enum segment_origin *origin)
+static bool attach(struct segment *seg, enum shm_table_error *origin)
 {
     struct shm_object object;
     if (shm_object_open(&shm_table_kind, seg->name, true, &object)) {
-        *origin = SEGMENT_ATTACHED;
+        *origin = SHM_TABLE_OK;
         use_table(seg, &object);
         return true;
     }
     if (errno == EACCES)
         return false;
-    *origin = errno == ENOENT ? SEGMENT_ABSENT : SEGMENT_DAMAGED;
-    if (*origin == SEGMENT_DAMAGED)
+    *origin = shm_table_error_of(errno);
+    if (*origin != SHM_TABLE_ABSENT)
         retire_damaged(seg->name);
     return true;
 }
@@ -148,7 +148,7 @@ void segment_give(const char *name, int uid)
         shm_mapping_give(guard, uid);
 }
 
-bool segment_open(struct segment *seg, const char *name, int gid, enum segment_origin *origin)
+bool segment_open(struct segment *seg, const char *name, int gid, enum shm_table_error *origin)
 {
     *seg = (struct segment){
         .gid = gid,

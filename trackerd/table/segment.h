@@ -18,13 +18,8 @@
 #include <stdint.h>
 
 #include "common/shm/object.h"
+#include "common/shm/table.h"
 #include "common/shm/table_layout.h"
-
-enum segment_origin {
-    SEGMENT_ATTACHED, /* the table of an earlier trackerd of this boot */
-    SEGMENT_ABSENT,   /* there was none */
-    SEGMENT_DAMAGED,  /* there was one, but it cannot be used or is of another boot */
-};
 
 struct segment {
     char name[SHM_NAME_MAX];
@@ -45,9 +40,10 @@ struct segment {
 void segment_give(const char *name, int uid);
 
 /* Takes the guard, makes or opens the lock, and attaches to a sound table if there is one; *origin
- * says which. False with errno: EBUSY when another trackerd has the guard. */
+ * is SHM_TABLE_OK then, else why not. False with errno: EBUSY when another trackerd has the guard.
+ */
 WEIR_MUST_CHECK bool segment_open(struct segment *seg, const char *name, int gid,
-                                  enum segment_origin *origin);
+                                  enum shm_table_error *origin);
 /* Unmaps everything and gives the guard back; table and lock stay for the workers and for the next
  * trackerd. */
 void segment_close(struct segment *seg);

@@ -26,7 +26,7 @@ static struct senders senders;
 static void open_table(void)
 {
     static const char *const suffixes[] = {"", ".lock", ".guard", ".new", ".lock.new"};
-    enum segment_origin origin;
+    enum shm_table_error origin;
     snprintf(name, sizeof(name), "/weir-test-%d", (int)getpid());
     for (size_t i = 0; i < UNIT_ROWS(suffixes); i++) {
         char full[80];

@@ -53,7 +53,7 @@ struct mini {
     struct table *table;
     struct senders senders;
     struct publish_loaded loaded;
-    enum segment_origin origin;
+    enum shm_table_error origin;
 };
 
 static void set_number(struct shm_table_state *state, uint64_t k)
@@ -99,7 +99,7 @@ static int mini_open(struct mini *m)
         return -1;
     m->pub.seg = &m->seg;
     m->table = table_new(CAPACITY);
-    if (m->origin == SEGMENT_ATTACHED) {
+    if (m->origin == SHM_TABLE_OK) {
         m->loaded = publish_load(&m->pub, m->table, &m->senders);
         return 0;
     }
@@ -200,7 +200,7 @@ START_TEST(killed_at_each_point)
             ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%s", at);
             uint64_t seen = look(tab, at);
             ck_assert_int_eq(mini_open(&m), 0);
-            ck_assert_int_eq(m.origin, SEGMENT_ATTACHED);
+            ck_assert_int_eq(m.origin, SHM_TABLE_OK);
             ck_assert_uint_eq(m.loaded.damaged_rows, 0);
             uint64_t k = m.table->rows[ROW].state.cooldowns;
             /* the event is in the row if and only if its number is in the sender */
@@ -405,7 +405,6 @@ START_TEST(damaged_identity_is_rebuilt)
 {
     static const off_t offsets[] = {
         0,  /* magic */
-        8,  /* version */
         16, /* row size */
         20, /* capacity */
         32, /* total size */
@@ -421,13 +420,29 @@ START_TEST(damaged_identity_is_rebuilt)
         ck_assert_msg(shm_table_open_reader(name, &none) == SHM_TABLE_DAMAGED, "offset %d",
                       (int)offsets[i]);
         ck_assert_int_eq(mini_open(&m), 0);
-        ck_assert_int_eq(m.origin, SEGMENT_DAMAGED);
+        ck_assert_int_eq(m.origin, SHM_TABLE_DAMAGED);
         ck_assert(shm_table_is_retired(tab)); /* who has the old one open looks for the new one */
         ck_assert_int_eq(shm_table_open_reader(name, &none), SHM_TABLE_OK);
         shm_table_close(&none);
         shm_table_close(&tab);
         mini_close(&m);
     }
+    remove_objects();
+}
+END_TEST
+
+START_TEST(another_version_is_rebuilt)
+{
+    struct shm_table *none = NULL;
+    struct mini m;
+    setup();
+    scribble(8);
+    ck_assert_int_eq(shm_table_open_reader(name, &none), SHM_TABLE_OTHER_VERSION);
+    ck_assert_int_eq(mini_open(&m), 0);
+    ck_assert_int_eq(m.origin, SHM_TABLE_OTHER_VERSION);
+    ck_assert_int_eq(shm_table_open_reader(name, &none), SHM_TABLE_OK);
+    shm_table_close(&none);
+    mini_close(&m);
     remove_objects();
 }
 END_TEST
@@ -444,7 +459,7 @@ START_TEST(wrong_size_is_rebuilt)
         ck_assert_int_eq(truncate(path, sizes[i]), 0);
         ck_assert_int_eq(shm_table_open_reader(name, &tab), SHM_TABLE_DAMAGED);
         ck_assert_int_eq(mini_open(&m), 0);
-        ck_assert_int_eq(m.origin, SEGMENT_DAMAGED);
+        ck_assert_int_eq(m.origin, SHM_TABLE_DAMAGED);
         mini_close(&m);
         ck_assert_int_eq(shm_table_open_reader(name, &tab), SHM_TABLE_OK);
         shm_table_close(&tab);
@@ -465,7 +480,7 @@ START_TEST(damaged_row)
     scribble(row + 16);                                  /* the cooldown's end */
     ck_assert(!shm_table_read_hot(tab, ROW, key, &hot)); /* counts as available */
     ck_assert_int_eq(mini_open(&m), 0);
-    ck_assert_int_eq(m.origin, SEGMENT_ATTACHED);
+    ck_assert_int_eq(m.origin, SHM_TABLE_OK);
     ck_assert_uint_eq(m.loaded.damaged_rows, 1);
     /* while a tracker runs it writes the row anew from its own copy */
     mini_commit(&m, 5);
@@ -647,5 +662,6 @@ END_TEST
 
 UNIT_MAIN("publish", killed_at_each_point, stopped_at_each_point, storm_of_kills, dead_owner,
           held_by_a_stopped_reader, second_tracker_is_refused, damaged_identity_is_rebuilt,
-          wrong_size_is_rebuilt, damaged_row, every_byte_damaged, killed_while_making, retirement,
-          cut_short_while_mapped, guard_is_kept, lock_renewed, modes)
+          another_version_is_rebuilt, wrong_size_is_rebuilt, damaged_row, every_byte_damaged,
+          killed_while_making, retirement, cut_short_while_mapped, guard_is_kept, lock_renewed,
+          modes)

@@ -29,7 +29,7 @@ static void remove_objects(void)
 
 static bool open_it(struct segment *seg)
 {
-    enum segment_origin origin;
+    enum shm_table_error origin;
     return segment_open(seg, name, -1, &origin);
 }
 

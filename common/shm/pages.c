@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +26,8 @@ struct pages_header { /* 4096 bytes */
     uint64_t started_at;
     pages_counter n_pairs; /* published after the entry it counts */
     pages_counter notes[4];
-    uint64_t reserved[499];
+    char why[PAGES_WHY_BYTES]; /* written before the note that it explains is counted */
+    uint64_t reserved[371];
 };
 _Static_assert(sizeof(struct pages_header) == 4096, "layout of the pages");
 _Static_assert(PAGES_NOTES <= 4, "layout of the pages");
@@ -330,6 +332,20 @@ int pages_code_status(unsigned index)
 void pages_note(struct pages *pages, enum pages_note what)
 {
     pages_counter_add(&pages->head->notes[what], 1);
+}
+
+void pages_note_refusal(struct pages *pages, enum pages_note what, const char *why)
+{
+    snprintf(pages->head->why, PAGES_WHY_BYTES, "%s", why);
+    atomic_thread_fence(memory_order_release);
+    pages_note(pages, what);
+}
+
+void pages_read_why(const struct pages *pages, char out[PAGES_WHY_BYTES])
+{
+    atomic_thread_fence(memory_order_acquire);
+    memcpy(out, pages->head->why, PAGES_WHY_BYTES);
+    out[PAGES_WHY_BYTES - 1] = '\0';
 }
 
 uint64_t pages_noted(const struct pages *pages, enum pages_note what)

@@ -9,7 +9,8 @@
  *
  *   0        struct pages_header                      4096 bytes: magic and version (object.h), 12
  *            slots, 16 pairs_max, 24 total bytes, 32 boot id, 48 the master's pid, 56 its start, 64
- *            pairs in the directory, 72 notes
+ *            pairs in the directory, 72 notes, 104 why the latest
+ *            refusal (1024 bytes)
  *   4096     struct pages_chain_key[PAGES_CHAINS_MAX] 128 bytes each: the chains' directory
  *   12288    struct pages_pair_key[pairs_max]         256 bytes each: the pairs' directory
  *   then     slots: struct pages_slot (12288 bytes), struct pages_pair[pairs_max] (512 bytes each)
@@ -139,8 +140,13 @@ enum pages_note {
     PAGES_NOTES
 };
 void pages_note(struct pages *pages, enum pages_note what);
+/* A refusal, with its reason: one line, cut where it is too long. */
+void pages_note_refusal(struct pages *pages, enum pages_note what, const char *why);
 /* How often it was noted. */
 uint64_t pages_noted(const struct pages *pages, enum pages_note what);
+/* Why the latest refusal; "" when there was none. */
+#define PAGES_WHY_BYTES 1024
+void pages_read_why(const struct pages *pages, char out[PAGES_WHY_BYTES]);
 
 uint32_t pages_slots(const struct pages *pages);
 uint32_t pages_pairs_max(const struct pages *pages);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/alloc.h"
 #include "common/base/buf.h"
 #include "common/base/log.h"
 #include "common/conf/effective.h"
@@ -45,20 +46,22 @@ static void keep_fixed(const struct master *m, struct conf *fresh)
     }
 }
 
-static void note(const struct master *m, enum pages_note what)
+/* For the log, and for the weirctl that asked. */
+static void refuse(const struct master *m, const char *why)
 {
+    log_error("reload refused: %s", why);
     if (m->pages != NULL)
-        pages_note(m->pages, what);
+        pages_note_refusal(m->pages, PAGES_RELOAD_REFUSED, why);
 }
 
-/* Puts the new configuration, which it takes, into force. False when it cannot, and has taken
- * nothing. */
+/* Puts the new configuration, which it takes, into force. False when it is refused, and nothing was
+ * taken. */
 static bool adopt(struct master *m, struct conf *fresh)
 {
     char *why = NULL;
     struct master_listeners *listeners = master_listeners_renew(m->listeners, fresh, &why);
     if (listeners == NULL) {
-        log_error("reload refused: %s", why);
+        refuse(m, why);
         free(why);
         return false;
     }
@@ -81,15 +84,16 @@ static struct conf *load(const struct master *m)
     struct buf messages = BUF_INIT;
     char *why = NULL;
     bool is_good = conf_load(m->options->conf_path, &fresh, &messages);
+    if (!is_good)
+        why = xasprintf("the configuration is bad, the old one stays in force: %.*s",
+                        (int)strcspn(buf_cstr(&messages), "\n"), buf_cstr(&messages));
     log_messages(&messages, is_good ? LOGLV_WARN : LOGLV_ERROR);
     buf_free(&messages);
-    if (!is_good) {
-        log_error("reload refused: the configuration is bad, the old one stays in force");
-    } else if (!transfer_module_load(fresh, &why)) {
-        log_error("reload refused: %s", why);
-        free(why);
+    if (is_good && !transfer_module_load(fresh, &why))
         conf_free(&fresh);
-    }
+    if (fresh == NULL)
+        refuse(m, why);
+    free(why);
     return fresh;
 }
 
@@ -119,12 +123,8 @@ void master_reload(struct master *m)
     if (why != NULL && !m->wants_reload)
         log_info("the reload waits: %s", why);
     m->wants_reload = why != NULL;
-    if (why == NULL) {
-        if (fresh != NULL && adopt(m, fresh))
-            fresh = NULL;
-        else
-            note(m, PAGES_RELOAD_REFUSED);
-    }
+    if (why == NULL && fresh != NULL && adopt(m, fresh))
+        fresh = NULL;
     conf_free(&fresh);
     if (m->is_generation_ready) /* nothing has begun */
         daemon_notify("READY=1");
@@ -133,7 +133,8 @@ void master_reload(struct master *m)
 void master_reload_finish(struct master *m)
 {
     master_children_signal(m, SIGQUIT, true);
-    note(m, PAGES_RELOADED);
+    if (m->pages != NULL)
+        pages_note(m->pages, PAGES_RELOADED);
     log_info("configuration reloaded");
     daemon_notify("READY=1");
 }

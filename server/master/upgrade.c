@@ -228,7 +228,7 @@ static bool may_begin(const struct master *m)
 static void refused(struct master *m, const char *why)
 {
     if (m->pages != NULL)
-        pages_note(m->pages, PAGES_UPGRADE_REFUSED);
+        pages_note_refusal(m->pages, PAGES_UPGRADE_REFUSED, why);
     log_error("upgrade refused: %s; this weir goes on serving", why);
 }
 
@@ -375,6 +375,20 @@ static void hear_started(struct master *m)
         (void)master_upgrade_read_successor(m);
 }
 
+static const char *meaning_of(int code)
+{
+    switch (code) {
+    case EX_CONFIG:
+        return ": the configuration is bad";
+    case EX_UNAVAILABLE:
+        return ": what it needs is not to be had";
+    case EXEC_FAILED:
+        return ": it cannot be run";
+    default:
+        return "";
+    }
+}
+
 static void failed(struct master *m, const char *why)
 {
     if (m->successor.stderr_fd >= 0)
@@ -397,7 +411,8 @@ void master_upgrade_ended(struct master *m, pid_t pid, int status)
     }
     char *why = WIFSIGNALED(status)
                     ? xasprintf("%s: %s", m->options->program, strsignal(WTERMSIG(status)))
-                    : xasprintf("%s ended with code %d", m->options->program, WEXITSTATUS(status));
+                    : xasprintf("%s ended with code %d%s", m->options->program, WEXITSTATUS(status),
+                                meaning_of(WEXITSTATUS(status)));
     failed(m, why);
     free(why);
 }

@@ -10,12 +10,14 @@ import re
 import shutil
 import signal
 import stat
+import subprocess
 import threading
 import time
 
 import daemons
+import eventline
 import rawhttp
-from daemons import wait_until
+from daemons import SLOW, wait_until
 from rawprovider import delta
 from weirtest import between, case, eq, log_records, messages_matching
 
@@ -561,16 +563,74 @@ def test_weirctl_reload_and_upgrade(t):
     os.unlink(t.binary)
     code, out, err = t.ctl("--json", "upgrade")
     eq((code, json.loads(out)["status"]), (1, "refused"), "weirctl upgrade without a binary")
-    assert "log" in err, err
+    assert "weir ended with code 127: it cannot be run" in err, err
     # trackerd takes the file, weir cannot: the address is not ours.
     t.conf["server"]["listen"] = ["127.0.0.1", "192.0.2.1"]
     t.write_conf()
     code, out, err = t.ctl("reload")
     eq(code, 1, f"exit code of a reload that weir refuses ({err!r})")
-    assert "refused" in err, err
+    assert "refused" in err and "192.0.2.1" in err, err
+    assert "done" not in out and "reloaded" not in out, out
+    code, out, err = t.ctl("--json", "reload")
+    eq((code, json.loads(out)["status"]), (1, "refused"), "weirctl --json reload")
+    assert "192.0.2.1" in json.loads(out)["message"], out
+    eq(t.ctl("reload", "weir")[0], 1, "exit code of weirctl reload weir")
+    eq(t.ctl("reload", "trackerd")[0], 0, "exit code of weirctl reload trackerd")
     assert t.stream().is_done
     new.stop()
     eq(t.ctl("upgrade")[0], 69, "exit code of weirctl upgrade without weir")
+
+
+@case(params=[("absent", None), ("of_another_version", 8)])
+def test_a_weir_that_is_not_found(t, offset):
+    """One that answers, but whose pages cannot be used, is never said to be done with anything."""
+    t.start()
+    pages = f"/dev/shm{t.shm}.workers"
+    if offset is None:
+        os.unlink(pages)
+    else:
+        eventline.scribble(t.shm + ".workers", offset)
+    for command in ("reload", "reload weir", "upgrade"):
+        code, out, err = t.ctl(*command.split())
+        eq((code, out), (1, ""), f"weirctl {command} ({err!r})")
+        assert "a weir answers at 127.0.0.1" in err, err
+        if offset is not None:
+            assert "of another version of weir" in err, err
+    t.weir.stop()
+    eq(t.ctl("reload")[0], 0, "exit code of weirctl reload without weir")
+    eq(t.ctl("reload", "weir")[0], 69, "exit code of weirctl reload weir without weir")
+    eq(t.ctl("reload", "trackerd")[0], 0, "exit code of weirctl reload trackerd")
+    if os.path.exists(pages):
+        os.unlink(pages)
+
+
+def test_seen_with_another_boot_id(t):
+    """As from a shell in a container whose manager mounted its own id over the kernel's."""
+    t.start()
+    other = os.path.join(t.dir, "boot_id")
+    with open(other, "w") as f:
+        f.write("01234567-89ab-cdef-0123-456789abcdef\n")
+
+    def ctl(*args):
+        script = f"mount --bind {other} /proc/sys/kernel/random/boot_id && exec \"$@\""
+        argv = ["unshare", "-m", "sh", "-c", script, "sh", daemons.program("weirctl"), "-c", t.conf_path, *args]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=30 * SLOW, env=t.environment(),
+                              stdin=subprocess.DEVNULL)
+
+    for args in (("status",), ("route",), ("explain",), ("reload",)):
+        done = ctl(*args)
+        eq((done.returncode, done.stderr), (0, ""), f"weirctl {args}")
+    eq(_reloads(t), 1, "reloads")
+
+
+def _can_mount():
+    return os.geteuid() == 0 and subprocess.run(
+        ["unshare", "-m", "sh", "-c", "mount --bind /etc/hostname /proc/sys/kernel/random/boot_id"],
+        stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+
+
+if _can_mount():
+    case()(test_seen_with_another_boot_id)
 
 
 # ---- init scripts ----------------------------------------------------------------------------
@@ -616,7 +676,9 @@ def test_init_scripts(t):
     for name in paths:
         call(name, "status", 3)
         call(name, "stop", 0)
-        call(name, "reload", 7)
+        assert "it is not running" in call(name, "reload", 7)
+        call(name, "try-restart", 0)
+        call(name, "status", 3)
         call(name, "configtest", 0)
         call(name, "start", 0)
         first = pid(name)
@@ -628,6 +690,9 @@ def test_init_scripts(t):
         eq(pid(name), first, "pid after reloads")
         call(name, "restart", 0)
         assert pid(name) != first, "restart has not started anew"
+        first = pid(name)
+        call(name, "try-restart", 0)
+        assert pid(name) != first, "try-restart has not started anew"
         call(name, "nonsense", 2)
     t.wait_tracker_everywhere()
     assert t.stream().is_done
@@ -636,7 +701,8 @@ def test_init_scripts(t):
     with open(t.conf_path, "a") as f:
         f.write("zzz: 1\n")
     call("weir", "configtest", 78)
-    call("weir", "reload", 6)
+    told = call("weir", "reload", 6).splitlines()
+    assert any(line.startswith(t.conf_path) for line in told), f"no error on a line of its own: {told}"
     call("weir", "restart", 6)
     eq(pid("weir"), second, "pid after a refused restart")
     t.write_conf()

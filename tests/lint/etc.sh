@@ -66,7 +66,7 @@ for script in etc/weir.init etc/weir-trackerd.init; do
         sed -n '/^### BEGIN INIT INFO$/,/^### END INIT INFO$/p' "$script" | grep -q "^# $key: *[^ ]" ||
             fault "$script has no $key in its LSB head"
     done
-    for action in start stop restart reload force-reload status configtest; do
+    for action in start stop restart try-restart reload force-reload status configtest; do
         grep -q "^$action)" "$script" || fault "$script does not know $action"
     done
 done
@@ -74,7 +74,7 @@ done
 # ---- systemd -----------------------------------------------------------------------------------
 
 for unit in etc/weir.service etc/weir-trackerd.service; do
-    for line in Type=notify Restart= ExecReload= NoNewPrivileges=yes ProtectSystem=strict; do
+    for line in StartLimitIntervalSec=0 Type=notify Restart= ExecReload= NoNewPrivileges=yes ProtectSystem=strict; do
         grep -q "^$line" "$unit" || fault "$unit lacks $line"
     done
 done

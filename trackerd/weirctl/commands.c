@@ -63,9 +63,9 @@ static int ask_about_pair(const struct weirctl *ctl, struct evwire_command *comm
                         weirctl_nearest_pair(ctl->conf, provider, model));
 }
 
-static int ask_about_all(const struct weirctl *ctl, enum ev_command number)
+static int clear_all(const struct weirctl *ctl)
 {
-    struct evwire_command command = {.command = number};
+    struct evwire_command command = {.command = EVCMD_CLEAR_ALL};
     struct evwire_reply reply;
     int code = ask(ctl, &command, &reply);
     return code != WEIRCTL_DONE ? code : tell(ctl, &reply);
@@ -97,16 +97,25 @@ static int run_cooldown(const struct weirctl *ctl)
 static int run_clear(const struct weirctl *ctl)
 {
     struct evwire_command command = {.command = EVCMD_CLEAR};
-    return ctl->is_all ? ask_about_all(ctl, EVCMD_CLEAR_ALL) : ask_about_pair(ctl, &command);
+    return ctl->is_all ? clear_all(ctl) : ask_about_pair(ctl, &command);
 }
 
 /* weir reloads even without a tracker, but not a file that trackerd has refused. */
 static int run_reload(const struct weirctl *ctl)
 {
-    int code = ask_about_all(ctl, EVCMD_RELOAD);
-    if (code != WEIRCTL_DONE && code != EX_UNAVAILABLE)
-        return code;
-    int weirs_code = weir_reload(ctl->conf);
+    struct evwire_command command = {.command = EVCMD_RELOAD};
+    struct evwire_reply reply;
+    const char *which = ctl->argc > 0 ? ctl->argv[0] : NULL;
+    if (which != NULL && strcmp(which, "weir") == 0)
+        return weir_reload(ctl, true);
+    if (which != NULL && strcmp(which, "trackerd") != 0)
+        return weirctl_fail(EX_USAGE, "reload weir, or trackerd, or (without an argument) both");
+    int code = ask(ctl, &command, &reply);
+    if (code == WEIRCTL_DONE && (which != NULL || reply.status != EVST_DONE))
+        return tell(ctl, &reply);
+    int weirs_code = which == NULL ? weir_reload(ctl, false) : code;
+    if (code == WEIRCTL_DONE && weirs_code == WEIRCTL_DONE)
+        return tell(ctl, &reply);
     return code != WEIRCTL_DONE ? code : weirs_code;
 }
 
@@ -153,7 +162,8 @@ const struct command commands[] = {
      run_cooldown},
     {"clear", "PROVIDER MODEL | --all", "end a rest and forget failures", 2, 2, true, true, false,
      run_clear},
-    {"reload", "", "read the configuration again", 0, 0, true, false, false, run_reload},
+    {"reload", "[weir | trackerd]", "read the configuration again", 0, 1, true, false, false,
+     run_reload},
     {"upgrade", "", "replace the running weir by the installed one", 0, 0, true, false, false,
      weir_run_upgrade},
     {"check", "[--effective]", "check the configuration", 0, 0, false, false, true, run_check},

@@ -2,6 +2,7 @@
 /* See explain.h. */
 #include "trackerd/weirctl/explain.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "common/base/json_out.h"
 #include "common/shm/pages.h"
 #include "common/shm/recent.h"
+#include "common/shm/table.h"
 #include "common/terms/delivery.h"
 #include "common/terms/outcome.h"
 #include "common/terms/pair_key.h"
@@ -262,10 +264,12 @@ int explain_run(const struct weirctl *ctl)
     size_t n;
     int code = WEIRCTL_DONE;
     struct recent *recent = recent_open_reader(ctl->conf->tracker_shm);
+    if (recent == NULL && errno == ENOENT)
+        return weirctl_fail(EX_UNAVAILABLE, "no weir runs with table %s", ctl->conf->tracker_shm);
     if (recent == NULL)
-        return weirctl_fail(EX_UNAVAILABLE,
-                            "no weir runs with table %s, or its requests are not ours to read",
-                            ctl->conf->tracker_shm);
+        return weirctl_fail(EX_UNAVAILABLE, "weir's recent requests, %s.recent: %s",
+                            ctl->conf->tracker_shm,
+                            shm_table_error_text(shm_table_error_of(errno)));
     struct names names = {ctl->conf, pages_open_reader(ctl->conf->tracker_shm)};
     struct recent_request *requests = recent_read(recent, &n);
     if (ctl->argc > 0)

@@ -4,6 +4,7 @@ noinst_LIBRARIES += libweirctl.a
 libweirctl_a_SOURCES = \
 	trackerd/weirctl/columns.c trackerd/weirctl/columns.h \
 	trackerd/weirctl/commands.c trackerd/weirctl/commands.h \
+	trackerd/weirctl/door.c trackerd/weirctl/door.h \
 	trackerd/weirctl/events.c trackerd/weirctl/events.h \
 	trackerd/weirctl/explain.c trackerd/weirctl/explain.h \
 	trackerd/weirctl/link.c trackerd/weirctl/link.h \

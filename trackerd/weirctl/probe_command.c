@@ -8,23 +8,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/base/fd.h"
 #include "common/base/json_out.h"
-#include "common/conf/listen_address.h"
 #include "common/conf/load.h"
 #include "common/routing/pair_rows.h"
 #include "common/terms/outcome.h"
 #include "common/terms/pair_key.h"
+#include "trackerd/weirctl/door.h"
 #include "trackerd/weirctl/print.h"
 #include "trackerd/weirctl/probe.h"
 
-#define CONNECT_PATIENCE_S 5
-#define READ_BYTES         16384
+#define READ_BYTES 16384
 
 struct report { /* on one probe */
     const struct probe_result *result;
@@ -33,58 +31,7 @@ struct report { /* on one probe */
     struct pair_row row; /* how the pair stands afterwards */
 };
 
-/* ---- the line to weir ------------------------------------------------------------------------ */
-
-/* A listener's address as seen from this machine. */
-static socklen_t reachable_at(const struct conf_listen *listen, union listen_address *out)
-{
-    socklen_t len = listen_address_of(listen, out);
-    if (out->any.sa_family == AF_INET && out->v4.sin_addr.s_addr == htonl(INADDR_ANY))
-        out->v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (out->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&out->v6.sin6_addr))
-        out->v6.sin6_addr = in6addr_loopback;
-    return len;
-}
-
-static int connect_to(const struct conf_listen *listen, unsigned patience_s)
-{
-    union listen_address address;
-    socklen_t len = reachable_at(listen, &address);
-    struct timeval connecting = {CONNECT_PATIENCE_S, 0}, reading = {(time_t)patience_s, 0};
-    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    /* The limit for sending is also the one for connecting: socket(7). */
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &connecting, sizeof(connecting)) == 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &reading, sizeof(reading)) == 0 &&
-        connect(fd, &address.any, len) == 0)
-        return fd;
-    return fd_close_keeping_errno(fd);
-}
-
-/* Connects to the first listener that answers. -1 if none does; the last failure has been told. */
-static int connect_to_weir(const struct conf *conf, unsigned patience_s)
-{
-    int fd = -1;
-    for (uint32_t i = 0; i < conf->n_listen && fd < 0; i++)
-        fd = connect_to(&conf->listen[i], patience_s);
-    if (fd < 0)
-        weirctl_fail(0, "weir at %s: %s", conf->listen[conf->n_listen - 1].text, strerror(errno));
-    return fd;
-}
-
-static bool send_all(int fd, const struct buf *text)
-{
-    for (size_t sent = 0; sent < text->len;) {
-        ssize_t n = send(fd, text->data + sent, text->len - sent, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        sent += (size_t)n;
-    }
-    return true;
-}
+/* ---- the exchange ---------------------------------------------------------------------------- */
 
 /* False with errno if weir fell silent or the connection was lost. */
 static bool receive_all(int fd, struct probe *probe)
@@ -111,7 +58,7 @@ static unsigned patience_s(const struct conf *conf, const struct conf_provider *
     uint64_t header_ms =
         provider->timeout_ms != 0 ? provider->timeout_ms : conf->request_timeout_ms;
     uint64_t ms = header_ms + conf->first_token_timeout_ms + conf->stream_idle_timeout_ms;
-    return (unsigned)(ms / 1000) + CONNECT_PATIENCE_S;
+    return (unsigned)(ms / 1000) + DOOR_CONNECT_S;
 }
 
 static uint64_t ms_between(uint64_t from_at, uint64_t to_at)
@@ -252,15 +199,16 @@ static int tell(const struct weirctl *ctl, struct report *report, uint32_t pair)
 
 static int probe_with_key(const struct weirctl *ctl, const char *api_key, uint32_t pair)
 {
-    int fd = connect_to_weir(ctl->conf, patience_s(ctl->conf, ctl->conf->pairs[pair].provider));
+    int fd = door_open(ctl->conf, patience_s(ctl->conf, ctl->conf->pairs[pair].provider));
     if (fd < 0)
-        return EX_UNAVAILABLE;
+        return weirctl_fail(EX_UNAVAILABLE, "weir at %s: %s",
+                            ctl->conf->listen[ctl->conf->n_listen - 1].text, strerror(errno));
     struct buf request = BUF_INIT;
     struct probe *probe = probe_new();
     struct report report = {.result = probe_result(probe), .began_at = clock_boot_ns()};
     int code;
     probe_put_request(&request, &ctl->conf->pairs[pair], api_key);
-    bool is_whole = send_all(fd, &request) && receive_all(fd, probe);
+    bool is_whole = door_send(fd, request.data, request.len) && receive_all(fd, probe);
     report.ended_at = clock_boot_ns();
     if (is_whole)
         code = tell(ctl, &report, pair);

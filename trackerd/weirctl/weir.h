@@ -7,8 +7,9 @@
 #include "trackerd/weirctl/weirctl.h"
 
 /* Lets weir, if it runs, read its configuration again, and waits until it serves with it. An exit
- * code; failures have been told. */
-int weir_reload(const struct conf *conf);
+ * code; failures have been told: among them a weir that answers at its address, but is not to be
+ * found. With is_required, no weir at all is one, too, and the success is printed. */
+int weir_reload(const struct weirctl *ctl, bool is_required);
 
 int weir_run_upgrade(const struct weirctl *ctl);
 

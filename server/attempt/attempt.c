@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "server/attempt/body.h"
 #include "server/attempt/classify.h"
+#include "server/attempt/key_mask.h"
 #include "server/judge/judge.h"
 #include "server/loop/defer.h"
 #include "server/provider/provider.h"
@@ -78,26 +79,13 @@ static void end_with(struct attempt *a, enum outcome outcome)
     a->events->done(a->arg);
 }
 
-/* Providers like to repeat the key they refuse: it goes no further than here. */
-static void mask_key(const struct attempt *a, char *text, size_t len)
-{
-    const char *key = a->provider->api_key;
-    size_t key_len = strlen(key);
-    char *at;
-    while (len >= key_len && (at = memmem(text, len, key, key_len)) != NULL) {
-        memset(at, '*', key_len);
-        len -= (size_t)(at + key_len - text);
-        text = at + key_len;
-    }
-}
-
 static void set_message(struct attempt *a, const char *text, size_t len)
 {
     if (len >= sizeof(a->result.message))
         len = sizeof(a->result.message) - 1;
     memcpy(a->result.message, text, len);
     a->result.message[len] = '\0';
-    mask_key(a, a->result.message, len);
+    key_mask_text(a->provider->api_key, a->result.message, len);
 }
 
 static void set_message_json(struct attempt *a, struct jsonscan_span words)
@@ -105,7 +93,7 @@ static void set_message_json(struct attempt *a, struct jsonscan_span words)
     if (words.len == 0)
         return;
     size_t len = jsonscan_unescape(words, a->result.message, sizeof(a->result.message));
-    mask_key(a, a->result.message, len);
+    key_mask_text(a->provider->api_key, a->result.message, len);
 }
 
 /* What an event does not say keeps what an earlier one said. */
@@ -147,7 +135,7 @@ static void fail_with_fault(struct attempt *a, const struct dialect_fault *fault
         set_message_json(a, fault->message);
     if (is_whole) {
         keep_body(a);
-        mask_key(a, a->body.data, a->body.len);
+        key_mask_json(a->provider->api_key, a->body.data, a->body.len);
     }
     a->result.rest_ms = classify_rest_ms(outcome, a->spec.conf, &a->limits);
     end_with(a, outcome);
@@ -670,5 +658,6 @@ void attempt_words(const struct attempt *a, char out[ATTEMPT_MESSAGE_BYTES])
     if (a->result.body != NULL)
         a->dialect->read_reply(a->spec.operation->kind, a->result.body, a->result.body_len, &reply);
     if (reply.fault.message.len > 0)
-        mask_key(a, out, jsonscan_unescape(reply.fault.message, out, ATTEMPT_MESSAGE_BYTES));
+        key_mask_text(a->provider->api_key, out,
+                      jsonscan_unescape(reply.fault.message, out, ATTEMPT_MESSAGE_BYTES));
 }

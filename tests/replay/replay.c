@@ -269,7 +269,7 @@ static struct conf *make_conf(void)
         struct conf_provider *p = &conf->providers[i];
         p->id = xasprintf("%c", 'a' + (int)i);
         p->name = xstrdup(p->id);
-        p->api_key = xasprintf("key-of-%s", p->id);
+        p->api_key = xasprintf("key-of-provider-%s", p->id);
         p->base_url = xasprintf("http://%s/v1", p->id);
         p->type = PROVIDER_GENERIC_OPENAI;
         p->stream_usage = true;

@@ -683,10 +683,10 @@ END_TEST
 START_TEST(the_providers_key_is_masked_in_its_words)
 {
     replay_chat_plain();
-    answer_error(400, ERROR_OF("bad key key-of-a"));
+    answer_error(400, ERROR_OF("bad key key-of-provider-a"));
     answer_error(404, ERROR_OF("x"));
     answer_error(404, ERROR_OF("x"));
-    ck_assert_str_eq(replay_body(), ERROR_OF("bad key ********"));
+    ck_assert_str_eq(replay_body(), ERROR_OF("bad key *****************"));
 }
 END_TEST
 
@@ -1338,13 +1338,16 @@ START_TEST(a_failed_probe_says_what_came_of_it)
         {429, ERROR_OF("slow down"),
          ",\"probe\":{\"outcome\":\"rate_limited\",\"status\":429,\"message\":\"slow down\"}}",
          EV_COOLDOWN},
-        {401, ERROR_OF("no key-of-b"),
-         ",\"probe\":{\"outcome\":\"auth_failed\",\"status\":401,\"message\":\"no ********\"}}",
+        {401, ERROR_OF("no key-of-provider-b"),
+         ",\"probe\":{\"outcome\":\"auth_failed\",\"status\":401,\"message\":\"no "
+         "*****************\"}}",
          EV_COOLDOWN},
         {502, "", ",\"probe\":{\"outcome\":\"server_error\",\"status\":502,\"message\":\"\"}}",
          EV_PRE_FAILURE},
-        {404, ERROR_OF("m key-of-b"),
-         ",\"probe\":{\"outcome\":\"client_error\",\"status\":404,\"message\":\"m ********\"}}", 0},
+        {404, ERROR_OF("m key-of-provider-b"),
+         ",\"probe\":{\"outcome\":\"client_error\",\"status\":404,\"message\":\"m "
+         "*****************\"}}",
+         0},
         {400, "{\"error\":{\"message\":\"m\",\"code\":\"content_policy_violation\"}}",
          ",\"probe\":{\"outcome\":\"content_filtered\",\"status\":400,\"message\":\"m\"}}", 0},
     };

@@ -76,6 +76,7 @@ UNIT_TESTS = \
 	tests/unit/server/client/test_keys \
 	tests/unit/server/client/test_peer \
 	tests/unit/server/attempt/test_classify \
+	tests/unit/server/attempt/test_key_mask \
 	tests/unit/server/dialect/test_chat_event \
 	tests/unit/server/dialect/test_chat_normalize \
 	tests/unit/server/dialect/test_chat_request \

@@ -127,6 +127,8 @@ static const struct conf_key server_keys[] = {
      PRESET("10000"), HELP("for a client to send the head of a request")},
     {KEY("clientBodyTimeoutMs"), IN(conf, client_body_timeout_ms), TIME_FROM(TIME_MIN),
      PRESET("30000"), HELP("for a client to send the body of a request")},
+    {KEY("clientWriteTimeoutMs"), IN(conf, client_write_timeout_ms), TIME_FROM(TIME_MIN),
+     PRESET("60000"), HELP("for a client to take some more of what waits for it")},
     {KEY("keepAliveTimeoutMs"), IN(conf, keep_alive_timeout_ms), TIME_FROM(TIME_MIN),
      PRESET("75000"), HELP("how long an idle client connection stays open")},
     {KEY("drainTimeoutMs"), IN(conf, drain_timeout_ms), TIME_FROM(TIME_MIN), PRESET("30000"),

@@ -16,7 +16,7 @@
 #include "server/loop/defer.h"
 #include "server/record/request_record.h"
 
-#define LINGER_MS 2000u /* for a closing client to read our last words */
+#define LINGER_ALL_MS 30000u /* for a closing client that goes on sending */
 
 /* The Date of an answer, written once a second. */
 static const char *date_now(struct clients *owner)
@@ -96,16 +96,19 @@ size_t client_answer_queued(const struct client *c)
     return client_queued(c);
 }
 
-/* Half-closes and waits for the peer's EOF, so that it reads our answer before it sees a reset. */
+/* Half-closes once all is sent, and waits for the peer's EOF, so that it reads our answer before it
+ * sees a reset. */
 static void linger(struct client *c)
 {
     client_set_state(c, CLIENT_LINGER);
     buf_free(&c->in);
     buf_free(&c->body);
     c->lingered = 0;
-    client_set_timer_ms(c, LINGER_MS);
+    c->linger_until_at = clock_boot_ns() + LINGER_ALL_MS * CLOCK_NS_PER_MS;
+    client_set_timer_at(c, 0);
+    client_update_reading(c);
     if (c->out == NULL) /* else client_on_writable does it */
-        shutdown(c->fd, SHUT_WR);
+        client_half_close(c);
 }
 
 void client_answer_end(struct client *c)
@@ -178,6 +181,8 @@ void client_answer_error(struct client *c, enum own_error own_error, const char 
         own_error_with_message(own_error, message, strlen(message), c->request_id);
     c->dialect->put_error(&body, &error);
     const struct iovec piece = {body.data, body.len};
+    if (headers == NULL && own_error == OWN_ERROR_OVERLOADED)
+        headers = "Retry-After: 1\r\n";
     answer_whole(c, error.status, "application/json", headers, &piece, error.code);
     buf_free(&body);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* See client.h. A connection's life and its clock. EV_READ stays on all the while: it is how a
- * client that leaves is noticed, also while its answer is being made. */
+/* See client.h. A connection's life and its clock. EV_READ stays on nearly all the
+ * while: it is how a client that leaves is noticed, also while its answer is being made. */
 #include "server/client/client.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -14,7 +15,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
-#include "common/http/reason.h"
+#include "common/base/log.h"
 #include "common/shm/pages.h"
 #include "server/client/answer.h"
 #include "server/client/head.h"
@@ -25,7 +26,7 @@
 #include "server/client/state.h"
 #include "server/loop/defer.h"
 
-#define DRAIN_GRACE_MS      500u        /* an idle client's next request may be on its way */
+#define SURPLUS_MAX         256         /* connections over maxConnections that hear why */
 #define BODY_PROGRESS_BYTES (64u << 10) /* a body must bring this much per clientBodyTimeoutMs */
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -61,10 +62,8 @@ static void head_is_late(struct client *c)
                        "The head did not come within server.clientHeaderTimeoutMs.");
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void state_is_due(struct client *c)
 {
-    struct client *c = arg;
-    c->timer_at = 0;
     if (c->state == CLIENT_HEAD)
         head_is_late(c);
     else if (c->state == CLIENT_BODY)
@@ -75,7 +74,45 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         c->job_ops->on_timer(c->job);
 }
 
-void client_accept(struct clients *owner, int fd, const struct sockaddr *peer)
+/* Asked while nothing is read. No event tells it: the loop reports errors as readiness to read. */
+static bool has_left(const struct client *c)
+{
+    struct pollfd peer = {.fd = c->fd, .events = POLLRDHUP};
+    return poll(&peer, 1, 0) > 0;
+}
+
+static bool is_due(uint64_t at, uint64_t now_at)
+{
+    return at != 0 && at <= now_at + CLOCK_NS_PER_MS;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct client *c = arg;
+    uint64_t now_at = clock_boot_ns();
+    c->timer_at = 0;
+    if (c->goes_on) {
+        c->goes_on = false;
+        client_go_on(c);
+    }
+    if (!c->is_reading && is_due(c->look_at, now_at)) {
+        c->look_at = now_at + CLIENT_LOOK_MS * CLOCK_NS_PER_MS;
+        if (has_left(c))
+            client_drop(c);
+    }
+    if (is_due(c->write_due_at, now_at)) {
+        log_fields(LOGLV_INFO, LOG_LIST(LOG_STR("requestId", c->request_id)),
+                   "a client took nothing for server.clientWriteTimeoutMs: it is left");
+        client_drop(c);
+    } else if (is_due(c->due_at, now_at)) {
+        c->due_at = 0;
+        state_is_due(c);
+    }
+    if (c->state != CLIENT_DEAD)
+        client_arm_timer(c);
+}
+
+static struct client *add_client(struct clients *owner, int fd, const struct sockaddr *peer)
 {
     struct client *c = xcalloc(1, sizeof(*c));
     int on = 1;
@@ -85,6 +122,7 @@ void client_accept(struct clients *owner, int fd, const struct sockaddr *peer)
     c->owner = owner;
     c->fd = fd;
     c->is_loopback = client_peer_is_loopback(peer);
+    c->is_reading = true;
     event_assign(&c->on_read, owner->setup.base, fd, EV_READ | EV_PERSIST, on_readable, c);
     event_assign(&c->on_write, owner->setup.base, fd, EV_WRITE, client_on_writable, c);
     event_assign(&c->on_time, owner->setup.base, -1, 0, on_timer, c);
@@ -92,8 +130,25 @@ void client_accept(struct clients *owner, int fd, const struct sockaddr *peer)
     LIST_INSERT_HEAD(&owner->all, c, link);
     owner->count++;
     pages_counter_set(&owner->setup.slot->connections, owner->count);
-    client_await_request(c);
+    c->dialect = DIALECT_DEFAULT;
     client_set_timer_ms(c, owner->setup.conf->client_header_timeout_ms);
+    return c;
+}
+
+void client_accept(struct clients *owner, int fd, const struct sockaddr *peer)
+{
+    if (owner->count - owner->n_surplus < owner->setup.conf->max_connections) {
+        add_client(owner, fd, peer);
+        return;
+    }
+    if (owner->n_surplus == SURPLUS_MAX) {
+        close(fd);
+        return;
+    }
+    struct client *c = add_client(owner, fd, peer);
+    c->is_surplus = true;
+    owner->n_surplus++;
+    client_refuse_head(c, OWN_ERROR_OVERLOADED, "Too many connections.");
 }
 
 struct clients *clients_new(const struct clients_setup *setup)
@@ -131,26 +186,6 @@ unsigned clients_count(const struct clients *clients)
     return clients->count;
 }
 
-void client_refuse_overload(int fd)
-{
-    static const char message[] = "Too many connections.";
-    struct buf body = BUF_INIT, answer = BUF_INIT;
-    const struct dialect_error error =
-        own_error_with_message(OWN_ERROR_OVERLOADED, message, sizeof(message) - 1, NULL);
-    DIALECT_DEFAULT->put_error(&body, &error);
-    buf_printf(&answer,
-               "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
-               "Retry-After: 1\r\nConnection: close\r\n\r\n",
-               error.status, http_reason_phrase(error.status), body.len);
-    buf_put(&answer, body.data, body.len);
-    ssize_t sent = send(fd, answer.data, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)sent; /* a client that takes not even this learns it from the close */
-    shutdown(fd, SHUT_WR);
-    close(fd);
-    buf_free(&body);
-    buf_free(&answer);
-}
-
 void clients_drain(struct clients *owner)
 {
     struct client *c;
@@ -158,7 +193,7 @@ void clients_drain(struct clients *owner)
     LIST_FOREACH(c, &owner->all, link)
     {
         if (c->state == CLIENT_HEAD && c->in.len == 0)
-            client_set_timer_ms(c, DRAIN_GRACE_MS);
+            client_set_wait_timer(c);
     }
 }
 

@@ -3,8 +3,11 @@
  * endpoints and from answers to bytes. It reads requests (common/http/request.h decides what is
  * one), hands them to their endpoint, writes answers with HTTP's framing, keeps connections alive,
  * notices at once when a client leaves, and bounds everything a client may make weir hold. Made and
- * driven by the worker. Knows no provider and no exchange; never blocks. Weak: a client
- * that sends 64 KiB of a body per clientBodyTimeoutMs may take as long as it likes. */
+ * driven by the worker. Knows no provider and no exchange; never blocks. Who bounds what:
+ * input that waits, by no longer reading; output, by not serving the next request while much waits;
+ * a client that takes nothing, by clientWriteTimeoutMs; one that sends after its last answer, in
+ * input.c. Weak: a client that sends 64 KiB of a body per clientBodyTimeoutMs, or takes a byte of
+ * its answer per clientWriteTimeoutMs, may take as long as it likes. */
 #ifndef WEIR_SERVER_CLIENT_CLIENT_H
 #define WEIR_SERVER_CLIENT_CLIENT_H
 
@@ -35,11 +38,10 @@ struct clients *clients_new(const struct clients_setup *setup);
 /* Drops every connection. */
 void clients_free(struct clients **clients);
 
-/* Takes over an accepted, non-blocking socket. */
+/* Takes over an accepted, non-blocking socket. When there are server.maxConnections already, it
+ * only gets a 503 overloaded. */
 void client_accept(struct clients *clients, int fd, const struct sockaddr *peer);
 unsigned clients_count(const struct clients *clients);
-/* For an accepted socket that is one too many: answers 503 overloaded and closes it. */
-void client_refuse_overload(int fd);
 
 /* The last requests: each connection is closed after its answer, an idle one after a short grace.
  */

@@ -2,13 +2,16 @@
 /* See input.h. */
 #include "server/client/input.h"
 
+#include <event2/event.h>
+
+#include "common/base/clock.h"
 #include "server/client/answer.h"
 #include "server/client/head.h"
+#include "server/client/output.h"
 #include "server/client/state.h"
 
-/* More input than this closes the connection: */
-#define AHEAD_MAX  (64u << 10) /* sent ahead while an answer runs */
-#define LINGER_MAX (1u << 20)  /* sent after the last answer */
+#define LINGER_MAX (256u << 20) /* sent after the last answer: more closes the connection */
+#define TURN_MAX   64           /* requests sent ahead, before others have their turn */
 
 static size_t take_counted(struct client *c, const char *data, size_t len)
 {
@@ -51,11 +54,26 @@ static size_t take_chunked(struct client *c, const char *data, size_t len)
     }
 }
 
+/* The rest waits while the client does not take its answers, or for the next turn of the loop. */
+static bool may_use(struct client *c, unsigned n_heads)
+{
+    if (c->state != CLIENT_HEAD)
+        return c->state == CLIENT_BODY;
+    if (n_heads == TURN_MAX) {
+        c->goes_on = true;
+        c->timer_at = 1; /* no other timer is sooner */
+        event_add(&c->on_time, &(struct timeval){0, 0});
+    }
+    return n_heads < TURN_MAX && client_queued(c) <= CLIENT_OUT_HIGH;
+}
+
 /* Uses input (which is not in c->in) as far as it goes and returns how much was used. */
 static size_t use(struct client *c, const char *data, size_t len)
 {
     size_t used = 0;
-    while (used < len && (c->state == CLIENT_HEAD || c->state == CLIENT_BODY)) {
+    unsigned n_heads = 0;
+    while (used < len && may_use(c, n_heads)) {
+        n_heads += c->state == CLIENT_HEAD;
         const char *at = data + used;
         size_t left = len - used, n;
         if (c->state == CLIENT_HEAD)
@@ -74,12 +92,12 @@ static size_t use(struct client *c, const char *data, size_t len)
 /* Keeps what was not used, unless the connection will not use it any more. */
 static void keep_rest(struct client *c, const char *data, size_t len)
 {
-    if (c->state == CLIENT_HEAD && c->in.len == 0)
-        client_set_timer_ms(c, c->owner->setup.conf->client_header_timeout_ms);
-    if (c->state == CLIENT_BUSY && len > AHEAD_MAX)
-        client_drop(c);
-    else if (c->state != CLIENT_LINGER && c->state != CLIENT_DEAD)
-        buf_put(&c->in, data, len);
+    bool begins = c->state == CLIENT_HEAD && c->in.len == 0;
+    if (c->state == CLIENT_LINGER || c->state == CLIENT_DEAD)
+        return;
+    buf_put(&c->in, data, len);
+    if (begins)
+        client_set_wait_timer(c);
 }
 
 static void use_kept(struct client *c)
@@ -99,21 +117,28 @@ static void use_kept(struct client *c)
 void client_go_on(void *ptr)
 {
     struct client *c = ptr;
-    if (c->state == CLIENT_HEAD)
+    if (c->state == CLIENT_HEAD && c->in.len > 0)
         use_kept(c);
+    client_update_reading(c);
+}
+
+/* What a client sends that has had its last answer is dropped, within bounds: a reset would take
+ * the answer away from it. */
+static void drop_input(struct client *c, size_t len)
+{
+    uint64_t now_at = clock_boot_ns();
+    c->lingered += len;
+    if (c->lingered > LINGER_MAX || now_at >= c->linger_until_at)
+        client_drop(c);
+    else if (c->out == NULL)
+        client_set_timer_ms(c, CLIENT_LINGER_MS);
 }
 
 void client_on_input(struct client *c, const char *data, size_t len)
 {
     if (c->state == CLIENT_LINGER) {
-        c->lingered += len;
-        if (c->lingered > LINGER_MAX)
-            client_drop(c);
+        drop_input(c, len);
     } else if (c->in.len > 0) {
-        if (c->state == CLIENT_BUSY && c->in.len + len > AHEAD_MAX) {
-            client_drop(c);
-            return;
-        }
         buf_put(&c->in, data, len);
         if (c->state != CLIENT_BUSY)
             use_kept(c);
@@ -122,4 +147,5 @@ void client_on_input(struct client *c, const char *data, size_t len)
         if (used < len)
             keep_rest(c, data + used, len - used);
     }
+    client_update_reading(c);
 }

@@ -11,6 +11,7 @@
 
 #include "server/client/answer.h"
 #include "server/client/state.h"
+#include "server/loop/defer.h"
 
 #define CHUNK_HEAD_BYTES   6 /* four digits, CR, LF */
 #define CHUNK_TAIL_BYTES   2
@@ -21,8 +22,10 @@
 
 static void queue_rest(struct client *c, const struct iovec *pieces, int n, size_t sent)
 {
-    if (c->out == NULL)
+    if (c->out == NULL) {
         c->out = evbuffer_new();
+        client_begin_write_timer(c);
+    }
     for (int i = 0; i < n; i++) {
         size_t skip = sent < pieces[i].iov_len ? sent : pieces[i].iov_len;
         sent -= skip;
@@ -30,6 +33,12 @@ static void queue_rest(struct client *c, const struct iovec *pieces, int n, size
             evbuffer_add(c->out, (const char *)pieces[i].iov_base + skip, pieces[i].iov_len - skip);
     }
     event_add(&c->on_write, NULL);
+}
+
+/* The socket takes nothing any more. Whoever is putting an answer goes on first. */
+static void drop_broken(void *client)
+{
+    client_drop(client);
 }
 
 static void send_pieces(struct client *c, const struct iovec *pieces, int n)
@@ -44,7 +53,8 @@ static void send_pieces(struct client *c, const struct iovec *pieces, int n)
         struct msghdr msg = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)n};
         sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            c->is_broken = true; /* the read event will find out why */
+            c->is_broken = true;
+            defer_call(drop_broken, c);
             return;
         }
         if (sent < 0)
@@ -52,6 +62,24 @@ static void send_pieces(struct client *c, const struct iovec *pieces, int n)
     }
     if ((size_t)sent < total)
         queue_rest(c, pieces, n, (size_t)sent);
+}
+
+void client_half_close(struct client *c)
+{
+    shutdown(c->fd, SHUT_WR);
+    client_set_timer_ms(c, CLIENT_LINGER_MS);
+}
+
+/* Everything is with the client: clocks that waited for that begin to run. */
+static void all_is_sent(struct client *c)
+{
+    evbuffer_free(c->out);
+    c->out = NULL;
+    client_end_write_timer(c);
+    if (c->state == CLIENT_LINGER)
+        client_half_close(c);
+    else if (c->state == CLIENT_HEAD)
+        client_set_wait_timer(c);
 }
 
 void client_on_writable(evutil_socket_t fd, short what, void *arg)
@@ -63,16 +91,17 @@ void client_on_writable(evutil_socket_t fd, short what, void *arg)
         return;
     }
     size_t left = evbuffer_get_length(c->out);
-    if (left > 0) {
+    if (n > 0)
+        client_begin_write_timer(c);
+    if (left > 0)
         event_add(&c->on_write, NULL);
-    } else {
-        evbuffer_free(c->out);
-        c->out = NULL;
-        if (c->state == CLIENT_LINGER)
-            shutdown(c->fd, SHUT_WR);
-    }
+    else
+        all_is_sent(c);
     if (left < c->owner->setup.queued_low && c->job != NULL)
         c->job_ops->drained(c->job);
+    if (c->state == CLIENT_HEAD && c->in.len > 0 && left <= CLIENT_OUT_HIGH)
+        defer_call(c->owner->go_on, c);
+    client_update_reading(c);
 }
 
 /* ---- the worker's buffer ------------------------------------------------------------------- */

@@ -11,6 +11,8 @@
 
 struct client;
 
+#define CLIENT_LINGER_MS 2000u
+
 /* Goes out with the next flush, at the latest when another client puts. */
 void client_put(struct client *c, const void *data, size_t len);
 /* The same as a chunk of the body; chunks that go out together become one. At most eight pieces. */
@@ -18,6 +20,9 @@ void client_put_chunk(struct client *c, const struct iovec *pieces, int n);
 void client_flush(struct client *c);
 /* Bytes put that the socket has not taken. */
 size_t client_queued(const struct client *c);
+/* Says that no more will come; then the peer has CLIENT_LINGER_MS to close, or to send some more.
+ */
+void client_half_close(struct client *c);
 /* For the connection's write event: sends on, and reports to the job when little is left. */
 void client_on_writable(evutil_socket_t fd, short what, void *client);
 

@@ -13,6 +13,8 @@
 #include "server/client/answer.h"
 #include "server/loop/defer.h"
 
+#define DRAIN_GRACE_MS 500u /* an idle client's next request may be on its way */
+
 void client_set_state(struct client *c, enum client_state state)
 {
 #define TO(state) (1u << CLIENT_##state)
@@ -28,19 +30,29 @@ void client_set_state(struct client *c, enum client_state state)
     c->state = state;
 }
 
-void client_set_timer_at(struct client *c, uint64_t at)
+/* ---- the clock ----------------------------------------------------------------------------- */
+
+static uint64_t sooner(uint64_t a, uint64_t b) /* 0 = never */
 {
-    if (at == c->timer_at)
+    return b == 0 || (a != 0 && a < b) ? a : b;
+}
+
+void client_arm_timer(struct client *c)
+{
+    uint64_t at = sooner(sooner(c->due_at, c->write_due_at), c->is_reading ? 0 : c->look_at);
+    if (at == 0 || (c->timer_at != 0 && c->timer_at <= at))
         return;
     c->timer_at = at;
-    if (at == 0) {
-        event_del(&c->on_time);
-        return;
-    }
     uint64_t now_at = clock_boot_ns();
     uint64_t us = at > now_at ? (at - now_at) / 1000 + 1 : 0;
     struct timeval tv = {(time_t)(us / 1000000), (suseconds_t)(us % 1000000)};
     event_add(&c->on_time, &tv);
+}
+
+void client_set_timer_at(struct client *c, uint64_t at)
+{
+    c->due_at = at;
+    client_arm_timer(c);
 }
 
 void client_set_timer_ms(struct client *c, uint32_t ms)
@@ -48,16 +60,71 @@ void client_set_timer_ms(struct client *c, uint32_t ms)
     client_set_timer_at(c, clock_boot_ns() + ms * CLOCK_NS_PER_MS);
 }
 
-void client_await_request(struct client *c)
+void client_set_wait_timer(struct client *c)
 {
     const struct conf *conf = c->owner->setup.conf;
-    bool has_begun = c->in.len > 0;
+    if (c->out != NULL)
+        client_set_timer_at(c, 0);
+    else if (c->in.len > 0)
+        client_set_timer_ms(c, conf->client_header_timeout_ms);
+    else
+        client_set_timer_ms(c,
+                            c->owner->is_draining ? DRAIN_GRACE_MS : conf->keep_alive_timeout_ms);
+}
+
+void client_begin_write_timer(struct client *c)
+{
+    c->write_due_at =
+        clock_boot_ns() + c->owner->setup.conf->client_write_timeout_ms * CLOCK_NS_PER_MS;
+    client_arm_timer(c);
+}
+
+void client_end_write_timer(struct client *c)
+{
+    c->write_due_at = 0;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+static bool wants_input(const struct client *c)
+{
+    switch (c->state) {
+    case CLIENT_HEAD:
+        return !c->goes_on && (c->out == NULL || evbuffer_get_length(c->out) <= CLIENT_OUT_HIGH);
+    case CLIENT_BUSY:
+        return c->in.len <= CLIENT_AHEAD_MAX;
+    case CLIENT_BODY:
+    case CLIENT_LINGER:
+    case CLIENT_DEAD:
+        break;
+    }
+    return true;
+}
+
+void client_update_reading(struct client *c)
+{
+    bool reads = wants_input(c);
+    if (c->state == CLIENT_DEAD || reads == c->is_reading)
+        return;
+    c->is_reading = reads;
+    if (reads) {
+        event_add(&c->on_read, NULL);
+        return;
+    }
+    event_del(&c->on_read);
+    c->look_at = clock_boot_ns() + CLIENT_LOOK_MS * CLOCK_NS_PER_MS;
+    client_arm_timer(c);
+}
+
+/* ---- a request, and the end ------------------------------------------------------------------ */
+
+void client_await_request(struct client *c)
+{
     client_set_state(c, CLIENT_HEAD);
     c->dialect = DIALECT_DEFAULT;
     c->head_looked = 0;
     buf_free(&c->body);
-    client_set_timer_ms(c,
-                        has_begun ? conf->client_header_timeout_ms : conf->keep_alive_timeout_ms);
+    client_set_wait_timer(c);
 }
 
 static void destroy(void *ptr)
@@ -97,6 +164,7 @@ void client_drop(struct client *c)
     close(c->fd);
     LIST_REMOVE(c, link);
     c->owner->count--;
+    c->owner->n_surplus -= c->is_surplus;
     pages_counter_set(&c->owner->setup.slot->connections, c->owner->count);
     defer_call(destroy, c);
 }

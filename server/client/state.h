@@ -19,6 +19,11 @@
 #define CLIENT_REQUEST_ID_MAX 128
 #define CLIENT_READ_BYTES     (64u << 10) /* of a recv: the worker's shared buffer */
 #define CLIENT_OUT_BYTES      (64u << 10) /* collected for a send; a chunk's size has four digits */
+#define CLIENT_LOOK_MS        1000        /* how soon one that leaves is noticed without reading */
+/* No input is read while more than this waits: */
+#define CLIENT_OUT_HIGH (64u << 10)  /* for the client to take, before its next request is served \
+                                      */
+#define CLIENT_AHEAD_MAX (64u << 10) /* that it sent ahead while its answer is being made */
 
 enum client_state {
     CLIENT_HEAD,   /* waits for a request's head */
@@ -33,6 +38,9 @@ struct client {
     int fd;
     enum client_state state;
     struct event on_read, on_write, on_time;
+    bool is_reading;
+    bool goes_on;         /* on_time is set to use more of `in` */
+    bool is_surplus;      /* one connection too many: it only gets its refusal */
     struct evbuffer *out; /* NULL while nothing waits */
     struct buf in;        /* input not used yet */
     size_t head_looked;   /* how much of `in` holds no end of a head */
@@ -51,10 +59,15 @@ struct client {
     struct buf body;
     size_t body_at_timer; /* body.len when its timer was set */
     size_t lingered;      /* bytes that came since the last answer */
+    uint64_t linger_until_at;
 
     const struct client_job *job_ops;
-    void *job;         /* NULL: none */
-    uint64_t timer_at; /* what on_time is set to, boot clock ns; 0 = off */
+    void *job; /* NULL: none */
+    /* Boot clock ns; 0 = none: */
+    uint64_t due_at;       /* what the state, or the job, waits for at most */
+    uint64_t write_due_at; /* by then the client has taken some of what waits for it */
+    uint64_t look_at;      /* whether the peer has left; while nothing is read */
+    uint64_t timer_at;     /* what on_time is set to; never later than these */
     LIST_ENTRY(client) link;
 };
 
@@ -73,7 +86,7 @@ struct clients {
     struct clients_setup setup;
     struct keys *keys;
     LIST_HEAD(, client) all;
-    unsigned count;
+    unsigned count, n_surplus; /* the latter are among the former */
     bool is_draining;
     void (*go_on)(void *client); /* input.c's, for answer.c: uses what came ahead */
     uint64_t id_seed[2];
@@ -86,9 +99,20 @@ struct clients {
 /* The one way to change c->state. */
 void client_set_state(struct client *c, enum client_state state);
 
-/* The one timer of a connection: boot clock ns, 0 = off; ms from now. */
+/* The time of a connection's state: boot clock ns, 0 = none; ms from now. */
 void client_set_timer_at(struct client *c, uint64_t at);
 void client_set_timer_ms(struct client *c, uint32_t ms);
+/* The same for one that waits for a request. The clock runs once the client has what it is owed. */
+void client_set_wait_timer(struct client *c);
+/* From now the client has clientWriteTimeoutMs to take some more; nothing waits any more. */
+void client_begin_write_timer(struct client *c);
+void client_end_write_timer(struct client *c);
+/* Sets on_time, if that is not set to an instant as early: one that comes too early is set again.
+ */
+void client_arm_timer(struct client *c);
+
+/* Reads on or stops reading, by what is kept and what waits. */
+void client_update_reading(struct client *c);
 
 /* Ready for the next request. */
 void client_await_request(struct client *c);

@@ -26,7 +26,6 @@ struct acceptor {
     struct listener *listeners;
     size_t n;
     struct clients *clients;
-    uint32_t max_connections;
 };
 
 static void on_pause_over(evutil_socket_t fd, short what, void *arg)
@@ -42,9 +41,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
         struct sockaddr_storage peer;
         socklen_t len = sizeof(peer);
         int conn = accept4(fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (conn >= 0 && clients_count(l->owner->clients) >= l->owner->max_connections) {
-            client_refuse_overload(conn);
-        } else if (conn >= 0) {
+        if (conn >= 0) {
             client_accept(l->owner->clients, conn, (struct sockaddr *)&peer);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             log_warn("accept: %s; pausing for %d ms", strerror(errno), PAUSE_MS);
@@ -58,11 +55,10 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 }
 
 struct acceptor *acceptor_new(struct event_base *base, const int *fds, size_t n,
-                              struct clients *clients, uint32_t max_connections)
+                              struct clients *clients)
 {
     struct acceptor *a = xcalloc(1, sizeof(*a));
     a->clients = clients;
-    a->max_connections = max_connections;
     a->n = n;
     a->listeners = xcalloc(n, sizeof(*a->listeners));
     for (size_t i = 0; i < n; i++) {

@@ -14,7 +14,7 @@ struct event_base;
 
 /* Accepts at once. `fds` is copied, `clients` is borrowed. */
 struct acceptor *acceptor_new(struct event_base *base, const int *fds, size_t n,
-                              struct clients *clients, uint32_t max_connections);
+                              struct clients *clients);
 /* Stops accepting and closes this process's copies. */
 void acceptor_free(struct acceptor **acceptor);
 

@@ -229,8 +229,7 @@ static void init(struct worker *w)
                                                      .queued_low = EXCHANGE_QUEUED_LOW,
                                                      .endpoints = api_endpoints,
                                                      .endpoints_arg = &w->api});
-    w->acceptor = acceptor_new(w->base, w->in.listen_fds, w->in.n_listen_fds, w->clients,
-                               w->in.conf->max_connections);
+    w->acceptor = acceptor_new(w->base, w->in.listen_fds, w->in.n_listen_fds, w->clients);
     w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
     event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
     if (w->in.conf->queue_mode) {

@@ -36,6 +36,7 @@ EXTRA_DIST += \
 	tests/e2e/test_relay.py \
 	tests/e2e/test_weirctl_route.py \
 	tests/e2e/test_routing.py \
+	tests/e2e/test_slowclients.py \
 	tests/e2e/test_status.py \
 	tests/e2e/test_statuspage.py \
 	tests/e2e/test_streams.py \

@@ -25,7 +25,7 @@ tests/unit/server/record/%: LDADD = libserver_record.a libcommon_routing.a libco
 tests/unit/server/tracker/%: LDADD = libserver_tracker.a libcommon_wire.a libcommon_shm.a $(TERMS_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
 tests/unit/server/attempt/%: LDADD = libserver_attempt.a libserver_dialect.a libserver_judge.a libserver_provider.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/server/exchange/%: LDADD = libserver_exchange.a libserver_attempt.a libserver_dialect.a libserver_judge.a libserver_provider.a $(COMMON_LIBS) $(CHECK_LIBS)
-tests/unit/server/client/%: LDADD = libserver_client.a libcommon_http.a libcommon_base.a $(CHECK_LIBS)
+tests/unit/server/client/%: LDADD = libserver_client.a libserver_loop.a libserver_dialect.a libserver_judge.a libcommon_http.a libcommon_json.a libcommon_shm.a $(CONF_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
 tests/unit/server/api/%: LDADD = libserver_api.a $(COMMON_LIBS) $(CHECK_LIBS)
 tests/unit/trackerd/table/%: LDADD = libtrackerd_table.a libcommon_wire.a libcommon_shm.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/trackerd/weirctl/%: LDADD = libweirctl.a $(COMMON_LIBS) $(CHECK_LIBS) -lm
@@ -73,6 +73,7 @@ UNIT_TESTS = \
 	tests/unit/common/terms/test_pair_key \
 	tests/unit/common/wire/test_evwire \
 	tests/unit/server/api/test_health \
+	tests/unit/server/client/test_client \
 	tests/unit/server/client/test_keys \
 	tests/unit/server/client/test_peer \
 	tests/unit/server/attempt/test_classify \

@@ -45,6 +45,7 @@ static const struct {
     NUMBER("server", "maxAnswerBytes", max_answer_bytes, 1, 2147483647, 67108864),
     NUMBER("server", "clientHeaderTimeoutMs", client_header_timeout_ms, 100, 2147483647, 10000),
     NUMBER("server", "clientBodyTimeoutMs", client_body_timeout_ms, 100, 2147483647, 30000),
+    NUMBER("server", "clientWriteTimeoutMs", client_write_timeout_ms, 100, 2147483647, 60000),
     NUMBER("server", "keepAliveTimeoutMs", keep_alive_timeout_ms, 100, 2147483647, 75000),
     NUMBER("server", "drainTimeoutMs", drain_timeout_ms, 100, 2147483647, 30000),
     NUMBER("server", "streamHeartbeatMs", stream_heartbeat_ms, 100, 2147483647, 15000),

@@ -227,6 +227,24 @@ static bool get_causes(json_object *o, struct shm_table_state *state)
     return true;
 }
 
+/* A cooldown that began in the future was written before the wall clock was set back: how much of
+ * it was left nobody knows, but no more than its whole length. */
+static bool bound_cooldown(json_object *o, struct shm_table_state *state, struct cooldown_now now)
+{
+    int64_t began_wall_ms, until_wall_ms;
+    if (!get_number(o, "cooldownBegan", &began_wall_ms) ||
+        !get_number(o, "cooldownUntil", &until_wall_ms))
+        return false;
+    if (began_wall_ms <= (int64_t)now.wall_ms)
+        return true;
+    state->hot.cooldown_began_at = now.at;
+    state->hot.cooldown_until_at =
+        until_wall_ms > began_wall_ms
+            ? boot_from_wall((int64_t)now.wall_ms + (until_wall_ms - began_wall_ms), now)
+            : 0;
+    return true;
+}
+
 /* Corrects what a reboot has made pointless, and what no trackerd would have written. */
 static void make_plausible(struct shm_table_state *state, struct cooldown_now now)
 {
@@ -255,6 +273,8 @@ static bool read_row(json_object *o, struct shm_table_state *state, struct coold
         if (!get_number(o, fields[i].key, &value) || !field_set(&fields[i], state, value, now))
             return false;
     }
+    if (!bound_cooldown(o, state, now))
+        return false;
     make_plausible(state, now);
     return true;
 }

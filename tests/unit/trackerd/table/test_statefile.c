@@ -127,6 +127,32 @@ START_TEST(absurd_clock)
 }
 END_TEST
 
+/* The sample's cooldown began 10 s before it was written and is 60 s long. */
+START_TEST(no_more_is_left_than_its_length)
+{
+    static const struct {
+        uint64_t back_ms; /* how far the wall clock went back meanwhile */
+        uint64_t left_ms;
+    } rows[] = {
+        {0, 50000},     {1000, 51000},    {10000, 60000},
+        {10001, 60000}, {3600000, 60000}, {UINT64_C(10) * 365 * 86400 * 1000, 60000},
+    };
+    struct buf text = sample_text();
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
+        struct table *table = table_new(8);
+        struct cooldown_now now = {.at = 60000 * MS, .wall_ms = WALL - rows[i].back_ms};
+        unsigned restored;
+        ck_assert_int_eq(statefile_read(text.data, text.len, table, now, &restored), STATEFILE_OK);
+        const struct shm_table_hot *hot = &table->rows[0].state.hot;
+        ck_assert_msg(shm_table_rest_ns(hot, now.at) == rows[i].left_ms * MS, "row %zu: %llu", i,
+                      (unsigned long long)shm_table_rest_ns(hot, now.at));
+        ck_assert_uint_le(hot->cooldown_began_at, now.at);
+        table_free(&table);
+    }
+    buf_free(&text);
+}
+END_TEST
+
 START_TEST(living_rows_come_first)
 {
     struct buf text = sample_text();
@@ -227,5 +253,5 @@ START_TEST(empty_table)
 END_TEST
 
 UNIT_MAIN("statefile", survives_a_reboot, ended_meanwhile_is_dropped, absurd_clock,
-          living_rows_come_first, reason_that_grew, cut_anywhere, changed_anywhere, foreign,
-          empty_table)
+          no_more_is_left_than_its_length, living_rows_come_first, reason_that_grew, cut_anywhere,
+          changed_anywhere, foreign, empty_table)

@@ -323,8 +323,10 @@ static void on_quota(struct step *s)
 {
     uint64_t age_ms = (s->now.at - s->ended_at) / CLOCK_NS_PER_MS;
     uint64_t updated_wall_ms = s->now.wall_ms > age_ms ? s->now.wall_ms - age_ms : 0;
-    /* Reports of different workers may arrive out of order: the newest headers are the quota. */
-    if (updated_wall_ms >= s->row->quota_updated_wall_ms)
+    /* Reports of different workers may arrive out of order: the newest headers are the quota. One
+     * from the future is older: the wall clock was set back since. */
+    if (updated_wall_ms >= s->row->quota_updated_wall_ms ||
+        s->row->quota_updated_wall_ms > s->now.wall_ms)
         store_quota(s, updated_wall_ms);
     /* An unknown reset is 0 and starts no cooldown: the provider's 429 will. */
     uint64_t requests_at = s->ev->remaining_requests == 0 ? s->ev->reset_requests_at : 0;

@@ -417,9 +417,34 @@ START_TEST(older_quota_is_not_stored)
 }
 END_TEST
 
+/* The wall clock, by which a row says how old its quota is, is set back: newer numbers are stored
+ * all the same, and those of two workers that cross afterwards as ever. */
+START_TEST(quota_goes_on_when_the_clock_steps_back)
+{
+    struct shm_table_state row = fresh_row(&rules3);
+    struct cooldown_changes out;
+    struct evwire_event ev = event(EV_QUOTA, T0, T0 + 1 * MS);
+    ev.remaining_requests = 9;
+    cooldown_apply(&row, &rules3, &ev, at(T0 + 1 * MS), &out);
+    for (int64_t left = 8; left > 5; left--) {
+        struct cooldown_now now = at(T0 + (uint64_t)(10 - left) * 1000 * MS);
+        now.wall_ms -= 3600000;
+        ev.ended_at = now.at;
+        ev.remaining_requests = left;
+        cooldown_apply(&row, &rules3, &ev, now, &out);
+        ck_assert_int_eq(row.quota_remaining_requests, left);
+        ck_assert_uint_eq(row.quota_updated_wall_ms, now.wall_ms);
+        ev.ended_at = now.at - 1 * MS;
+        ev.remaining_requests = left + 1;
+        cooldown_apply(&row, &rules3, &ev, now, &out);
+        ck_assert_int_eq(row.quota_remaining_requests, left);
+    }
+}
+END_TEST
+
 UNIT_MAIN("cooldown", threshold_begins_cooldown, completed_stream_resets, answer_leaves_mid_counter,
           merged_failures, success_overtakes_failure, late_success_leaves_newer_failures,
           success_older_than_all_failures, ten_streams_one_incident, history_changes_nothing,
           older_incident_is_history, future_instants_are_cut, never_shortened, absurd_rest_is_cut,
           doubling, escalation_until_success, recovery_ends_with_success, pre_stream_threshold,
-          clear_forgets, quota, older_quota_is_not_stored)
+          clear_forgets, quota, older_quota_is_not_stored, quota_goes_on_when_the_clock_steps_back)

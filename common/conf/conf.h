@@ -79,7 +79,7 @@ struct conf {
     bool has_first_token_timeout; /* the file sets it; else it follows each provider's timeout */
     uint32_t retry_attempts, retry_max_wait_ms;
     uint32_t mid_stream_failure_threshold, mid_stream_cooldown_ms, mid_stream_cooldown_max_ms;
-    uint32_t recovery_concurrency, pre_stream_failure_threshold;
+    uint32_t recovery_concurrency, max_rest_ms, pre_stream_failure_threshold;
     bool queue_mode;
     uint32_t queue_max_wait_ms, queue_max_size;
     /* providers, chains, and the pairs they name */

@@ -157,6 +157,61 @@ bool http_date_parse(const char *text, uint64_t now_wall_ms, uint64_t *wall_ms)
     return false;
 }
 
+/* ".5" at *p, if it is there: ms, rounded up. False when no digit follows the point. */
+static bool read_fraction(const char **p, unsigned *ms)
+{
+    unsigned scale = 100;
+    bool has_finer = false;
+    *ms = 0;
+    if (**p != '.')
+        return true;
+    const char *first = ++*p;
+    for (; **p >= '0' && **p <= '9'; (*p)++, scale /= 10) {
+        *ms += (unsigned)(**p - '0') * scale;
+        has_finer |= scale == 0 && **p != '0';
+    }
+    *ms += has_finer;
+    return *p > first;
+}
+
+/* The zone at *p: minutes that its clocks are ahead of UTC. */
+static bool read_zone(const char **p, int *minutes)
+{
+    unsigned hour, minute;
+    *minutes = 0;
+    if (**p == 'Z' || **p == 'z') {
+        (*p)++;
+        return true;
+    }
+    if (**p != '+' && **p != '-')
+        return true;
+    bool is_ahead = *(*p)++ == '+';
+    if (!read_number(p, 2, &hour))
+        return false;
+    *p += **p == ':';
+    if (!read_number(p, 2, &minute) || hour > 23 || minute > 59)
+        return false;
+    *minutes = (int)(hour * 60 + minute) * (is_ahead ? 1 : -1);
+    return true;
+}
+
+bool http_date_parse_rfc3339(const char *text, uint64_t *wall_ms)
+{
+    struct date date = {0};
+    unsigned ms;
+    int ahead_minutes;
+    const char *p = text;
+    if (!read_number(&p, 4, &date.year) || *p++ != '-' || !read_number(&p, 2, &date.month) ||
+        *p++ != '-' || !read_number(&p, 2, &date.day) || *p == '\0' || strchr("Tt ", *p++) == NULL)
+        return false;
+    if (!read_time(&p, &date) || !read_fraction(&p, &ms) || !read_zone(&p, &ahead_minutes) ||
+        *p != '\0' || date.month < 1 || date.month > 12 || !is_real(&date))
+        return false;
+    int64_t at_ms = (int64_t)(to_wall_ms(&date) + ms) - (int64_t)ahead_minutes * 60000;
+    *wall_ms = (uint64_t)at_ms;
+    return at_ms >= 0;
+}
+
 void http_date_put(char out[HTTP_DATE_BYTES], uint64_t wall_ms)
 {
     time_t seconds = (time_t)(wall_ms / 1000);

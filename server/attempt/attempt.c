@@ -370,17 +370,19 @@ static void error_ended(struct attempt *a, bool is_whole)
 static void read_limits(struct attempt *a, const struct transfer_headers *headers)
 {
     const struct conf *conf = a->spec.conf;
+    const struct limit_terms terms = {clock_wall_ms(), conf->cooldown_default_ms,
+                                      conf->max_rest_ms};
     bool was_clamped;
-    limit_headers_read(a->provider->type, transfer_header, headers, clock_wall_ms(),
-                       conf->cooldown_default_ms, &a->limits, &was_clamped);
+    limit_headers_read(a->provider->type, transfer_header, headers, &terms, &a->limits,
+                       &was_clamped);
     if (a->result.status >= 200 && a->result.status < 300)
         a->result.quota = a->limits.quota;
     a->result.has_named_wait = a->limits.has_wait;
     if (was_clamped)
         log_fields(LOGLV_WARN,
                    LOG_LIST(LOG_STR("requestId", a->spec.request_id),
-                            LOG_STR("provider", a->provider->id), LOG_INT("ms", a->limits.wait_ms)),
-                   "the provider asked for an absurd wait; bounded");
+                            LOG_STR("provider", a->provider->id), LOG_INT("ms", conf->max_rest_ms)),
+                   "the provider asked for a longer rest than maxRestMs");
 }
 
 static void on_head(void *arg, int status, const struct transfer_headers *headers)

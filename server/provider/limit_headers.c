@@ -10,6 +10,14 @@
 #define NS_PER_MS     UINT64_C(1000000)
 #define NS_PER_SECOND (UINT64_C(1000) * NS_PER_MS)
 #define NS_PER_DAY    (UINT64_C(86400) * NS_PER_SECOND)
+/* Bare numbers above these are points in time: no length is that long, 10^9 s are 31 years. */
+#define UNIX_SECONDS_MIN UINT64_C(1000000000)
+#define UNIX_MS_MIN      UINT64_C(1000000000000)
+/* A reset that is only shown need not be longer. */
+#define SHOWN_MAX_MS   (31 * (NS_PER_DAY / NS_PER_MS))
+#define DATE_BYTES_MAX 64
+/* A clock is this much ahead of a Date of that clock, at most: its seconds, and the way here. */
+#define DATE_AGREES_MS 2000
 /* Finer digits of a fraction are dropped. */
 #define FRACTION_SCALE UINT64_C(1000000000)
 
@@ -106,15 +114,12 @@ static uint64_t read_unit(const char **p)
     return 0;
 }
 
-bool limit_headers_parse_duration(const char *text, uint64_t *ms)
+/* "1m26.4s"; what has no unit is none. */
+static bool parse_duration(const char *text, uint64_t *ms)
 {
+    const char *p = skip_spaces(text);
     struct decimal number;
     uint64_t total_ns = 0, unit_ns;
-    if (parse_decimal(text, &number)) {
-        *ms = to_ms(to_ns(number, NS_PER_SECOND));
-        return true;
-    }
-    const char *p = skip_spaces(text);
     do {
         if (!read_decimal(&p, &number) || (unit_ns = read_unit(&p)) == 0)
             return false;
@@ -124,39 +129,74 @@ bool limit_headers_parse_duration(const char *text, uint64_t *ms)
     return *skip_spaces(p) == '\0';
 }
 
-/* How a provider writes the reset of a limit: ms from now, 0 if it cannot be read. */
-typedef uint64_t (*reset_fn)(const char *text, uint64_t now_wall_ms);
-
-static uint64_t reset_as_duration(const char *text, uint64_t now_wall_ms)
+static bool is_above(struct decimal number, uint64_t whole)
 {
-    uint64_t ms;
-    return limit_headers_parse_duration(text, &ms) ? ms : 0;
+    return number.whole > whole || (number.whole == whole && number.fraction > 0);
 }
 
-static uint64_t reset_as_unix_ms(const char *text, uint64_t now_wall_ms)
+/* Of a point in time as a bare number. */
+static uint64_t unix_ms(struct decimal number)
 {
-    struct decimal at;
-    if (!parse_decimal(text, &at) || at.whole <= now_wall_ms)
-        return 0;
-    return at.whole - now_wall_ms;
+    return is_above(number, UNIX_MS_MIN) ? add_saturated(number.whole, number.fraction != 0)
+                                         : to_ms(to_ns(number, NS_PER_SECOND));
+}
+
+/* Without the blanks around it. False when it is too long to be a date. */
+static bool trim(const char *text, char out[DATE_BYTES_MAX])
+{
+    text = skip_spaces(text);
+    size_t len = strlen(text);
+    while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+        len--;
+    if (len >= DATE_BYTES_MAX)
+        return false;
+    memcpy(out, text, len);
+    out[len] = '\0';
+    return true;
+}
+
+static bool parse_date(const char *text, uint64_t now_wall_ms, uint64_t *at_ms)
+{
+    char date[DATE_BYTES_MAX];
+    return trim(text, date) &&
+           (http_date_parse(date, now_wall_ms, at_ms) || http_date_parse_rfc3339(date, at_ms));
+}
+
+/* What a text says, in ms: a length, or a point in time. */
+enum reading {
+    READ_NOTHING,
+    READ_LENGTH,
+    READ_INSTANT
+};
+
+static enum reading read_text(const char *text, uint64_t unit_ns, uint64_t now_wall_ms,
+                              uint64_t *ms)
+{
+    struct decimal number;
+    if (parse_decimal(text, &number)) {
+        bool is_instant = is_above(number, UNIX_SECONDS_MIN);
+        *ms = is_instant ? unix_ms(number) : to_ms(to_ns(number, unit_ns));
+        return is_instant ? READ_INSTANT : READ_LENGTH;
+    }
+    if (parse_duration(text, ms))
+        return READ_LENGTH;
+    return parse_date(text, now_wall_ms, ms) ? READ_INSTANT : READ_NOTHING;
 }
 
 /* The limit headers of a type. */
 struct limit_headers {
     const char *remaining_requests, *remaining_tokens; /* header names; NULL = has none */
     const char *reset_requests, *reset_tokens;
-    reset_fn read_reset;
 };
 
-/* Plain seconds, as some compatible servers and Cerebras send them, are durations too. */
 static const struct limit_headers of_openai = {
     "x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-requests",
-    "x-ratelimit-reset-tokens", reset_as_duration};
+    "x-ratelimit-reset-tokens"};
 static const struct limit_headers of_cerebras = {
     "x-ratelimit-remaining-requests-day", "x-ratelimit-remaining-tokens-minute",
-    "x-ratelimit-reset-requests-day", "x-ratelimit-reset-tokens-minute", reset_as_duration};
+    "x-ratelimit-reset-requests-day", "x-ratelimit-reset-tokens-minute"};
 static const struct limit_headers of_openrouter = {"x-ratelimit-remaining", NULL,
-                                                   "x-ratelimit-reset", NULL, reset_as_unix_ms};
+                                                   "x-ratelimit-reset", NULL};
 
 /* A type without a row has OpenAI's headers, if it has any. */
 static const struct limit_headers *const rows[PROVIDER_TYPES_COUNT] = {
@@ -164,101 +204,105 @@ static const struct limit_headers *const rows[PROVIDER_TYPES_COUNT] = {
     [PROVIDER_OPENROUTER] = &of_openrouter,
 };
 
-static int64_t read_remaining(limit_headers_fn header, const void *arg, const char *name)
+/* A response's head as it is read. */
+struct head {
+    limit_headers_fn header;
+    const void *arg;
+    const struct limit_terms *terms;
+    bool *was_clamped;
+};
+
+static const char *header_of(const struct head *head, const char *name)
+{
+    return name != NULL ? head->header(head->arg, name) : NULL;
+}
+
+/* How far away an instant is, by the answer's own Date: the provider's clock may differ from ours.
+ * For an instant that is finer than the whole seconds of a Date, our clock is better where both
+ * agree. */
+static uint64_t until(const struct head *head, uint64_t at_ms)
+{
+    uint64_t origin_ms = head->terms->now_wall_ms, date_ms;
+    const char *date = header_of(head, "date");
+    if (date != NULL && parse_date(date, origin_ms, &date_ms)) {
+        bool agree = origin_ms >= date_ms && origin_ms < date_ms + DATE_AGREES_MS;
+        origin_ms = agree && at_ms % 1000 != 0 ? origin_ms : date_ms;
+    }
+    return at_ms > origin_ms ? at_ms - origin_ms : 0;
+}
+
+/* A length in ms from the answer on; false when there is none that can be read. */
+static bool read_length(const struct head *head, const char *name, uint64_t unit_ns, uint64_t *ms)
+{
+    const char *text = header_of(head, name);
+    enum reading reading =
+        text != NULL ? read_text(text, unit_ns, head->terms->now_wall_ms, ms) : READ_NOTHING;
+    if (reading == READ_INSTANT)
+        *ms = until(head, *ms);
+    return reading != READ_NOTHING;
+}
+
+static uint64_t clamp(const struct head *head, uint64_t ms)
+{
+    if (ms <= head->terms->max_ms)
+        return ms;
+    *head->was_clamped = true;
+    return head->terms->max_ms;
+}
+
+static int64_t read_remaining(const struct head *head, const char *name)
 {
     struct decimal number;
-    const char *text = name != NULL ? header(arg, name) : NULL;
+    const char *text = header_of(head, name);
     if (text == NULL || !parse_decimal(text, &number))
         return QUOTA_UNKNOWN;
     return number.whole < INT64_MAX ? (int64_t)number.whole : INT64_MAX;
 }
 
-/* A limit that is at 0 and names no reset rests for default_ms; a reset that is past or makes no
- * sense is none. */
-static uint64_t read_reset(const struct limit_headers *names, limit_headers_fn header,
-                           const void *arg, const char *name, int64_t remaining,
-                           uint64_t now_wall_ms, uint64_t default_ms)
+/* The reset of a limit that is at 0 is a rest; of any other it is only shown. */
+static uint64_t read_reset(const struct head *head, const char *name, int64_t remaining)
 {
-    const char *text = name != NULL ? header(arg, name) : NULL;
-    if (text != NULL)
-        return names->read_reset(text, now_wall_ms);
-    return remaining == 0 ? default_ms : 0;
+    uint64_t ms;
+    bool is_told = read_length(head, name, NS_PER_SECOND, &ms);
+    if (remaining == 0)
+        return is_told ? clamp(head, ms) : head->terms->default_ms;
+    if (!is_told)
+        return 0;
+    return ms < SHOWN_MAX_MS ? ms : SHOWN_MAX_MS;
 }
 
-/* The quota with its resets as told, not yet clamped. */
-static void read_quota(enum provider_type type, limit_headers_fn header, const void *arg,
-                       uint64_t now_wall_ms, uint64_t default_ms, struct quota *out)
+static void read_quota(const struct head *head, enum provider_type type, struct quota *out)
 {
     const struct limit_headers *names = rows[type] != NULL ? rows[type] : &of_openai;
-    out->remaining_requests = read_remaining(header, arg, names->remaining_requests);
-    out->remaining_tokens = read_remaining(header, arg, names->remaining_tokens);
-    out->reset_requests_ms = read_reset(names, header, arg, names->reset_requests,
-                                        out->remaining_requests, now_wall_ms, default_ms);
-    out->reset_tokens_ms = read_reset(names, header, arg, names->reset_tokens,
-                                      out->remaining_tokens, now_wall_ms, default_ms);
+    out->remaining_requests = read_remaining(head, names->remaining_requests);
+    out->remaining_tokens = read_remaining(head, names->remaining_tokens);
+    out->reset_requests_ms = read_reset(head, names->reset_requests, out->remaining_requests);
+    out->reset_tokens_ms = read_reset(head, names->reset_tokens, out->remaining_tokens);
     out->is_known =
         out->remaining_requests != QUOTA_UNKNOWN || out->remaining_tokens != QUOTA_UNKNOWN;
 }
 
-static uint64_t clamp(uint64_t ms, bool *was_clamped)
-{
-    *was_clamped = ms > LIMIT_HEADERS_REST_MAX_MS;
-    return *was_clamped ? LIMIT_HEADERS_REST_MAX_MS : ms;
-}
-
-/* Retry-After: seconds, or a date; a date that is past means now. */
-static bool parse_retry_after(const char *text, uint64_t now_wall_ms, uint64_t *ms)
-{
-    struct decimal seconds;
-    uint64_t at_ms;
-    if (parse_decimal(text, &seconds)) {
-        *ms = to_ms(to_ns(seconds, NS_PER_SECOND));
-        return true;
-    }
-    if (!http_date_parse(skip_spaces(text), now_wall_ms, &at_ms))
-        return false;
-    *ms = at_ms > now_wall_ms ? at_ms - now_wall_ms : 0;
-    return true;
-}
-
-bool limit_headers_retry_after_ms(limit_headers_fn header, const void *arg, uint64_t now_wall_ms,
-                                  uint64_t *ms, bool *was_clamped)
-{
-    struct decimal number;
-    const char *text = header(arg, "retry-after-ms");
-    *was_clamped = false;
-    if (text != NULL && parse_decimal(text, &number)) {
-        *ms = clamp(to_ms(to_ns(number, NS_PER_MS)), was_clamped);
-        return true;
-    }
-    text = header(arg, "retry-after");
-    if (text == NULL || !parse_retry_after(text, now_wall_ms, ms))
-        return false;
-    *ms = clamp(*ms, was_clamped);
-    return true;
-}
-
 void limit_headers_read(enum provider_type type, limit_headers_fn header, const void *arg,
-                        uint64_t now_wall_ms, uint64_t default_ms, struct limits *out,
-                        bool *was_clamped)
+                        const struct limit_terms *terms, struct limits *out, bool *was_clamped)
 {
-    bool is_wait_clamped, is_requests_clamped, is_tokens_clamped;
-    out->wait_ms = 0;
-    out->has_wait =
-        limit_headers_retry_after_ms(header, arg, now_wall_ms, &out->wait_ms, &is_wait_clamped);
-    read_quota(type, header, arg, now_wall_ms, default_ms, &out->quota);
-    out->quota.reset_requests_ms = clamp(out->quota.reset_requests_ms, &is_requests_clamped);
-    out->quota.reset_tokens_ms = clamp(out->quota.reset_tokens_ms, &is_tokens_clamped);
-    *was_clamped = is_wait_clamped || is_requests_clamped || is_tokens_clamped;
+    const struct head head = {header, arg, terms, was_clamped};
+    uint64_t wait_ms = 0;
+    *was_clamped = false;
+    out->has_wait = read_length(&head, "retry-after-ms", NS_PER_MS, &wait_ms) ||
+                    read_length(&head, "retry-after", NS_PER_SECOND, &wait_ms);
+    out->wait_ms = out->has_wait ? clamp(&head, wait_ms) : 0;
+    read_quota(&head, type, &out->quota);
 }
 
 uint64_t limit_headers_rest_ms(const struct limits *limits, uint64_t default_ms)
 {
     const struct quota *quota = &limits->quota;
+    bool is_out_of_requests = quota->remaining_requests == 0;
+    bool is_out_of_tokens = quota->remaining_tokens == 0;
     if (limits->has_wait)
         return limits->wait_ms;
-    uint64_t ms = quota->remaining_requests == 0 ? quota->reset_requests_ms : 0;
-    if (quota->remaining_tokens == 0 && quota->reset_tokens_ms > ms)
-        ms = quota->reset_tokens_ms;
-    return ms > 0 ? ms : default_ms;
+    if (!is_out_of_requests && !is_out_of_tokens)
+        return default_ms;
+    uint64_t ms = is_out_of_requests ? quota->reset_requests_ms : 0;
+    return is_out_of_tokens && quota->reset_tokens_ms > ms ? quota->reset_tokens_ms : ms;
 }

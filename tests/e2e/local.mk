@@ -40,6 +40,7 @@ EXTRA_DIST += \
 	tests/e2e/test_status.py \
 	tests/e2e/test_statuspage.py \
 	tests/e2e/test_streams.py \
+	tests/e2e/test_times.py \
 	tests/e2e/test_tls.py \
 	tests/e2e/test_tracker.py \
 	tests/e2e/test_tracker_damage.py \

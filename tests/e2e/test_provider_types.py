@@ -158,13 +158,13 @@ def test_a_429_rests_the_pair_until_the_reset_of_what_is_spent(t, kind):
 
 
 ABSURD = {
-    "a-year": ("retry-after=31536000", 2678400000),
+    "a-year": ("retry-after=31536000", 21600000),
     "1e300": ("retry-after=1e300", 60000),
     "negative": ("retry-after=-5", 60000),
     "nan": ("retry-after=NaN", 60000),
-    "huge-ms": ("header=retry-after-ms/99999999999999999999", 2678400000),
+    "huge-ms": ("header=retry-after-ms/99999999999999999999", 21600000),
     "huge-reset": ("header=x-ratelimit-remaining-requests/0,header=x-ratelimit-reset-requests/9999999h",
-                   2678400000),
+                   21600000),
     "negative-reset": ("header=x-ratelimit-remaining-requests/0,header=x-ratelimit-reset-requests/-5s",
                        60000),
 }
@@ -172,7 +172,7 @@ ABSURD = {
 
 @case(params=ABSURD.items())
 def test_absurd_waits_are_bounded(t, param):
-    """At most 31 days, and what makes no sense is as good as nothing."""
+    """At most maxRestMs, and what makes no sense is as good as nothing."""
     faults, ms = param
     t.start(cooldownDefaultMs=60000)
     t.sim.script("one", ["status=429," + faults])
@@ -180,7 +180,7 @@ def test_absurd_waits_are_bounded(t, param):
     row = t.wait_row("alpha/one", status="exhausted")
     between(row["cooldownRemainingMs"], ms - 5000 * SLOW, ms, "cooldownRemainingMs")
     if ms > 60000:
-        t.weir.wait_log("absurd wait")
+        t.weir.wait_log("longer rest than maxRestMs")
 
 
 @case()

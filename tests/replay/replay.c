@@ -254,6 +254,7 @@ static struct conf *make_conf(void)
     conf->max_event_bytes = conf->max_answer_bytes = 8 << 20;
     conf->stream_heartbeat_ms = 15000;
     conf->cooldown_default_ms = 60000;
+    conf->max_rest_ms = 21600000;
     conf->max_held_bytes = 1 << 20;
     conf->queue_max_size = REPLAY_QUEUE_MAX;
     conf->n_providers = conf->n_pairs = REPLAY_PAIRS;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests to providers of each type, and what comes back normalised (CONTRACT 3, 5.3): on a fake
- * clock, see replay.h. */
+/* Requests to providers of each type, what they say of their limits, and what comes back normalised
+ * (CONTRACT 3, 5.2, 5.3): on a fake clock, see replay.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -257,6 +258,110 @@ START_TEST(an_answer_waits_only_for_a_quota_that_is_used_up)
 }
 END_TEST
 
+/* ---- times, however they are written ------------------------------------------------------- */
+
+#define DAY "Tue, 14 Nov 2023 " /* the fake clock stands at 22:13:20 GMT, Unix 1700000000 */
+
+static const struct time_row {
+    const char *text;
+    uint64_t rest_ms; /* 0 = none */
+    const char *date; /* of the answer */
+} times[] = {
+    {"1m26.4s", 86400, ""},
+    {"120ms", 120, ""},
+    {"12", 12000, ""},
+    {"12.5", 12500, ""},
+    {"0", 0, ""},
+    {"1700000060", 60000, ""},
+    {"1700000060.25", 60250, ""},
+    {"1700000060000", 60000, ""},
+    {"1700000000", 0, ""},
+    {"1699999990", 0, ""},
+    {"1699999990.5", 0, ""},
+    {"1699999990000", 0, ""},
+    {"2023-11-14T22:13:23Z", 3000, ""},
+    {"2023-11-14T23:13:23.5+01:00", 3500, ""},
+    {"2023-11-14T22:13:19Z", 0, ""},
+    {DAY "22:13:23 GMT", 3000, ""},
+    {DAY "22:13:19 GMT", 0, ""},
+    {"1702678400", 21600000, ""}, /* a month ahead */
+    {"2678400", 21600000, ""},
+    {"soon", 60000, ""},
+    {"-3", 60000, ""},
+    {"", 60000, ""},
+    /* the provider's clock is an hour off */
+    {DAY "23:13:23 GMT", 3000, "date: " DAY "23:13:20 GMT\n"},
+    {DAY "21:13:23 GMT", 3000, "date: " DAY "21:13:20 GMT\n"},
+    {"1700003603", 3000, "date: " DAY "23:13:20 GMT\n"},
+    {"1700003603", 3603000, "date: none\n"},
+};
+
+static void head_with(int status, const char *headers, const struct time_row *row)
+{
+    char all[256];
+    snprintf(all, sizeof(all), "%s%s%s%s\n", status == 200 ? SSE : JSON, row->date, headers,
+             row->text);
+    replay_chat_stream();
+    replay_head(status, all);
+}
+
+#define AT_0 "x-ratelimit-remaining-requests: 0\nx-ratelimit-reset-requests: "
+
+START_TEST(a_success_that_used_up_its_limit)
+{
+    const struct time_row *row = &times[_i];
+    head_with(200, AT_0, row);
+    replay_data(FINISH DONE);
+    ck_assert_uint_eq(replay_events(EV_QUOTA, 0), 1);
+    uint64_t reset_at = replay_last_event()->reset_requests_at;
+    uint64_t rest_ms = reset_at != 0 ? (reset_at - clock_boot_ns()) / CLOCK_NS_PER_MS : 0;
+    ck_assert_msg(rest_ms == row->rest_ms, "%s: %lu", row->text, (unsigned long)rest_ms);
+}
+END_TEST
+
+static void rests_for_a_429(const char *headers, const struct time_row *row)
+{
+    head_with(429, headers, row);
+    replay_done(TRANSFER_COMPLETE);
+    ck_assert_msg(replay_events(EV_COOLDOWN, 0) == (row->rest_ms != 0), "%s", row->text);
+    if (row->rest_ms != 0)
+        ck_assert_msg(replay_last_event()->until_at ==
+                          clock_boot_ns() + row->rest_ms * CLOCK_NS_PER_MS,
+                      "%s", row->text);
+    ck_assert_uint_eq(replay_pair(), 1);
+}
+
+START_TEST(a_429_of_a_limit_that_is_used_up)
+{
+    rests_for_a_429(AT_0, &times[_i]);
+}
+END_TEST
+
+START_TEST(a_429_that_says_when_to_come_back)
+{
+    rests_for_a_429("retry-after: ", &times[_i]);
+}
+END_TEST
+
+START_TEST(a_reset_is_read_alike_for_all_types)
+{
+    set_type(0, PROVIDER_OPENROUTER);
+    rests_for_a_429("x-ratelimit-remaining: 0\nx-ratelimit-reset: ", &times[_i]);
+    replay_end();
+    replay_begin();
+    set_type(0, PROVIDER_CEREBRAS);
+    rests_for_a_429("x-ratelimit-remaining-requests-day: 0\nx-ratelimit-reset-requests-day: ",
+                    &times[_i]);
+}
+END_TEST
+
+START_TEST(no_header_rests_a_pair_longer_than_max_rest)
+{
+    replay_conf()->max_rest_ms = 5000;
+    rests_for_a_429("retry-after: ", &(struct time_row){"6", 5000, ""});
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dialect");
@@ -274,6 +379,12 @@ int main(void)
     tcase_add_test(tc, a_late_quota_has_its_own_time);
     tcase_add_test(tc, each_pair_has_its_own_quota);
     tcase_add_test(tc, an_answer_waits_only_for_a_quota_that_is_used_up);
+    int n_times = sizeof(times) / sizeof(times[0]);
+    tcase_add_loop_test(tc, a_success_that_used_up_its_limit, 0, n_times);
+    tcase_add_loop_test(tc, a_429_of_a_limit_that_is_used_up, 0, n_times);
+    tcase_add_loop_test(tc, a_429_that_says_when_to_come_back, 0, n_times);
+    tcase_add_loop_test(tc, a_reset_is_read_alike_for_all_types, 0, n_times);
+    tcase_add_test(tc, no_header_rests_a_pair_longer_than_max_rest);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

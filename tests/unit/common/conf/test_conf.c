@@ -33,6 +33,7 @@ static const struct {
     NUMBER("settings", "midStreamCooldownMaxMs", mid_stream_cooldown_max_ms, 30000, 2147483647,
            30000),
     NUMBER("settings", "recoveryConcurrency", recovery_concurrency, 0, 2147483647, 1),
+    NUMBER("settings", "maxRestMs", max_rest_ms, 1000, 2147483647, 21600000),
     NUMBER("settings", "preStreamFailureThreshold", pre_stream_failure_threshold, 0, 2147483647, 0),
     NUMBER("settings", "queueMaxWaitMs", queue_max_wait_ms, 1000, 2147483647, 300000),
     NUMBER("settings", "queueMaxSize", queue_max_size, 1, 2147483647, 100),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* date: the three formats of HTTP, and what only looks like them. */
+/* date: the three formats of HTTP, RFC 3339, and what only looks like them. */
 #include "common/http/date.h"
 
 #include "tests/unit/unit.h"
@@ -84,6 +84,93 @@ START_TEST(refuses_all_else)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    uint64_t wall_ms;
+} rfc3339[] = {
+    {"1985-04-12T23:20:50.52Z", UINT64_C(482196050520)}, /* RFC 3339 5.8 */
+    {"1996-12-19T16:39:57-08:00", UINT64_C(851042397000)},
+    {"1990-12-31T23:59:60Z", UINT64_C(662688000000)},
+    {"1990-12-31T15:59:60-08:00", UINT64_C(662688000000)},
+    {"1970-01-01T00:00:00Z", 0},
+    {"1970-01-01T05:00:00+05:00", 0},
+    {"2000-02-29T23:59:59Z", UINT64_C(951868799000)},
+    {"2025-11-24T16:00:00Z", NOW_MS},
+    {"2025-11-24t16:00:00z", NOW_MS},
+    {"2025-11-24 16:00:00Z", NOW_MS},
+    {"2025-11-24T16:00:00", NOW_MS},
+    {"2025-11-24T16:00:00.5", NOW_MS + 500},
+    {"2025-11-24T16:00:00.123456789Z", NOW_MS + 124},
+    {"2025-11-24T16:00:00.123000Z", NOW_MS + 123},
+    {"2025-11-24T16:00:00.0000000000000000000001Z", NOW_MS + 1},
+    {"2025-11-24T21:45:00+05:45", NOW_MS},
+    {"2025-11-24T21:45:00+0545", NOW_MS},
+    {"2025-11-24T16:00:00+00:00", NOW_MS},
+    {"2025-11-24T16:00:00-00:00", NOW_MS},
+    {"9999-12-31T23:59:59Z", UINT64_C(253402300799000)},
+    {"9999-12-31T23:59:59-23:59", UINT64_C(253402387139000)},
+};
+
+START_TEST(reads_rfc3339)
+{
+    for (size_t i = 0; i < UNIT_ROWS(rfc3339); i++) {
+        uint64_t wall_ms = 1;
+        ck_assert_msg(http_date_parse_rfc3339(rfc3339[i].text, &wall_ms), "%s", rfc3339[i].text);
+        ck_assert_msg(wall_ms == rfc3339[i].wall_ms, "%s: %llu", rfc3339[i].text,
+                      (unsigned long long)wall_ms);
+    }
+}
+END_TEST
+
+static const char *const bad_rfc3339[] = {
+    "",
+    "2025",
+    "2025-11-24",
+    "2025-11-24T",
+    "2025-11-24T16",
+    "2025-11-24T16:00",
+    "2025-11-24T16:00Z",
+    "2025-11-24T16:00:00.",
+    "2025-11-24T16:00:00.Z",
+    "2025-11-24T16:00:00,5Z",
+    "2025-11-24T16:00:00ZZ",
+    "2025-11-24T16:00:00Z ",
+    " 2025-11-24T16:00:00Z",
+    "2025-11-24T16:00:00Z+01:00",
+    "2025-11-24T16:00:00 Z",
+    "2025-11-24T16:00:00 UTC",
+    "2025-11-24T16:00:00+1:00",
+    "2025-11-24T16:00:00+01",
+    "2025-11-24T16:00:00+24:00",
+    "2025-11-24T16:00:00+01:60",
+    "2025-11-24T24:00:00Z",
+    "2025-11-24T16:60:00Z",
+    "2025-11-24T16:00:61Z",
+    "2025-00-24T16:00:00Z",
+    "2025-13-24T16:00:00Z",
+    "2025-11-00T16:00:00Z",
+    "2025-11-31T16:00:00Z",
+    "2025-02-29T16:00:00Z",
+    "25-11-24T16:00:00Z",
+    "2025-1-24T16:00:00Z",
+    "2025/11/24T16:00:00Z",
+    "20251124T160000Z",
+    "+2025-11-24T16:00:00Z",
+    "1969-12-31T23:59:59Z",
+    "1970-01-01T00:00:00+00:01",
+    "Sun, 06 Nov 1994 08:49:37 GMT",
+    "1764000000",
+};
+
+START_TEST(refuses_what_is_no_rfc3339)
+{
+    for (size_t i = 0; i < UNIT_ROWS(bad_rfc3339); i++) {
+        uint64_t wall_ms;
+        ck_assert_msg(!http_date_parse_rfc3339(bad_rfc3339[i], &wall_ms), "%s", bad_rfc3339[i]);
+    }
+}
+END_TEST
+
 START_TEST(writes_what_it_reads)
 {
     static const char *const texts[] = {
@@ -102,4 +189,5 @@ START_TEST(writes_what_it_reads)
 }
 END_TEST
 
-UNIT_MAIN("date", reads_the_three_formats, refuses_all_else, writes_what_it_reads)
+UNIT_MAIN("date", reads_the_three_formats, refuses_all_else, reads_rfc3339,
+          refuses_what_is_no_rfc3339, writes_what_it_reads)

@@ -127,8 +127,9 @@ START_TEST(rests)
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
         bool was_clamped;
         struct limits limits;
-        limit_headers_read(PROVIDER_OPENAI, find, rows[i].retry_after, 0, conf.cooldown_default_ms,
-                           &limits, &was_clamped);
+        const struct limit_terms terms = {0, conf.cooldown_default_ms, 600000};
+        limit_headers_read(PROVIDER_OPENAI, find, rows[i].retry_after, &terms, &limits,
+                           &was_clamped);
         uint64_t ms = classify_rest_ms(rows[i].outcome, &conf, &limits);
         ck_assert_msg(ms == rows[i].rest_ms, "%s: %lu", outcome_info(rows[i].outcome)->word,
                       (unsigned long)ms);

@@ -157,9 +157,10 @@ START_TEST(every_type_tells_its_limits)
         const struct row *row = &rows[type];
         struct limits limits, spent;
         bool was_clamped;
-        limit_headers_read((enum provider_type)type, lookup, row->limits, NOW_MS, 0, &limits,
+        const struct limit_terms terms = {NOW_MS, 60000, 3600000};
+        limit_headers_read((enum provider_type)type, lookup, row->limits, &terms, &limits,
                            &was_clamped);
-        limit_headers_read((enum provider_type)type, lookup, row->spent, NOW_MS, 60000, &spent,
+        limit_headers_read((enum provider_type)type, lookup, row->spent, &terms, &spent,
                            &was_clamped);
         const struct quota quota = limits.quota;
         ck_assert_msg(quota.is_known == row->quota.is_known, "%s", row->name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers as decimal text, without printf, whose cost shows where every request passes. Pure. */
+/* Numbers as decimal text, without printf, whose cost shows where every request passes: in heads of
+ * requests and answers, and in texts (buf.h). Pure. */
 #ifndef WEIR_COMMON_BASE_DECIMAL_H
 #define WEIR_COMMON_BASE_DECIMAL_H
 

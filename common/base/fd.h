@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Closing descriptors. */
+/* Closing descriptors, where -1 stands for none. Used by every process. */
 #ifndef WEIR_COMMON_BASE_FD_H
 #define WEIR_COMMON_BASE_FD_H
 

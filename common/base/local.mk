@@ -10,6 +10,7 @@ libcommon_base_a_SOURCES = \
 	common/base/decimal.h \
 	common/base/fd.h \
 	common/base/fnv.h \
+	common/base/hex.h \
 	common/base/json_out.c common/base/json_out.h \
 	common/base/killpoint.c common/base/killpoint.h \
 	common/base/log.c common/base/log.h \

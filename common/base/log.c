@@ -190,6 +190,16 @@ void log_write(enum log_level level, const struct log_field *fields, size_t n, c
     va_end(ap);
 }
 
+void log_lines(enum log_level level, const char *prefix, const char *text)
+{
+    while (log_is_enabled(level) && *text != '\0') {
+        int len = (int)strcspn(text, "\n");
+        if (len > 0)
+            log_write(level, NULL, 0, "%s%.*s", prefix, len, text);
+        text += text[len] == '\n' ? len + 1 : len;
+    }
+}
+
 void log_fatal(int code, const char *fmt, ...)
 {
     va_list ap;

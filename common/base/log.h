@@ -55,6 +55,9 @@ void log_echo_errors(bool on);
 void log_write(enum log_level level, const struct log_field *fields, size_t n, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* A record for each line of the text that is not empty, the prefix before it. */
+void log_lines(enum log_level level, const char *prefix, const char *text);
+
 #define LOG_AT_(level, ...)                           \
     do {                                              \
         if (log_is_enabled(level))                    \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SOCK_SEQPACKET over AF_UNIX: listening, connecting, credentials of the peer. Used by both daemons
- * and weirctl. */
+ * and weirctl. Weak: a dead process's socket that its child still has, with a full backlog, looks
+ * like a living one's. */
 #ifndef WEIR_COMMON_BASE_UNIXSOCK_H
 #define WEIR_COMMON_BASE_UNIXSOCK_H
 

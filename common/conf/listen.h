@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One entry of server.listen: what it may look like. Looks no name up. Pure. */
+/* Reads one entry of server.listen, for lists.c. Looks no name up. Pure. */
 #ifndef WEIR_COMMON_CONF_LISTEN_H
 #define WEIR_COMMON_CONF_LISTEN_H
 

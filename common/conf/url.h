@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks the base URL of a provider. Pure. */
+/* Checks the base URL of a provider, when value.c reads one. Pure. Looks no name up, and asks
+ * nobody: an address where nothing answers is found out by the first request. */
 #ifndef WEIR_COMMON_CONF_URL_H
 #define WEIR_COMMON_CONF_URL_H
 

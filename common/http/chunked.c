@@ -2,6 +2,8 @@
 /* See chunked.h. One function a state, a byte at a time outside the data. */
 #include "common/http/chunked.h"
 
+#include "common/base/hex.h"
+
 #define LINE_MAX_BYTES     256 /* a chunk's size line, with extensions */
 #define SIZE_MAX_DIGITS    8
 #define TRAILERS_MAX_BYTES (8u << 10)
@@ -29,14 +31,6 @@ typedef enum state (*step_fn)(struct http_chunked *c, unsigned char byte);
 void http_chunked_init(struct http_chunked *c, bool forgives)
 {
     *c = (struct http_chunked){.state = SIZE, .forgives = forgives};
-}
-
-static int hex_value(unsigned char byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    byte |= 0x20;
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
 }
 
 static bool is_text(unsigned char byte)

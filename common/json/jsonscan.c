@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/bytescan.h"
+#include "common/base/hex.h"
 #include "common/base/utf8.h"
 
 #define REPLACEMENT_CHARACTER 0xfffd
@@ -107,14 +108,6 @@ static inline bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static int hex_value(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* Four hex digits at p, or -1. */
 static int32_t read_hex4(const char *p, const char *end)
 {
@@ -122,7 +115,7 @@ static int32_t read_hex4(const char *p, const char *end)
         return -1;
     int32_t code = 0;
     for (int i = 0; i < 4; i++) {
-        int digit = hex_value(p[i]);
+        int digit = hex_value((unsigned char)p[i]);
         if (digit < 0)
             return -1;
         code = code << 4 | digit;

@@ -11,6 +11,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "common/base/hex.h"
+
 #define BOOT_ID_PATH  "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_BYTES sizeof(((struct shm_head *)NULL)->boot_id)
 
@@ -28,12 +30,10 @@ static void read_boot_id(uint64_t out[2])
     ssize_t len = read(fd, text, sizeof(text));
     close(fd);
     for (ssize_t i = 0; i < len && digits < 32; i++) {
-        char c = text[i];
-        bool is_decimal = c >= '0' && c <= '9';
-        if (!is_decimal && (c < 'a' || c > 'f'))
+        int value = hex_value((unsigned char)text[i]);
+        if (value < 0)
             continue; /* a dash */
-        unsigned value = (unsigned)(is_decimal ? c - '0' : c - 'a' + 10);
-        out[digits / 16] = out[digits / 16] << 4 | value;
+        out[digits / 16] = out[digits / 16] << 4 | (unsigned)value;
         digits++;
     }
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/base/hex.h"
+
 static bool is_secret(const char *key)
 {
     return strlen(key) >= KEY_MASK_MIN_BYTES;
@@ -21,13 +23,6 @@ void key_mask_text(const char *key, char *text, size_t len)
     }
 }
 
-static int hex_value(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *at = memchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c, 16);
-    return at != NULL ? (int)(at - digits) : -1;
-}
-
 /* How many bytes at `at`, inside a string, are one character that is c; 0: they are another. */
 static size_t bytes_of(char c, const char *at, const char *end)
 {
@@ -39,7 +34,7 @@ static size_t bytes_of(char c, const char *at, const char *end)
         return at[1] == c && (c == '"' || c == '\\' || c == '/') ? 2 : 0;
     if (end - at < 6 || at[2] != '0' || at[3] != '0')
         return 0;
-    int high = hex_value(at[4]), low = hex_value(at[5]);
+    int high = hex_value((unsigned char)at[4]), low = hex_value((unsigned char)at[5]);
     return high >= 0 && high < 8 && low >= 0 && high * 16 + low == c ? 6 : 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A client's output: what an answer puts is collected in the worker's one buffer until its flush,
  * which sends it in one system call; what the socket does not take then waits in an evbuffer. Knows
- * no HTTP but the chunks of a body. */
+ * no HTTP but the chunks of a body. Called by answer.c and head.c, which decide
+ * what is put. */
 #ifndef WEIR_SERVER_CLIENT_OUTPUT_H
 #define WEIR_SERVER_CLIENT_OUTPUT_H
 

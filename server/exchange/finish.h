@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How an exchange ends: the answer, a provider's or weir's own error, or the end of a stream goes
- * to the client, the request is recorded, and everything it holds is given back. */
+ * to the client, the request is recorded, and everything it holds is given back. Called by the
+ * driver (exchange.c), for the step FINISH and when the client leaves. */
 #ifndef WEIR_SERVER_EXCHANGE_FINISH_H
 #define WEIR_SERVER_EXCHANGE_FINISH_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The steps from a request's body to an attempt: reads the body, finds the chain, chooses the
- * entry, starts its attempt. */
+ * entry, starts its attempt. Called by the driver (exchange.c). Sends nothing to the client. */
 #ifndef WEIR_SERVER_EXCHANGE_ROUTE_H
 #define WEIR_SERVER_EXCHANGE_ROUTE_H
 

@@ -84,12 +84,12 @@ static bool bind_tcp(struct place *p, uint32_t workers)
     return true;
 }
 
+/* With a full backlog (EAGAIN) somebody does. */
 static bool is_listened_on(const union listen_address *addr, socklen_t len)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool yes = fd >= 0 && connect(fd, &addr->any, len) == 0;
-    if (fd >= 0)
-        close(fd);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool yes = fd >= 0 && (connect(fd, &addr->any, len) == 0 || errno == EAGAIN);
+    fd_close(&fd);
     return yes;
 }
 
@@ -231,19 +231,16 @@ struct master_listeners *master_listeners_inherit(const int *fds, size_t n)
 
 /* Linux lets sockets share a port only when they have the same owner: those that a reload adds are
  * made by the user we become. */
-static bool give(const struct place *p, uid_t uid, gid_t gid)
-{
-    bool is_given = !is_unix(p) || lchown(p->address.un.sun_path, uid, gid) == 0;
-    for (size_t i = 0; i < p->n; i++)
-        is_given = fchown(p->fds[i], uid, (gid_t)-1) == 0 && is_given;
-    return is_given;
-}
-
 void master_listeners_give(const struct master_listeners *ml, int uid, int gid)
 {
-    for (size_t i = 0; i < ml->n && geteuid() == 0; i++)
-        if (!give(&ml->places[i], (uid_t)uid, (gid_t)gid))
+    for (size_t i = 0; i < ml->n && geteuid() == 0; i++) {
+        const struct place *p = &ml->places[i];
+        bool is_given = !is_unix(p) || lchown(p->address.un.sun_path, (uid_t)uid, (gid_t)gid) == 0;
+        for (size_t k = 0; k < p->n; k++)
+            is_given = fchown(p->fds[k], (uid_t)uid, (gid_t)-1) == 0 && is_given;
+        if (!is_given)
             log_warn("a listening socket stays root's: %s", strerror(errno));
+    }
 }
 
 void master_listeners_free(struct master_listeners **listeners, bool remove_files)

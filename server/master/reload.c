@@ -14,14 +14,6 @@
 #include "server/master/children.h"
 #include "server/upstream/module.h"
 
-static void log_messages(struct buf *messages, enum log_level level)
-{
-    char *save = NULL, *text = buf_take(messages);
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
-        log_write(level, NULL, 0, "%s", line);
-    free(text);
-}
-
 void master_reload_add_to_pages(struct master *m, const struct conf *conf)
 {
     for (uint32_t i = 0; m->pages != NULL && i < conf->n_chains; i++)
@@ -87,7 +79,7 @@ static struct conf *load(const struct master *m)
     if (!is_good)
         why = xasprintf("the configuration is bad, the old one stays in force: %.*s",
                         (int)strcspn(buf_cstr(&messages), "\n"), buf_cstr(&messages));
-    log_messages(&messages, is_good ? LOGLV_WARN : LOGLV_ERROR);
+    log_lines(is_good ? LOGLV_WARN : LOGLV_ERROR, "", buf_cstr(&messages));
     buf_free(&messages);
     if (is_good && !transfer_module_load(fresh, &why))
         conf_free(&fresh);

@@ -332,9 +332,7 @@ void master_upgrade_read_stderr(struct master *m)
         return;
     }
     text[n] = '\0';
-    char *save = NULL;
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
-        log_error("upgrade: %s", line);
+    log_lines(LOGLV_ERROR, "upgrade: ", text);
 }
 
 /* Its launcher ends in the same way, and then we forget it. */

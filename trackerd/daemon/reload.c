@@ -22,15 +22,6 @@ static void keep_fixed(struct conf *fresh, const struct conf *old, struct buf *m
     buf_free(&names);
 }
 
-static void log_lines(enum log_level level, struct buf *messages)
-{
-    char *copy = xstrdup(buf_cstr(messages)), *rest = copy;
-    for (char *line; (line = strsep(&rest, "\n")) != NULL;)
-        if (line[0] != '\0' && log_is_enabled(level))
-            log_write(level, NULL, 0, "%s", line);
-    free(copy);
-}
-
 bool reload_conf(struct keeper *keeper, struct buf *messages)
 {
     const struct conf *old = keeper_conf(keeper);
@@ -45,7 +36,7 @@ bool reload_conf(struct keeper *keeper, struct buf *messages)
     } else {
         log_error("configuration %s is not valid; the old one stays in force", old->path);
     }
-    log_lines(is_valid ? LOGLV_WARN : LOGLV_ERROR, messages);
+    log_lines(is_valid ? LOGLV_WARN : LOGLV_ERROR, "", buf_cstr(messages));
     daemon_notify("READY=1");
     return is_valid;
 }

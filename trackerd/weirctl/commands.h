@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* weirctl's grammar, as a table. Read by main.c. */
+/* weirctl's grammar, as a table: commands, their arguments and help. Read by main.c. */
 #ifndef WEIR_TRACKERD_WEIRCTL_COMMANDS_H
 #define WEIR_TRACKERD_WEIRCTL_COMMANDS_H
 

@@ -92,6 +92,23 @@ START_TEST(levels_below_the_set_one_are_silent)
 }
 END_TEST
 
+START_TEST(a_text_of_lines_is_a_record_each)
+{
+    open_log();
+    log_set_level(LOGLV_WARN);
+    log_lines(LOGLV_INFO, "", "no\nno\n");
+    log_lines(LOGLV_WARN, "", "");
+    ck_assert_str_eq(read_file(path), "");
+    log_lines(LOGLV_WARN, "it: ", "one\n\n%s three");
+    const char *lines = read_file(path), *second = strchr(lines, '\n') + 1;
+    ck_assert_ptr_eq(strchr(second, '\n'), lines + strlen(lines) - 1);
+    ck_assert_ptr_nonnull(strstr(lines, "\"it: one\""));
+    ck_assert_ptr_nonnull(strstr(second, "\"it: %s three\""));
+    log_set_level(LOGLV_INFO);
+    remove_log();
+}
+END_TEST
+
 START_TEST(the_file_is_appended_to_and_private)
 {
     open_log();
@@ -183,6 +200,6 @@ START_TEST(fatal_says_why_and_exits_with_its_code)
 END_TEST
 
 UNIT_MAIN("log", a_line_is_a_json_object, levels_below_the_set_one_are_silent,
-          the_file_is_appended_to_and_private, reopening_follows_a_rotation,
-          a_file_that_cannot_be_opened_keeps_the_old_one, errno_survives_a_line,
-          a_terminal_gets_text, fatal_says_why_and_exits_with_its_code)
+          a_text_of_lines_is_a_record_each, the_file_is_appended_to_and_private,
+          reopening_follows_a_rotation, a_file_that_cannot_be_opened_keeps_the_old_one,
+          errno_survives_a_line, a_terminal_gets_text, fatal_says_why_and_exits_with_its_code)

@@ -8,6 +8,7 @@
 #include "common/base/alloc.h"
 #include "common/base/nearest.h"
 #include "common/conf/index.h"
+#include "common/conf/listen.h"
 #include "common/terms/pair_key.h"
 
 /* The texts by which pairs are found: id, a NUL, model. Owned by this struct. */
@@ -16,7 +17,8 @@ struct pair_names {
     char **names;
 };
 
-#define ANSWER_TIMEOUT_MS 300000 /* where the file says nothing of times */
+#define SAMPLE_KEY        "change-this-key" /* etc/weir.yaml */
+#define ANSWER_TIMEOUT_MS 300000            /* where the file says nothing of times */
 
 /* The place of a value; if the file does not have it, of the nearest thing around it. */
 static struct conf_place value_place(const struct conf_reader *reader, const char *section,
@@ -223,6 +225,21 @@ static void link_default_chain(struct conf_reader *reader, const struct conf_ind
                             "settings.defaultChain", name, &known);
 }
 
+/* The key of etc/weir.yaml, which everybody knows, where others than this machine may come. */
+static void warn_of_sample_key(struct conf_reader *reader)
+{
+    const struct conf *conf = reader->conf;
+    bool is_open = false, has_sample_key = false;
+    for (uint32_t i = 0; i < conf->n_listen; i++)
+        is_open |= conf->listen[i].address != NULL && !conf_listen_is_loopback(&conf->listen[i]);
+    for (uint32_t i = 0; i < conf->n_api_keys; i++)
+        has_sample_key |= conf->api_keys[i] != NULL && strcmp(conf->api_keys[i], SAMPLE_KEY) == 0;
+    if (is_open && has_sample_key)
+        conf_faults_warn(reader->faults, value_place(reader, "settings", "apiKeys"),
+                         "settings.apiKeys has the sample file's key, and server.listen an address "
+                         "that is not this machine's alone: anybody may use it");
+}
+
 void conf_link(struct conf_reader *reader)
 {
     struct conf_index providers = CONF_INDEX_INIT, chains = CONF_INDEX_INIT;
@@ -231,6 +248,7 @@ void conf_link(struct conf_reader *reader)
     index_chains(reader, &chains);
     link_pairs(reader, &providers);
     link_default_chain(reader, &chains);
+    warn_of_sample_key(reader);
     conf_index_free(&providers);
     conf_index_free(&chains);
 }

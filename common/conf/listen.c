@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/alloc.h"
 
@@ -85,6 +86,13 @@ const char *conf_listen_parse(const char *text, uint16_t default_port, struct co
         return "be a numeric address or localhost, with or without :PORT, or unix:PATH";
     *out = (struct conf_listen){.text = xstrdup(text), .address = address, .port = port};
     return NULL;
+}
+
+bool conf_listen_is_loopback(const struct conf_listen *listen)
+{
+    return strncmp(listen->address, "127.", strlen("127.")) == 0 ||
+           strncasecmp(listen->address, "::ffff:127.", strlen("::ffff:127.")) == 0 ||
+           strcmp(listen->address, "::1") == 0;
 }
 
 bool conf_listen_is_same(const struct conf_listen *a, const struct conf_listen *b)

@@ -11,6 +11,8 @@
  * what is wrong, as the end of "must ...", and *out is untouched. */
 WEIR_MUST_CHECK const char *conf_listen_parse(const char *text, uint16_t default_port,
                                               struct conf_listen *out);
+/* Is it reached from this machine only? Of an address, not of a Unix socket. */
+bool conf_listen_is_loopback(const struct conf_listen *listen);
 /* Would both bind the same? */
 bool conf_listen_is_same(const struct conf_listen *a, const struct conf_listen *b);
 

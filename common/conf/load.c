@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/alloc.h"
 #include "common/conf/check.h"
+#include "common/conf/envfile.h"
 #include "common/conf/schema.h"
 
 static bool note_fault(struct buf *messages, const char *path, const char *text)
@@ -59,6 +61,37 @@ static bool can_read(const char *path)
     return access(path, R_OK) == 0;
 }
 
+/* The file of variables, and the value that was looked up last. One check at a time. */
+static struct {
+    struct buf text, value;
+} beside;
+
+static const char *lookup_env_or_file(const char *name)
+{
+    const char *value = getenv(name);
+    if (value == NULL && envfile_find(beside.text.data, beside.text.len, name, &beside.value))
+        value = buf_cstr(&beside.value);
+    return value;
+}
+
+/* That there is none says nothing. */
+static void read_beside(const char *conf_path, struct buf *messages)
+{
+    const char *slash = strrchr(conf_path, '/');
+    char *path =
+        xasprintf("%.*senvironment", slash != NULL ? (int)(slash - conf_path + 1) : 0, conf_path);
+    struct stat st;
+    int fd = -1;
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && !can_read(path))
+        buf_printf(messages, "%s:1:1: warning: not ours to read: what it sets counts as not set\n",
+                   path);
+    else if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && open_file(path, &fd, &st, messages)) {
+        (void)!read_all(fd, path, &beside.text, messages);
+        close(fd);
+    }
+    free(path);
+}
+
 static uint32_t count_cpus(void)
 {
     cpu_set_t set;
@@ -97,6 +130,22 @@ bool conf_load(const char *path, struct conf **out, struct buf *messages)
     return load(&source, out, messages);
 }
 
+static bool load_with_file(struct conf_source *source, struct conf **out, struct buf *messages)
+{
+    read_beside(source->path, messages);
+    source->lookup_env = lookup_env_or_file;
+    bool is_good = load(source, out, messages);
+    buf_free(&beside.text);
+    buf_free(&beside.value);
+    return is_good;
+}
+
+bool conf_load_for_check(const char *path, struct conf **out, struct buf *messages)
+{
+    struct conf_source source = {.path = path, .can_read = can_read};
+    return load_with_file(&source, out, messages);
+}
+
 bool conf_load_without_secrets(const char *path, struct conf **out, struct buf *messages)
 {
     struct conf_source source = {.path = path};
@@ -105,7 +154,6 @@ bool conf_load_without_secrets(const char *path, struct conf **out, struct buf *
 
 bool conf_load_with_client_keys(const char *path, struct conf **out, struct buf *messages)
 {
-    struct conf_source source = {
-        .path = path, .lookup_env = lookup_env, .wants_client_keys_only = true};
-    return load(&source, out, messages);
+    struct conf_source source = {.path = path, .wants_client_keys_only = true};
+    return load_with_file(&source, out, messages);
 }

@@ -18,11 +18,15 @@
  * warnings. False: *out is NULL, and messages holds every fault, each a line
  * `FILE:LINE:COLUMN: text`. Secrets are never in messages. */
 WEIR_MUST_CHECK bool conf_load(const char *path, struct conf **out, struct buf *messages);
+/* As conf_load, for people who ask what a daemon would say (weir -t, weirctl check): what is not
+ * set in the environment is looked up in the file `environment` beside the configuration, which
+ * units and init scripts give to the daemons. */
+WEIR_MUST_CHECK bool conf_load_for_check(const char *path, struct conf **out, struct buf *messages);
 /* As conf_load, for programs that use no key (weir-trackerd, weirctl): ${NAME} is left as it
  * stands, so that the environment need not hold the keys. */
 WEIR_MUST_CHECK bool conf_load_without_secrets(const char *path, struct conf **out,
                                                struct buf *messages);
-/* As conf_load, for a client of weir: of the keys, only settings.apiKeys are read. */
+/* As conf_load_for_check, for a client of weir: of the keys, only settings.apiKeys are read. */
 WEIR_MUST_CHECK bool conf_load_with_client_keys(const char *path, struct conf **out,
                                                 struct buf *messages);
 

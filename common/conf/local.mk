@@ -5,6 +5,7 @@ libcommon_conf_a_SOURCES = \
 	common/conf/check.c common/conf/check.h \
 	common/conf/conf.c common/conf/conf.h \
 	common/conf/effective.c common/conf/effective.h \
+	common/conf/envfile.c common/conf/envfile.h \
 	common/conf/faults.c common/conf/faults.h \
 	common/conf/index.c common/conf/index.h \
 	common/conf/link.c common/conf/link.h \

@@ -88,6 +88,17 @@ static bool is_wanted(const struct conf_source *source, const struct conf_field 
            (!source->wants_client_keys_only || field->key->kind == CONF_SECRETS);
 }
 
+/* $NAME alone, as a shell would take it. */
+static bool lacks_braces(const char *text)
+{
+    size_t len = 1;
+    if (text[0] != '$' || isdigit((unsigned char)text[1]))
+        return false;
+    while (isalnum((unsigned char)text[len]) || text[len] == '_')
+        len++;
+    return len > 1 && text[len] == '\0';
+}
+
 void conf_read_secret(struct conf_reader *reader, const struct conf_field *field)
 {
     char *text = conf_take_string(reader, field);
@@ -97,6 +108,10 @@ void conf_read_secret(struct conf_reader *reader, const struct conf_field *field
         *(char **)conf_field_target(field) = text;
         return;
     }
+    if (lacks_braces(text))
+        conf_faults_warn(reader->faults, field->node->place,
+                         "%s%s is taken as it stands: a variable of the environment is ${NAME}",
+                         field->where, field->key->name);
     struct buf expanded = BUF_INIT;
     bool is_whole = put_expanded(reader, field, text, &expanded);
     const char *fault = is_whole ? expanded_fault(field->key, &expanded) : NULL;

@@ -101,3 +101,17 @@ const char *conf_url_fault(const char *url)
         return "have a host";
     return host_fault(a);
 }
+
+const char *conf_url_endpoint(const char *url)
+{
+    static const char *const endpoints[] = {"/chat/completions", "/completions", "/embeddings",
+                                            "/messages", "/responses"};
+    size_t len = strlen(url);
+    for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+        size_t n = strlen(endpoints[i]);
+        /* Behind a host: not the host itself. */
+        if (len > n && url[len - n - 1] != '/' && strcmp(url + len - n, endpoints[i]) == 0)
+            return endpoints[i];
+    }
+    return NULL;
+}

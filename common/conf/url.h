@@ -10,4 +10,7 @@
  * ...". Never quotes the URL: it may carry a password. */
 WEIR_MUST_CHECK const char *conf_url_fault(const char *url);
 
+/* The endpoint that a base URL without slashes at its end ends in, and should not; NULL: none. */
+const char *conf_url_endpoint(const char *url);
+
 #endif

@@ -192,6 +192,11 @@ void conf_read_url(struct conf_reader *reader, const struct conf_field *field)
     }
     for (size_t len = url != NULL ? strlen(url) : 0; len > 0 && url[len - 1] == '/'; len--)
         url[len - 1] = '\0';
+    const char *endpoint = url != NULL ? conf_url_endpoint(url) : NULL;
+    if (endpoint != NULL)
+        conf_faults_warn(reader->faults, field->node->place,
+                         "%s%s ends in %s, which weir appends itself: leave it out", field->where,
+                         field->key->name, endpoint);
     *(char **)conf_field_target(field) = url;
 }
 

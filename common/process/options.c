@@ -132,9 +132,11 @@ struct conf *daemon_load_conf(const struct daemon_options *options)
 {
     struct conf *conf = NULL;
     struct buf messages = BUF_INIT;
-    bool is_good = options->without_secrets
-                       ? conf_load_without_secrets(options->conf_path, &conf, &messages)
-                       : conf_load(options->conf_path, &conf, &messages);
+    bool (*load)(const char *, struct conf **, struct buf *) =
+        options->without_secrets ? conf_load_without_secrets
+        : options->check_only    ? conf_load_for_check
+                                 : conf_load;
+    bool is_good = load(options->conf_path, &conf, &messages);
     fputs(buf_cstr(&messages), stderr);
     buf_free(&messages);
     if (!is_good)

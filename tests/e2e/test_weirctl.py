@@ -166,6 +166,26 @@ def test_version_and_check(t):
     eq(t.ctl("check"), (0, f"configuration {t.conf_path} is valid\n", ""), "check")
     code, out, err = t.ctl("--json", "check")
     eq((code, json.loads(out)["status"], err), (0, "done", ""), "check with --json")
+    # One checker: what weir -t says of a key that is set nowhere, and of the file of variables.
+    key = t.conf["providers"][0]["apiKey"]
+    t.conf["providers"][0]["apiKey"] = "${WEIR_E2E_UNSET}"
+    t.write_conf()
+    test = [daemons.program("weir"), "-t", "-c", t.conf_path]
+
+    def weir_t():
+        done = subprocess.run(test, capture_output=True, text=True, timeout=20 * SLOW, env=t.environment(),
+                              stdin=subprocess.DEVNULL)
+        return done.returncode, done.stdout, done.stderr
+    eq(t.ctl("check"), weir_t(), "check and weir -t without the variable")
+    eq(t.ctl("check")[0], 78, "exit code without the variable")
+    eq(t.ctl("check", "--effective")[0], 0, "exit code of check --effective, which needs no key")
+    variables = os.path.join(t.dir, "environment")
+    with open(variables, "w") as f:
+        f.write("WEIR_E2E_UNSET=sk-of-the-file\n")
+    eq(t.ctl("check"), weir_t(), "check and weir -t with the file")
+    eq(t.ctl("check")[0], 0, "exit code with the file")
+    os.unlink(variables)
+    t.conf["providers"][0]["apiKey"] = key
     t.conf["settings"]["prot"] = 1
     t.write_conf()
     code, out, err = t.ctl("check")

@@ -43,6 +43,7 @@ UNIT_TESTS = \
 	tests/unit/common/base/test_unixsock \
 	tests/unit/common/conf/test_check \
 	tests/unit/common/conf/test_conf \
+	tests/unit/common/conf/test_envfile \
 	tests/unit/common/conf/test_index \
 	tests/unit/common/conf/test_listen \
 	tests/unit/common/conf/test_load \

@@ -125,7 +125,9 @@ static int run_check(const struct weirctl *ctl)
 {
     struct buf messages = BUF_INIT, text = BUF_INIT;
     struct conf *conf = NULL;
-    bool is_good = conf_load_without_secrets(ctl->conf_path, &conf, &messages);
+    /* What is printed has no secret, so that none needs to be there. */
+    bool is_good = ctl->is_effective ? conf_load_without_secrets(ctl->conf_path, &conf, &messages)
+                                     : conf_load_for_check(ctl->conf_path, &conf, &messages);
     fputs(buf_cstr(&messages), stderr);
     if (is_good && ctl->is_effective) {
         conf_print_effective(conf, &text);

@@ -494,6 +494,73 @@ START_TEST(a_429chain_file_loads)
 }
 END_TEST
 
+/* What is allowed, and hardly ever meant. */
+START_TEST(warnings)
+{
+    static const struct {
+        const char *text, *message; /* behind line 4: the rest */
+    } rows[] = {
+        {"{id: a, name: A, type: openai, apiKey: $OPENAI_API_KEY}",
+         "4:42: warning: providers[0].apiKey is taken as it stands: a variable of the environment "
+         "is ${NAME}"},
+        {"{id: a, name: A, type: openai, apiKey: $a-b}", ""},
+        {"{id: a, name: A, type: openai, apiKey: $$a}", ""},
+        {"{id: a, name: A, type: openai, apiKey: k, baseUrl: 'https://a/v1/chat/completions/'}",
+         "4:54: warning: providers[0].baseUrl ends in /chat/completions, which weir appends "
+         "itself: "
+         "leave it out"},
+        {"{id: a, name: A, type: openai, apiKey: k, baseUrl: 'https://a/v1/messages'}",
+         "4:54: warning: providers[0].baseUrl ends in /messages, which weir appends itself: leave "
+         "it out"},
+        {"{id: a, name: A, type: openai, apiKey: k, baseUrl: 'https://messages'}", ""},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
+        char *messages = NULL;
+        char *text = xasprintf("settings: {apiKeys: [k], defaultChain: main}\n"
+                               "\n"
+                               "providers:\n"
+                               "- %s\n"
+                               "chains: [{name: main, entries: [{provider: a, model: m}]}]\n",
+                               rows[i].text);
+        struct conf *conf = fixture_parse_bytes(text, strlen(text), &messages);
+        ck_assert_str_eq(messages, rows[i].message);
+        ck_assert_ptr_nonnull(conf);
+        conf_free(&conf);
+        free(messages);
+        free(text);
+    }
+}
+END_TEST
+
+START_TEST(the_samples_key_is_for_this_machine)
+{
+    static const struct {
+        const char *key, *listen;
+        bool is_warned_about;
+    } rows[] = {
+        {"change-this-key", "127.0.0.1", false}, {"change-this-key", "'[::1]:80'", false},
+        {"change-this-key", "unix:a", false},    {"change-this-key", "0.0.0.0", true},
+        {"change-this-key", "'::'", true},       {"another-key", "0.0.0.0", false},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
+        char *messages = NULL;
+        char *text = xasprintf("settings: {apiKeys: [%s], defaultChain: main}\n"
+                               "server: {listen: [%s]}\n"
+                               "providers: [{id: a, name: A, type: openai, apiKey: k}]\n"
+                               "chains: [{name: main, entries: [{provider: a, model: m}]}]\n",
+                               rows[i].key, rows[i].listen);
+        struct conf *conf = fixture_parse_bytes(text, strlen(text), &messages);
+        ck_assert_ptr_nonnull(conf);
+        ck_assert_msg((strstr(messages, "warning: settings.apiKeys has the sample") != NULL) ==
+                          rows[i].is_warned_about,
+                      "%s: %s", rows[i].listen, messages);
+        conf_free(&conf);
+        free(messages);
+        free(text);
+    }
+}
+END_TEST
+
 START_TEST(aliases_stand_for_what_they_name)
 {
     struct conf *conf = fixture_load((struct addition){
@@ -537,6 +604,6 @@ UNIT_MAIN("conf", numbers_have_their_defaults, numbers_keep_to_their_bounds, hea
           chains_are_found_by_name, pairs_are_found_by_key_and_by_name, variables_are_substituted,
           client_keys_are_substituted, without_an_environment_nothing_is_needed_of_it,
           paths_start_from_the_file, names_may_be_as_long_as_the_table_holds,
-          the_printed_form_loads_again, fixed_changes_are_named, a_429chain_file_loads,
-          aliases_stand_for_what_they_name, a_byte_order_mark_and_windows_line_ends_are_fine,
-          freeing_nothing_is_fine)
+          the_printed_form_loads_again, fixed_changes_are_named, a_429chain_file_loads, warnings,
+          the_samples_key_is_for_this_machine, aliases_stand_for_what_they_name,
+          a_byte_order_mark_and_windows_line_ends_are_fine, freeing_nothing_is_fine)

@@ -242,8 +242,44 @@ START_TEST(a_large_file_is_refused)
 }
 END_TEST
 
+/* What a shell has not set, the daemons get from the file beside the configuration. */
+START_TEST(a_check_knows_the_file_of_variables)
+{
+    char *text = fixture_text((struct addition){.rest = ""}), *at = strstr(text, "provider-key");
+    char *variables;
+    struct conf *conf = NULL;
+    struct buf messages = BUF_INIT;
+    make_dir();
+    variables = xasprintf("%s/environment", dir);
+    memcpy(at, "${WEIR_ENV1}", strlen("${WEIR_ENV1}"));
+    write_file(text, strlen(text));
+    unsetenv("WEIR_ENV1");
+    ck_assert(!conf_load_for_check(path, &conf, &messages));
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&messages), "WEIR_ENV1, which is not set"));
+    buf_clear(&messages);
+    FILE *f = fopen(variables, "w");
+    ck_assert_ptr_nonnull(f);
+    fputs("# keys\nWEIR_ENV1=from-the-file\n", f);
+    ck_assert_int_eq(fclose(f), 0);
+    ck_assert(conf_load_for_check(path, &conf, &messages));
+    ck_assert_str_eq(conf->providers[0].api_key, "from-the-file");
+    conf_free(&conf);
+    setenv("WEIR_ENV1", "from-the-environment", 1);
+    ck_assert(conf_load_for_check(path, &conf, &messages));
+    ck_assert_str_eq(conf->providers[0].api_key, "from-the-environment");
+    conf_free(&conf);
+    unsetenv("WEIR_ENV1");
+    ck_assert(!conf_load(path, &conf, &messages)); /* a daemon has what it was given */
+    unlink(variables);
+    free(variables);
+    buf_free(&messages);
+    free(text);
+    remove_dir();
+}
+END_TEST
+
 UNIT_MAIN("conf_load", a_good_file_loads, a_readable_file_with_keys_is_warned_about,
           a_file_that_cannot_be_read_is_warned_about, a_client_needs_no_key_of_a_provider,
           the_environment_is_asked, a_file_must_be_there, a_file_must_be_readable,
           a_folder_is_no_file, a_pipe_is_no_file, an_empty_file_is_told_from_a_missing_one,
-          a_large_file_is_refused)
+          a_large_file_is_refused, a_check_knows_the_file_of_variables)

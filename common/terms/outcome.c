@@ -29,9 +29,8 @@ static const struct outcome_info infos[OUTCOME_COUNT] = {
     [OUTCOME_DNS_ERROR] = PRE("dns_error", "its name could not be resolved"),
     [OUTCOME_CONNECT_ERROR] = PRE("connect_error", "no connection"),
     [OUTCOME_TLS_ERROR] = PRE("tls_error", "TLS failed"),
-    [OUTCOME_CONNECTION_LOST] =
-        PRE("connection_lost", "the connection was lost before the response"),
-    [OUTCOME_HEADER_TIMEOUT] = PRE("header_timeout", "no response in time"),
+    [OUTCOME_CONNECTION_LOST] = PRE("connection_lost", "connection lost before the response"),
+    [OUTCOME_HEADER_TIMEOUT] = PRE("header_timeout", "timed out before the response"),
     [OUTCOME_SERVER_ERROR] = PRE("server_error", "server error"),
     [OUTCOME_OVERLOADED] = {"overloaded", "overloaded", CREDIT_PRE_FAILURE, REST_AS_TOLD, true,
                             "stream_error"},
@@ -51,14 +50,15 @@ static const struct outcome_info infos[OUTCOME_COUNT] = {
     [OUTCOME_STREAM_ERROR] = MID("stream_error", "the provider reported an error", "stream_error"),
     [OUTCOME_STREAM_IDLE] = MID("stream_idle_timeout", "timed out", "stream_idle_timeout"),
     [OUTCOME_STREAM_NO_TOKEN] =
-        MID("first_token_timeout", "no content in time", "stream_idle_timeout"),
+        MID("first_token_timeout", "timed out before the first content", "stream_idle_timeout"),
     [OUTCOME_STREAM_TRUNCATED] =
         MID("stream_truncated", "ended without a finish", "stream_truncated"),
     [OUTCOME_STREAM_MALFORMED] =
         MID("stream_malformed", "the stream was malformed", "stream_error"),
     [OUTCOME_DEADLINE] = {"deadline_exceeded", "the request's time was used up", CREDIT_NOTHING,
                           REST_NONE, false, NULL},
-    [OUTCOME_STREAM_EMPTY] = MID("stream_empty", "ended without an answer", "stream_truncated"),
+    [OUTCOME_STREAM_EMPTY] =
+        MID("stream_empty", "ended without a finish or any content", "stream_truncated"),
     [OUTCOME_STREAM_UNPROVED] = {"stream_unproved",
                                  "the stream ended without proof that it is whole", CREDIT_NOTHING,
                                  REST_NONE, false, NULL},

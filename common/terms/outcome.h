@@ -71,7 +71,7 @@ enum outcome_rest {
 
 struct outcome_info {
     const char *word; /* stable: logs, metrics, weirctl, man page */
-    const char *text; /* for a person, in error messages: "the connection was lost" */
+    const char *text; /* for a person, in error messages: "connection lost" */
     enum outcome_credit credit;
     enum outcome_rest rest;
     bool may_move_on; /* may another entry be tried (before commit)? */

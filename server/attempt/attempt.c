@@ -154,7 +154,10 @@ static bool drop_malformed(struct attempt *a, const struct sse_event *event)
                         LOG_STR("model", a->spec.conf->pairs[a->spec.pair].model),
                         LOG_INT("bytes", event->data_len), LOG_INT("event", a->n_events)),
                "dropped an event whose data is not JSON");
-    if (a->malformed <= ATTEMPT_MALFORMED_MAX && a->stream.in_tool == 0)
+    bool is_in_tool = false;
+    for (size_t i = 0; i < DIALECT_PART_WORDS; i++)
+        is_in_tool |= a->stream.parts[i].in_tool != 0;
+    if (a->malformed <= ATTEMPT_MALFORMED_MAX && !is_in_tool)
         return true;
     end_with(a, OUTCOME_STREAM_MALFORMED);
     return false;
@@ -220,22 +223,46 @@ static void set_pace(struct attempt *a, const struct dialect_event *facts, bool 
         a->events->due_sooner(a->arg);
 }
 
+/* Takes the first line off an event's data; false when there is none left. */
+static bool next_line(struct sse_event *rest, struct sse_event *line)
+{
+    if (rest->data_len == 0)
+        return false;
+    const char *lf = memchr(rest->data, '\n', rest->data_len);
+    size_t len = lf != NULL ? (size_t)(lf - rest->data) : rest->data_len;
+    *line = *rest;
+    line->data_len = len;
+    len += lf != NULL;
+    rest->data += len;
+    rest->data_len -= len;
+    return true;
+}
+
+/* Some providers end events with one line end instead of two. One document that is torn may have
+ * several lines, too: then none of them says anything by itself. */
+static bool holds_events(const struct attempt *a, const struct sse_event *event)
+{
+    struct sse_event rest = *event, line;
+    if (memchr(event->data, '\n', event->data_len) == NULL)
+        return false;
+    while (next_line(&rest, &line)) {
+        struct dialect_stream stream = a->stream;
+        struct dialect_event facts;
+        a->dialect->read_event(&stream, line.data, line.data_len, &facts);
+        if (facts.kind == DIALECT_EVENT_JSON || facts.kind == DIALECT_EVENT_END)
+            return true;
+    }
+    return false;
+}
+
 static bool on_json(struct attempt *a, const struct sse_event *event);
 
-/* Some providers end events with one line end instead of two: each line that is JSON is an event.
- */
 static bool on_lines(struct attempt *a, const struct sse_event *event)
 {
-    const char *at = event->data, *end = event->data + event->data_len;
-    while (at < end) {
-        const char *lf = memchr(at, '\n', (size_t)(end - at));
-        struct sse_event line = *event;
-        line.data = at;
-        line.data_len = (size_t)((lf != NULL ? lf : end) - at);
+    struct sse_event rest = *event, line;
+    while (next_line(&rest, &line))
         if (!on_json(a, &line))
             return false;
-        at = lf != NULL ? lf + 1 : end;
-    }
     return true;
 }
 
@@ -246,12 +273,12 @@ static bool on_json(struct attempt *a, const struct sse_event *event)
     a->dialect->read_event(&a->stream, event->data, event->data_len, &facts);
     if (facts.has_error || is_error_typed(event))
         return fail_with_event(a, event, &facts);
+    if (facts.kind == DIALECT_EVENT_MALFORMED && holds_events(a, event))
+        return on_lines(a, event);
     switch (facts.kind) {
     case DIALECT_EVENT_KEEP_ALIVE:
         return true;
     case DIALECT_EVENT_MALFORMED:
-        if (memchr(event->data, '\n', event->data_len) != NULL)
-            return on_lines(a, event);
         return drop_malformed(a, event);
     case DIALECT_EVENT_END:
         end_at_mark(a);
@@ -352,7 +379,8 @@ static void send_without_usage(struct attempt *a)
     send_request(a);
 }
 
-/* An error's body, or as much of it as came: what counts is the status. */
+/* An error's body, or as much of it as came. One that was read to its end is whole, however its
+ * connection ended. */
 static void error_ended(struct attempt *a, bool is_whole)
 {
     struct dialect_reply reply;
@@ -361,7 +389,8 @@ static void error_ended(struct attempt *a, bool is_whole)
         return;
     }
     a->dialect->read_reply(a->spec.operation->kind, buf_cstr(&a->body), a->body.len, &reply);
-    fail_with_fault(a, &reply.fault, classify_status(a->result.status), is_whole);
+    fail_with_fault(a, &reply.fault, classify_status(a->result.status),
+                    is_whole || reply.kind == DIALECT_REPLY_ERROR);
 }
 
 /* ---- what the transfer calls --------------------------------------------------------------- */

@@ -8,7 +8,7 @@
 #include "server/dialect/chat_request.h"
 #include "server/judge/finish_reason.h"
 
-#define LARGEST_TRACKED_CHOICE 63
+#define TRACKED_CHOICES (64 * DIALECT_PART_WORDS)
 
 /* What was found beside the facts of an event. */
 struct root_facts {
@@ -208,21 +208,28 @@ static const struct member error_members[] = {
     MEMBER("details", read_error_details), MEMBER("innererror", read_inner_error),
 };
 
-/* `error`: an object, a string (its message), a number or true. null, false and "" are what
- * providers send for "none". */
+/* Does the value ahead say anything? It stays ahead. */
+static bool is_something_ahead(const struct reader *r)
+{
+    struct jsonscan ahead = r->scan;
+    return says_something(&ahead);
+}
+
+/* `error`: an object, a string (its message), a number or true. What is empty is what providers
+ * send for "none". */
 static void read_error(struct reader *r)
 {
     enum jsonscan_type type = jsonscan_peek(&r->scan);
+    if (type == JSONSCAN_NULL || !is_something_ahead(r)) {
+        skip(r);
+        return;
+    }
+    r->event->has_error = true;
     if (type == JSONSCAN_OBJECT) {
-        r->event->has_error = true;
         READ_OBJECT(r, error_members);
         return;
     }
     struct jsonscan_span text = read_text(r);
-    if (type == JSONSCAN_NULL || type == JSONSCAN_FALSE ||
-        (type == JSONSCAN_STRING && text.len == 0))
-        return;
-    r->event->has_error = true;
     if (type == JSONSCAN_STRING)
         r->event->fault.message = text;
 }
@@ -282,11 +289,13 @@ static void read_root_error_type(struct reader *r)
 static void read_detail(struct reader *r)
 {
     enum jsonscan_type type = jsonscan_peek(&r->scan);
+    bool is_told = is_something_ahead(r);
     if (type == JSONSCAN_STRING)
         jsonscan_string(&r->scan, &r->root.detail);
     else
-        jsonscan_skip(&r->scan,
-                      type == JSONSCAN_OBJECT || type == JSONSCAN_ARRAY ? &r->root.detail : NULL);
+        jsonscan_skip(&r->scan, is_told && (type == JSONSCAN_OBJECT || type == JSONSCAN_ARRAY)
+                                    ? &r->root.detail
+                                    : NULL);
 }
 
 static void read_object_kind(struct reader *r)
@@ -373,9 +382,12 @@ static void read_message(struct reader *r)
     skip(r);
 }
 
+/* What is no index leaves the choice its place in the list. */
 static void read_index(struct reader *r)
 {
-    r->choice_index = read_count(r);
+    int64_t index = read_count(r);
+    if (index >= 0)
+        r->choice_index = index;
 }
 
 /* Some providers send "" until the stream is finished: that is none. */
@@ -405,15 +417,15 @@ static const struct member choice_members[] = {
 /* Content behind a finish opens the choice again. */
 static void note_choice(struct reader *r)
 {
-    struct dialect_stream *stream = r->stream;
-    uint64_t bit = UINT64_C(1) << r->choice_index;
-    stream->opened |= bit;
+    struct dialect_parts *parts = &r->stream->parts[r->choice_index / 64];
+    uint64_t bit = UINT64_C(1) << r->choice_index % 64;
+    parts->opened |= bit;
     if (r->choice_is_finished) {
-        stream->closed |= bit;
-        stream->in_tool &= ~bit;
+        parts->closed |= bit;
+        parts->in_tool &= ~bit;
     } else if (r->choice_has_content) {
-        stream->closed &= ~bit;
-        stream->in_tool |= r->choice_has_tool ? bit : 0;
+        parts->closed &= ~bit;
+        parts->in_tool |= r->choice_has_tool ? bit : 0;
     }
 }
 
@@ -424,7 +436,7 @@ static void read_choice(struct reader *r, int64_t position)
     READ_OBJECT(r, choice_members);
     r->event->has_finish |= r->choice_is_finished;
     r->event->has_content |= r->choice_has_content;
-    if (r->choice_index >= 0 && r->choice_index <= LARGEST_TRACKED_CHOICE)
+    if (r->choice_index < TRACKED_CHOICES)
         note_choice(r);
 }
 
@@ -535,12 +547,29 @@ static bool is_done_marker(const char *data, size_t len)
     return len == strlen(marker) && memcmp(data, marker, len) == 0;
 }
 
-/* No data, or a word that is no JSON (`ping`, a time). */
+/* No data, or a word (`ping`, a time): nothing of an object, not even the rest of a torn one. */
 static bool is_keep_alive(const char *data, size_t len)
 {
-    while (len > 0 && (*data == ' ' || *data == '\t' || *data == '\n' || *data == '\r'))
-        data++, len--;
-    return len == 0 || (*data != '{' && *data != '[');
+    size_t i = 0;
+    while (i < len && (data[i] == ' ' || data[i] == '\t' || data[i] == '\n' || data[i] == '\r'))
+        i++;
+    if (i < len && data[i] == '[')
+        return false;
+    for (; i < len; i++)
+        if (data[i] == '{' || data[i] == '}' || data[i] == '"' || data[i] == '\0')
+            return false;
+    return true;
+}
+
+/* Everything that was opened is closed, and something was. */
+static bool is_complete(const struct dialect_stream *stream)
+{
+    uint64_t opened = 0, open = 0;
+    for (size_t i = 0; i < DIALECT_PART_WORDS; i++) {
+        opened |= stream->parts[i].opened;
+        open |= stream->parts[i].opened & ~stream->parts[i].closed;
+    }
+    return opened != 0 && open == 0;
 }
 
 void chat_read_event(struct dialect_stream *stream, const char *data, size_t len,
@@ -555,16 +584,19 @@ void chat_read_event(struct dialect_stream *stream, const char *data, size_t len
     }
     jsonscan_init(&r.scan, data, len);
     r.scan.allows_nan = true;
+    enum jsonscan_type type = jsonscan_peek(&r.scan);
     if (!read_root(&r)) {
-        *out = (struct dialect_event){.kind = is_keep_alive(data, len) ? DIALECT_EVENT_KEEP_ALIVE
-                                                                       : DIALECT_EVENT_MALFORMED,
+        bool is_word = r.scan.error == JSONSCAN_OK && type != JSONSCAN_ARRAY;
+        *out = (struct dialect_event){.kind = is_word || is_keep_alive(data, len)
+                                                  ? DIALECT_EVENT_KEEP_ALIVE
+                                                  : DIALECT_EVENT_MALFORMED,
                                       .usage = DIALECT_USAGE_UNKNOWN};
         return;
     }
     out->is_usage = r.root.n_choices == 0 && !out->has_error &&
                     (out->usage.total_tokens >= 0 || out->usage.prompt_tokens >= 0);
     seen.has_finish |= out->has_finish;
-    seen.is_complete = seen.opened != 0 && seen.opened == seen.closed;
+    seen.is_complete = is_complete(&seen);
     *stream = seen;
 }
 

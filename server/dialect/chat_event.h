@@ -7,11 +7,11 @@
 
 #include "server/dialect/dialect.h"
 
-/* A part of the answer is a choice, by its index; one past 63 is not tracked. Of the flags:
+/* A part of the answer is a choice, by its index; one past 127 is not tracked. Of the flags:
  * - has_content: in a choice's delta any member but `role` that is not empty, or the choice's
  * `text`; empty are null, "", [], {}, false, 0, and what holds nothing else;
  * - has_finish: a finish_reason on some choice; "" counts as none;
- * - has_error: an `error` at the root, in a choice or in x_groq (null, false and "" count as none),
+ * - has_error: an `error` at the root, in a choice or in x_groq (one that is empty counts as none),
  *   `errors`, error_message, error_type, {"object":"error"}, a list [{"error":...}], `detail` or
  * `code` with `message` where there are no choices, or a finish_reason that says broken off. Its
  * message is its own, else the root's. */

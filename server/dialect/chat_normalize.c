@@ -32,6 +32,7 @@ static struct finding find(struct jsonscan_span object)
     struct jsonscan s;
     struct jsonscan_span key, value;
     jsonscan_init(&s, object.at, object.len);
+    s.allows_nan = true;
     jsonscan_enter(&s);
     while (jsonscan_next_member(&s, &key) && jsonscan_skip(&s, &value)) {
         if (jsonscan_equals(key, "content")) {
@@ -52,6 +53,7 @@ static void prune_content(const char *text, struct jsonscan_span object, struct 
     struct jsonscan s;
     struct jsonscan_span key;
     jsonscan_init(&s, object.at, object.len);
+    s.allows_nan = true;
     jsonscan_enter(&s);
     while (jsonscan_next_member(&s, &key) && jsonscan_skip(&s, NULL))
         splice_prune(&pruner, (size_t)(key.at - 1 - text), (size_t)(s.at - text),
@@ -94,6 +96,7 @@ static void edit_choices(const char *text, size_t len, const char *member, struc
     struct jsonscan s;
     struct jsonscan_span key;
     jsonscan_init(&s, text, len);
+    s.allows_nan = true;
     if (!enter_or_skip(&s, JSONSCAN_OBJECT))
         return;
     while (jsonscan_next_member(&s, &key)) {

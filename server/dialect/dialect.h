@@ -60,12 +60,18 @@ struct dialect_event {
     bool is_usage; /* there is nothing else in it */
 };
 
+/* Of 64 parts of an answer each, by their bits. */
+#define DIALECT_PART_WORDS 2
+struct dialect_parts {
+    uint64_t opened, closed; /* was seen, was finished */
+    uint64_t in_tool;        /* is in the middle of a tool call */
+};
+
 /* What all events of a stream have said so far; zeroed before the first. */
 struct dialect_stream {
-    uint64_t opened, closed; /* bit i (0..63): part i of the answer was seen / was finished */
-    uint64_t in_tool;        /* bit i: part i is in the middle of a tool call */
-    bool has_finish;         /* some part was finished, if only for a while */
-    bool is_complete;        /* every part is finished: an end without its mark is clean, too */
+    struct dialect_parts parts[DIALECT_PART_WORDS];
+    bool has_finish;  /* some part was finished, if only for a while */
+    bool is_complete; /* every part is finished: an end without its mark is clean, too */
 };
 
 enum dialect_reply_kind {

@@ -48,7 +48,8 @@ struct dialect_error own_error_with_message(enum own_error error, const char *me
     };
 }
 
-void own_error_put_with_trail(struct buf *out, const char *json, size_t len, const char *trail)
+void own_error_put_with(struct buf *out, const char *json, size_t len, const char *member,
+                        const char *text)
 {
     struct json_tokener *tokener = json_tokener_new();
     json_object *root = json_tokener_parse_ex(tokener, json, (int)len), *error = NULL;
@@ -56,7 +57,7 @@ void own_error_put_with_trail(struct buf *out, const char *json, size_t len, con
     json_object_object_get_ex(root, "error", &error);
     json_object *place = json_object_is_type(error, json_type_object) ? error : root;
     if (json_object_is_type(place, json_type_object)) {
-        json_object_object_add(place, "trail", json_object_new_string(trail));
+        json_object_object_add(place, member, json_object_new_string(text));
         json = json_object_to_json_string_length(
             root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
     }

@@ -37,9 +37,10 @@ const char *own_error_code(enum own_error error);
 struct dialect_error own_error_with_message(enum own_error error, const char *message, size_t len,
                                             const char *request_id);
 
-/* Appends an error's JSON document, weir's or a provider's, with one more member "trail" in its
- * `error`; in its root if `error` is not an object; unchanged if neither is one. */
-void own_error_put_with_trail(struct buf *out, const char *json, size_t len, const char *trail);
+/* Appends an error's JSON document, weir's or a provider's, with this text as a member of its
+ * `error`; of its root if `error` is not an object; unchanged if neither is one. */
+void own_error_put_with(struct buf *out, const char *json, size_t len, const char *member,
+                        const char *text);
 
 /* Adds to the error that was put last what came of a probe, as the last member of its root:
  * "probe":{"outcome","status","message"}; status 0 = the provider sent none. */

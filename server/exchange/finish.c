@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "server/exchange/headers.h"
 #include "server/exchange/queueing.h"
+#include "server/judge/judge.h"
 #include "server/loop/defer.h"
 
 #define RETRY_UNKNOWN_MS 1000 /* Retry-After where no cooldown names a time */
@@ -42,7 +43,7 @@ static void send_error_event(struct exchange *x, const char *json, size_t len)
         return;
     }
     exchange_put_trail(x, &trail);
-    own_error_put_with_trail(&with_trail, json, len, buf_cstr(&trail));
+    own_error_put_with(&with_trail, json, len, "trail", buf_cstr(&trail));
     relay_error(&x->relay, with_trail.data, with_trail.len);
     buf_free(&trail);
     buf_free(&with_trail);
@@ -88,14 +89,34 @@ static void put_retry_after(struct buf *headers, uint64_t wait_ms)
                (wait_ms + 999) / 1000, wait_ms);
 }
 
+static void put_words(const struct dialect_fault *fault, struct buf *out)
+{
+    size_t cap = fault->message.len + 1;
+    out->len += jsonscan_unescape(fault->message, buf_reserve(out, cap), cap);
+}
+
+/* Each entry and why; what was said of the request helps the client most. */
+static void describe_exhausted(struct exchange *x)
+{
+    struct dialect_reply reply = {0};
+    buf_puts(&x->message, "All providers exhausted: ");
+    trail_describe(&x->trail, x->env.conf, &x->message);
+    if (x->kept.body != NULL)
+        dialect_of(x)->read_reply(x->order.operation->kind, x->kept.body, x->kept.len, &reply);
+    if (reply.fault.message.len == 0)
+        return;
+    const struct conf_pair *pair = &x->env.conf->pairs[x->kept.pair];
+    buf_printf(&x->message, "; %s/%s said: ", pair->provider->id, pair->model);
+    put_words(&reply.fault, &x->message);
+}
+
 static void finish_exhausted(struct exchange *x)
 {
     struct buf headers = BUF_INIT;
     uint64_t wait_ms = exchange_soonest_ms(x);
     if (wait_ms != 0)
         put_retry_after(&headers, wait_ms);
-    buf_puts(&x->message, "All providers exhausted: ");
-    trail_describe(&x->trail, x->env.conf, &x->message);
+    describe_exhausted(x);
     send_own_error(x, OWN_ERROR_ALL_EXHAUSTED, &headers);
     buf_free(&headers);
 }
@@ -110,20 +131,24 @@ static void finish_answer(struct exchange *x)
 }
 
 /* A provider's refusal behind a heartbeat's head. SDKs crash on an event that they do not know:
- * what is none gets a shape that they raise on. */
+ * what is none gets a shape that they raise on, and no type says that trying again would help. */
 static void finish_provider_as_event(struct exchange *x)
 {
     struct dialect_reply reply;
     dialect_of(x)->read_reply(x->order.operation->kind, x->kept.body, x->kept.len, &reply);
-    if (reply.is_error_event) {
+    if (reply.is_error_event && !judge_invites_retry(reply.fault.type)) {
         send_error_event(x, x->kept.body, x->kept.len);
-    } else if (reply.fault.message.len > 0) {
-        char *words = buf_reserve(&x->message, reply.fault.message.len + 1);
-        x->message.len +=
-            jsonscan_unescape(reply.fault.message, words, reply.fault.message.len + 1);
-        send_own_error(x, OWN_ERROR_INVALID_REQUEST, NULL);
+    } else if (reply.is_error_event) {
+        struct buf event = BUF_INIT;
+        own_error_put_with(&event, x->kept.body, x->kept.len, "type", "invalid_request_error");
+        send_error_event(x, event.data, event.len);
+        buf_free(&event);
     } else {
-        finish_exhausted(x);
+        if (reply.fault.message.len > 0)
+            put_words(&reply.fault, &x->message);
+        else
+            describe_exhausted(x);
+        send_own_error(x, OWN_ERROR_INVALID_REQUEST, NULL);
     }
 }
 

@@ -102,6 +102,7 @@ static void credit(struct exchange *x)
                                                    .rest_ms = r->rest_ms,
                                                    .quota = r->quota,
                                                    .has_finish = r->has_finish,
+                                                   .has_content = r->first_content_at != 0,
                                                    .tokens = r->usage.total_tokens,
                                                });
     if (seq != 0)
@@ -158,6 +159,17 @@ static void describe_broken(struct exchange *x)
         buf_printf(&x->message, ": %s", words);
 }
 
+/* Every entry that was tried must have found the request at fault for the first one's error to go
+ * back as it is. */
+static void note_client_error(struct exchange *x)
+{
+    const struct attempt_result *r = attempt_result(x->attempt);
+    if (r->body == NULL || !judge_is_relayable(r->status))
+        x->has_other_failure = true;
+    if (r->body != NULL && x->kept.body == NULL)
+        keep_error(x);
+}
+
 /* May the same entry be tried once more, and after how long? Never after a timeout: a silent route
  * stays silent. */
 static bool may_retry(const struct exchange *x, uint64_t *wait_ms)
@@ -186,10 +198,10 @@ static void move_on(struct exchange *x)
         x->retries++;
         exchange_set_state(x, EX_RETRY);
     } else {
-        if (r->outcome != OUTCOME_CLIENT_ERROR || !judge_is_relayable(r->status) || r->body == NULL)
+        if (r->outcome == OUTCOME_CLIENT_ERROR)
+            note_client_error(x);
+        else
             x->has_other_failure = true;
-        else if (x->kept.body == NULL)
-            keep_error(x);
         x->current_entry++;
         x->retries = 0;
         exchange_set_state(x, EX_CHOOSE);

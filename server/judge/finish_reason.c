@@ -14,7 +14,6 @@ static const struct {
     {"error", "OpenRouter, errors in a stream; many servers"},
     {"insufficient_system_resource", "DeepSeek, chat completions"},
     {"network_error", "Zhipu (Z.ai), chat completions"},
-    {"model_context_window_error", "Zhipu (Z.ai), chat completions"},
     {"malformed_function_call", "Gemini API, FinishReason"},
     {"unexpected_tool_call", "Gemini API, FinishReason"},
     {"too_many_tool_calls", "Gemini API, FinishReason"},

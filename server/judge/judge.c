@@ -21,7 +21,8 @@ struct member_row {
     const char *source;
 };
 
-/* Rule 1: refused content and the request's own fault. */
+/* Rule 1: refused content and the request's own fault. A bare number is in no row: another provider
+ * may mean something else by it, and what is refused goes to nobody else. */
 static const struct member_row blameless_members[] = {
     {"content_policy_violation", JUDGE_REFUSED, "OpenAI, error codes; LiteLLM proxies"},
     {"content_filter", JUDGE_REFUSED, "Azure OpenAI, content filtering; Moonshot, error types"},
@@ -31,9 +32,9 @@ static const struct member_row blameless_members[] = {
     {"data_inspection_failed", JUDGE_REFUSED, "Alibaba Model Studio, error codes"},
     {"DataInspectionFailed", JUDGE_REFUSED, "Alibaba Model Studio, error codes"},
     {"PROHIBITED_CONTENT", JUDGE_REFUSED, "Gemini API, blockReason"},
-    {"1301", JUDGE_REFUSED, "Zhipu (Z.ai), error codes: unsafe or sensitive content"},
     {"context_length_exceeded", JUDGE_REQUEST, "OpenAI, error codes; many others"},
     {"string_above_max_length", JUDGE_REQUEST, "OpenAI, error codes"},
+    {"exceed_context_size_error", JUDGE_REQUEST, "llama.cpp, error types"},
     {"request_too_large", JUDGE_REQUEST, "Anthropic, errors; Groq"},
     {"model_not_found", JUDGE_REQUEST, "OpenAI, error codes"},
     {"json_validate_failed", JUDGE_REQUEST, "Groq, JSON mode"},
@@ -49,7 +50,6 @@ static const struct member_row blaming_members[] = {
     {"insufficient_balance", JUDGE_PAYMENT, "DeepSeek, error codes (402)"},
     {"exceeded_current_quota_error", JUDGE_PAYMENT, "Moonshot, error types"},
     {"Arrearage", JUDGE_PAYMENT, "Alibaba Model Studio, error codes"},
-    {"1113", JUDGE_PAYMENT, "Zhipu (Z.ai), error codes: account in arrears"},
     {"invalid_api_key", JUDGE_KEY, "OpenAI, error codes"},
     {"account_deactivated", JUDGE_KEY, "OpenAI, error codes"},
     {"authentication_error", JUDGE_KEY, "Anthropic, errors (401)"},
@@ -66,11 +66,11 @@ static const struct member_row blaming_members[] = {
     {"too_many_requests_error", JUDGE_LIMIT, "Cerebras, error types"},
     {"TooManyRequests", JUDGE_LIMIT, "Azure OpenAI"},
     {"RESOURCE_EXHAUSTED", JUDGE_LIMIT, "google.rpc.Code (429)"},
-    {"1302", JUDGE_LIMIT, "Zhipu (Z.ai), error codes: too many requests at a time"},
     {"overloaded_error", JUDGE_OVERLOAD, "Anthropic, errors (529)"},
     {"engine_overloaded_error", JUDGE_OVERLOAD, "Moonshot, error types"},
     {"server_is_overloaded", JUDGE_OVERLOAD, "OpenAI Responses, error codes"},
     {"slow_down", JUDGE_OVERLOAD, "OpenAI, error codes (503)"},
+    {"capacity_exceeded", JUDGE_OVERLOAD, "Groq, flex tier (498)"},
     {"UNAVAILABLE", JUDGE_OVERLOAD, "google.rpc.Code (503)"},
 };
 
@@ -100,10 +100,14 @@ static const struct {
     {"content exists risk", JUDGE_REFUSED, "DeepSeek (400)"},
     {"considered high risk", JUDGE_REFUSED, "Moonshot (400)"},
     {"may contain inappropriate content", JUDGE_REFUSED, "Alibaba Model Studio (400)"},
+    {"potentially unsafe or sensitive content", JUDGE_REFUSED, "Zhipu (Z.ai), code 1301"},
     {"maximum context length", JUDGE_REQUEST, "OpenAI, vLLM, OpenRouter, Together"},
     {"context length exceeded", JUDGE_REQUEST, "LM Studio, SGLang"},
     {"exceeds the context window", JUDGE_REQUEST, "OpenAI Responses"},
     {"exceeds the available context size", JUDGE_REQUEST, "llama.cpp"},
+    {"greater than the context length", JUDGE_REQUEST, "LM Studio"},
+    {"exceeds the context length", JUDGE_REQUEST, "Ollama"},
+    {"context window exceeds limit", JUDGE_REQUEST, "MiniMax"},
     {"exceed context limit", JUDGE_REQUEST, "Anthropic: input length and max_tokens"},
     {"prompt is too long", JUDGE_REQUEST, "Anthropic"},
     {"input is too long", JUDGE_REQUEST, "Bedrock"},
@@ -146,11 +150,21 @@ static bool find_member(const struct judge_error *e, const struct member_row *ro
     return false;
 }
 
-/* An apostrophe inside a word opens nothing. */
-static bool opens_quote(const char *text, size_t i)
+/* Pairs of quotation marks, in UTF-8. */
+static const struct {
+    const char *open, *close;
+} quotes[] = {{"\"", "\""}, {"`", "`"}, {"'", "'"}, {"“", "”"}, {"‘", "’"}, {"«", "»"}};
+
+/* The mark that closes the quotation which begins at text[i]; NULL when none begins there. An
+ * apostrophe inside a word opens nothing. */
+static const char *find_quote(const char *text, size_t i)
 {
-    return text[i] == '"' || text[i] == '`' ||
-           (text[i] == '\'' && (i == 0 || !isalnum((unsigned char)text[i - 1])));
+    if (text[i] == '\'' && i > 0 && isalnum((unsigned char)text[i - 1]))
+        return NULL;
+    for (size_t q = 0; q < COUNT(quotes); q++)
+        if (strncmp(text + i, quotes[q].open, strlen(quotes[q].open)) == 0)
+            return quotes[q].close;
+    return NULL;
 }
 
 /* Takes out what stands between quotation marks, or behind one that is never closed; the rest in
@@ -159,11 +173,12 @@ static void drop_quotes(char *text)
 {
     size_t out = 0;
     for (size_t i = 0; text[i] != '\0'; i++) {
-        if (opens_quote(text, i)) {
-            const char *close = strchr(text + i + 1, text[i]);
+        const char *mark = find_quote(text, i);
+        if (mark != NULL) {
+            const char *close = strstr(text + i + 1, mark);
             if (close == NULL)
                 break;
-            i = (size_t)(close - text);
+            i = (size_t)(close - text) + strlen(mark) - 1;
             text[out++] = ' ';
         } else {
             text[out++] = (char)tolower((unsigned char)text[i]);
@@ -271,6 +286,23 @@ enum judge_verdict judge(const struct judge_error *e)
     if (status != 0)
         return judge_status(status, e->has_retry_after);
     return find_member(e, side_members, COUNT(side_members), &verdict) ? verdict : JUDGE_PROVIDER;
+}
+
+bool judge_invites_retry(struct jsonscan_span type)
+{
+    static const char *const types[] = {
+        "server_error",          "api_error",     "internal_error",
+        "internal_server_error", "InternalError", "timeout_error",
+        "upstream_error",        "tokens",        "requests",
+    };
+    const struct judge_error as_code = {.type = type};
+    enum judge_verdict verdict;
+    if (find_member(&as_code, blaming_members, COUNT(blaming_members), &verdict))
+        return verdict == JUDGE_LIMIT || verdict == JUDGE_OVERLOAD;
+    for (size_t i = 0; i < COUNT(types); i++)
+        if (jsonscan_equals(type, types[i]))
+            return true;
+    return false;
 }
 
 int judge_status_for_client(int status)

@@ -44,6 +44,9 @@ struct judge_error {
 
 enum judge_verdict judge(const struct judge_error *error);
 
+/* Would a client that reads this type of an error try again? */
+bool judge_invites_retry(struct jsonscan_span type);
+
 /* The status that a client is shown when the request is at fault or its content was refused: the
  * response's own when that is a 4xx, else 400. */
 int judge_status_for_client(int status);

@@ -63,6 +63,15 @@ void credit_started(struct credit *c, uint32_t pair)
     pages_counter_add(&c->pairs[pair]->requests, 1);
 }
 
+/* Load and keys blame the pair by a rest alone; the request's fault, refused content and limits of
+ * weir's own leave no trace. */
+static bool is_failure(enum outcome outcome)
+{
+    const struct outcome_info *info = outcome_info(outcome);
+    return info->credit == CREDIT_PRE_FAILURE || info->credit == CREDIT_MID_FAILURE ||
+           info->rest != REST_NONE;
+}
+
 static void count(struct pages_pair *page, const struct credit_result *r)
 {
     enum outcome_credit credit = outcome_info(r->outcome)->credit;
@@ -71,7 +80,7 @@ static void count(struct pages_pair *page, const struct credit_result *r)
         pages_counter_add(&page->tokens, (uint64_t)r->tokens);
     if (credit == CREDIT_STREAM_SUCCESS || credit == CREDIT_ANSWER_SUCCESS)
         pages_counter_add(&page->successes, 1);
-    else if (outcome_info(r->outcome)->may_move_on || r->outcome == OUTCOME_CONTENT_FILTERED)
+    else if (is_failure(r->outcome))
         pages_counter_add(&page->failures, 1);
     if (credit == CREDIT_MID_FAILURE)
         pages_counter_add(&page->mid_failures, 1);
@@ -127,7 +136,9 @@ static uint64_t post_credit(struct credit *c, const struct credit_result *r)
     };
     enum outcome_credit credit = outcome_info(r->outcome)->credit;
     bool is_success = credit == CREDIT_STREAM_SUCCESS || credit == CREDIT_ANSWER_SUCCESS;
-    if (credit == CREDIT_NOTHING || (is_success && !has_something_to_reset(c, r->pair)))
+    /* Behind content load is no strike: only its rest counts. */
+    bool is_load = credit == CREDIT_PRE_FAILURE && r->has_content;
+    if (credit == CREDIT_NOTHING || is_load || (is_success && !has_something_to_reset(c, r->pair)))
         return 0;
     struct evwire_event event = event_of(c, r, kinds[credit]);
     return post(c, &event);

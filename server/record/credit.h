@@ -37,6 +37,7 @@ struct credit_result {
     struct quota quota;
     int64_t tokens;  /* -1 = unknown */
     bool has_finish; /* a part of the stream was finished by a reason */
+    bool has_content;
 };
 
 void credit_started(struct credit *credit, uint32_t pair);

@@ -27,14 +27,21 @@ static void check_event(const char *text, size_t size, const struct dialect_even
     else
         FUZZ_CHECK(is_json_object(text, size) || event->has_error); /* a list of errors */
     check_span(text, size, event->fault.message);
-    FUZZ_CHECK((stream->closed & ~stream->opened) == 0);
-    FUZZ_CHECK(event->has_finish || stream->closed == 0);
-    FUZZ_CHECK(stream->is_complete == (stream->opened != 0 && stream->opened == stream->closed));
+    bool is_all_closed = true, is_any_opened = false;
+    for (size_t i = 0; i < DIALECT_PART_WORDS; i++) {
+        const struct dialect_parts *parts = &stream->parts[i];
+        FUZZ_CHECK((parts->closed & ~parts->opened) == 0);
+        FUZZ_CHECK((parts->in_tool & ~parts->opened) == 0);
+        FUZZ_CHECK(event->has_finish || parts->closed == 0);
+        is_all_closed = is_all_closed && parts->opened == parts->closed;
+        is_any_opened = is_any_opened || parts->opened != 0;
+    }
+    FUZZ_CHECK(stream->is_complete == (is_any_opened && is_all_closed));
     FUZZ_CHECK(event->usage.prompt_tokens >= -1 && event->usage.completion_tokens >= -1 &&
                event->usage.total_tokens >= -1);
     if (event->kind != DIALECT_EVENT_JSON)
         FUZZ_CHECK(!event->has_content && !event->has_finish && !event->has_error &&
-                   stream->opened == 0);
+                   !is_any_opened);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -34,7 +34,7 @@ static void check_error(const struct dialect *d, struct buf *text)
 static void check_with_trail(const char *json, size_t len)
 {
     struct buf text = BUF_INIT;
-    own_error_put_with_trail(&text, json, len, "a/b=x;1ms");
+    own_error_put_with(&text, json, len, "trail", "a/b=x;1ms");
     check_json(&text);
     buf_free(&text);
 }

@@ -526,8 +526,16 @@ static const struct refusal refusals[] = {
     {"[{\"error\":{\"message\":\"no\",\"code\":400}}]",
      "data: {\"error\":{\"message\":\"no\",\"type\":\"invalid_request_error\",\"param\":null,"
      "\"code\":\"invalid_request\"}}\n\n"},
-    {"<html>", "data: {\"error\":{\"message\":\"All providers exhausted: "},
-    {"", "data: {\"error\":{\"message\":\"All providers exhausted: "},
+    {"<html>", "refused (HTTP 400)\",\"type\":\"invalid_request_error\","},
+    {"", "refused (HTTP 400)\",\"type\":\"invalid_request_error\","},
+    /* no type that invites to try again */
+    {"{\"error\":{\"message\":\"no\",\"type\":\"server_error\",\"code\":\"c\"}}",
+     "data: "
+     "{\"error\":{\"message\":\"no\",\"type\":\"invalid_request_error\",\"code\":\"c\"}}\n\n"},
+    {"{\"error\":\"no\",\"type\":\"api_error\"}",
+     "data: {\"error\":\"no\",\"type\":\"invalid_request_error\"}\n\n"},
+    {"{\"error\":{\"message\":\"no\",\"type\":\"of_its_own\"}}",
+     "data: {\"error\":{\"message\":\"no\",\"type\":\"of_its_own\"}}\n\n"},
 };
 
 START_TEST(after_a_heartbeat_a_refusal_is_an_event_that_sdks_raise_on)

@@ -80,6 +80,8 @@ static void assert_told(const struct fault *fault, enum outcome outcome, bool is
                       "%s", fault->json);
     if (outcome == OUTCOME_CLIENT_ERROR)
         ck_assert_msg(replay_all_events() == 0, "%s", fault->json);
+    if (is_committed) /* behind content load is no strike */
+        ck_assert_msg(replay_events(EV_PRE_FAILURE, 0) == 0, "%s", fault->json);
     ck_assert_msg(!is_committed || replay_is_over(), "%s", fault->json);
 }
 
@@ -161,6 +163,49 @@ START_TEST(what_all_say_of_the_request_is_the_first_ones)
 }
 END_TEST
 
+/* When others failed, the client still learns what was said of its request. */
+START_TEST(the_words_of_a_4xx_among_other_failures)
+{
+    static const struct {
+        int status;
+        const char *body, *said;
+    } rows[] = {
+        {400, "{\"error\":{\"message\":\"no \\\"tools\\\" here\"}}",
+         "; a/m0 said: no \\\"tools\\\" here\","},
+        {405, "{\"detail\":\"not so\"}", "; a/m0 said: not so\","},
+        {429, "{\"error\":{\"message\":\"Request too large for m\"}}",
+         "; a/m0 said: Request too large for m\","},
+        {400, "<html>", "c/m2: server error (HTTP 500)\","},
+    };
+    replay_chat_plain();
+    replay_head(rows[_i].status, JSON);
+    replay_data(rows[_i].body);
+    replay_done(TRANSFER_COMPLETE);
+    for (int i = 0; i < 2; i++) {
+        replay_head(500, JSON);
+        replay_data("{\"error\":{\"message\":\"boom\"}}");
+        replay_done(TRANSFER_COMPLETE);
+    }
+    ck_assert_int_eq(replay_status(), 503);
+    assert_has(replay_body(), "a/m0: the request was refused (HTTP ");
+    assert_has(replay_body(), rows[_i].said);
+    ck_assert(strstr(replay_body(), "boom") == NULL);
+}
+END_TEST
+
+/* However the connection of a refusal ends, once all of its words are there. */
+START_TEST(a_refusal_that_is_cut_behind_its_words_is_whole)
+{
+    static const char body[] = "{\"error\":{\"code\":\"content_filter\"}}";
+    replay_chat_plain();
+    replay_head(400, JSON);
+    replay_data(body);
+    replay_done(TRANSFER_CUT);
+    ck_assert_int_eq(replay_status(), 400);
+    ck_assert_str_eq(replay_body(), body);
+}
+END_TEST
+
 START_TEST(refused_content_is_relayed_at_once)
 {
     static const struct {
@@ -229,6 +274,10 @@ static const struct {
     {TOKEN FINISH TOKEN FINISH DONE, NULL},
     {TOKEN FINISH TOKEN DONE, "stream_truncated"},
     {TOKEN FINISH DELTA("\"role\":\"assistant\"") DONE, NULL},
+    /* Azure's late chunk, of a choice without a delta */
+    {TOKEN FINISH EVENT("{\"choices\":[{\"index\":0,\"finish_reason\":null,"
+                        "\"content_filter_offsets\":{\"start_offset\":3}}]}") DONE,
+     NULL},
 };
 
 START_TEST(ends_behind_content)
@@ -368,6 +417,34 @@ START_TEST(events_joined_by_one_line_end_are_two)
 }
 END_TEST
 
+START_TEST(words_and_torn_lines_beside_a_document_cost_only_themselves)
+{
+    static const char *const joined[] = {
+        "data: ping\ndata: " TOOL("1") "\n\n",
+        "data: " TOOL("1") "\ndata: ping\n\n",
+        "data: tent\":1}\ndata: " TOOL("1") "\n\n",
+    };
+    begin_stream();
+    replay_data(joined[_i]);
+    ck_assert_str_eq(replay_body(), EVENT(TOOL("1")));
+}
+END_TEST
+
+/* However many lines it has: three in a row are dropped. */
+START_TEST(a_torn_document_over_several_lines_is_torn_once)
+{
+    static const char torn[] = "data: {\ndata: \"choices\": [\ndata: {\ndata: \"ind\n\n";
+    begin_stream();
+    replay_data(TOKEN);
+    for (unsigned i = 0; i < 3; i++)
+        replay_data(torn);
+    ck_assert(!replay_is_over());
+    replay_data(torn);
+    ck_assert(replay_is_over());
+    assert_has(replay_body(), "the stream was malformed");
+}
+END_TEST
+
 START_TEST(one_document_over_several_lines_stays_one_event)
 {
     static const char event[] =
@@ -380,9 +457,13 @@ END_TEST
 
 START_TEST(a_torn_event_costs_the_credit)
 {
+    static const char *const torn[] = {"data: {\"choices\":[{\"ind\n\n",
+                                       "data: ex\":0,\"delta\":{}}]}\n\n"};
     replay_wants_reset(0);
     begin_stream();
-    replay_data(TOKEN "data: {\"choices\":[{\"ind\n\n" TOKEN FINISH DONE);
+    replay_data(TOKEN);
+    replay_data(torn[_i]);
+    replay_data(TOKEN FINISH DONE);
     ck_assert_str_eq(replay_body(), TOKEN TOKEN FINISH DONE);
     ck_assert_uint_eq(replay_all_events(), 0);
 }
@@ -501,7 +582,11 @@ int main(void)
     tcase_add_loop_test(tc, words_are_no_events, 0, 5);
     tcase_add_test(tc, events_joined_by_one_line_end_are_two);
     tcase_add_test(tc, one_document_over_several_lines_stays_one_event);
-    tcase_add_test(tc, a_torn_event_costs_the_credit);
+    tcase_add_loop_test(tc, a_torn_event_costs_the_credit, 0, 2);
+    tcase_add_loop_test(tc, words_and_torn_lines_beside_a_document_cost_only_themselves, 0, 3);
+    tcase_add_test(tc, a_torn_document_over_several_lines_is_torn_once);
+    tcase_add_loop_test(tc, the_words_of_a_4xx_among_other_failures, 0, 4);
+    tcase_add_test(tc, a_refusal_that_is_cut_behind_its_words_is_whole);
     tcase_add_test(tc, torn_events_fail_when_they_are_too_many_in_a_row);
     tcase_add_test(tc, a_torn_event_within_a_tool_call_fails_at_once);
     tcase_add_test(tc, an_event_larger_than_weir_takes_is_nobodys_fault);

@@ -78,10 +78,12 @@ static const struct {
     {CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"\\u0065rror\""), FINISH | ERROR, 1, 1},
     {CHOICE("\"index\":63,\"delta\":{},\"finish_reason\":\"stop\""), FINISH, UINT64_C(1) << 63,
      UINT64_C(1) << 63},
-    {CHOICE("\"index\":64,\"delta\":{},\"finish_reason\":\"stop\""), FINISH, 0, 0},
-    {CHOICE("\"index\":-1,\"delta\":{}"), 0, 0, 0},
-    {CHOICE("\"index\":99999999999999999999,\"delta\":{}"), 0, 0, 0},
-    {CHOICE("\"index\":\"0\",\"delta\":{}"), 0, 0, 0},
+    {CHOICE("\"index\":128,\"delta\":{},\"finish_reason\":\"stop\""), FINISH, 0, 0},
+    {CHOICE("\"index\":-1,\"delta\":{}"), 0, 1, 0}, /* no index: its place in the list */
+    {CHOICE("\"index\":99999999999999999999,\"delta\":{}"), 0, 1, 0},
+    {CHOICE("\"index\":\"7\",\"delta\":{}"), 0, 1, 0},
+    {CHOICE("\"index\":null,\"delta\":{}}, {\"index\":null,\"finish_reason\":\"stop\""), FINISH, 3,
+     2},
     {CHOICE("\"index\":0,\"text\":\"completions\",\"finish_reason\":null"), CONTENT, 1, 0},
     {CHOICE("\"index\":0,\"text\":\"\",\"finish_reason\":\"stop\""), FINISH, 1, 1},
     /* OpenRouter puts an error beside the delta, too */
@@ -99,7 +101,14 @@ static const struct {
     {"{\"error\":null,\"choices\":[]}", 0, 0, 0},
     {"{\"error\":false}", 0, 0, 0},
     {"{\"error\":\"\"}", 0, 0, 0},
-    {"{\"error\":{}}", ERROR, 0, 0},
+    {"{\"error\":{}}", 0, 0, 0},
+    {"{\"error\":{\"code\":0,\"message\":\"\",\"details\":[{}]}}", 0, 0, 0},
+    {"{\"error\":[]}", 0, 0, 0},
+    {"{\"error\":0}", 0, 0, 0},
+    {"{\"errors\":[{}]}", 0, 0, 0},
+    {"{\"detail\":[]}", 0, 0, 0},
+    {"{\"detail\":{\"a\":\"\"}}", 0, 0, 0},
+    {"{\"error\":{\"code\":1}}", ERROR, 0, 0},
     {"{\"error\":{\"message\":\"m\"}}", ERROR, 0, 0},
     {"{\"err\\u006fr\":{\"message\":\"m\"}}", ERROR, 0, 0},
     {"{\"error\":\"m\"}", ERROR, 0, 0},
@@ -154,8 +163,8 @@ START_TEST(tells_events_apart)
         ck_assert_msg(event.has_content == ((rows[i].flags & CONTENT) != 0), "%s", rows[i].data);
         ck_assert_msg(event.has_finish == ((rows[i].flags & FINISH) != 0), "%s", rows[i].data);
         ck_assert_msg(event.has_error == ((rows[i].flags & ERROR) != 0), "%s", rows[i].data);
-        ck_assert_msg(stream.opened == rows[i].seen, "%s", rows[i].data);
-        ck_assert_msg(stream.closed == rows[i].finished, "%s", rows[i].data);
+        ck_assert_msg(stream.parts[0].opened == rows[i].seen, "%s", rows[i].data);
+        ck_assert_msg(stream.parts[0].closed == rows[i].finished, "%s", rows[i].data);
     }
 }
 END_TEST
@@ -174,6 +183,8 @@ static const struct {
     {"{\"choices\":[{\"index\":2,\"finish_reason\":\"stop\"}", false}, /* cut: says nothing */
     {CHOICE("\"index\":2,\"delta\":{},\"finish_reason\":\"stop\""), true},
     {CHOICE("\"index\":0,\"finish_reason\":null,\"content_filter_offsets\":{\"a\":1}"), true},
+    {CHOICE("\"index\":127,\"delta\":{}"), false},
+    {CHOICE("\"index\":127,\"delta\":{},\"finish_reason\":\"stop\""), true},
     {DELTA("\"content\":\"more\""), false}, /* content opens it again */
     {CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"stop\""), true},
     {"[DONE]", true},
@@ -218,6 +229,8 @@ static const char *const malformed[] = {
     "{\"a\":01}",
     "{\"choices\":[{\"delta\":{\"content\":\"\xff\"}}]}",
     "{\"choices\":[{\"delta\":{\"content\":\"cut",
+    "tent\":\"cut\"}}]}", /* without its beginning */
+    "]}",
     "{\"choices\":[{\"delta\":{\"content\":\"line\nend\"}}]}",
 };
 
@@ -229,7 +242,8 @@ START_TEST(malformed_events_say_nothing_else)
         ck_assert_msg(event.kind == DIALECT_EVENT_MALFORMED, "%s", malformed[i]);
         ck_assert_msg(!event.has_content && !event.has_finish && !event.has_error, "%s",
                       malformed[i]);
-        ck_assert_msg(stream.opened == 0 && event.fault.message.len == 0, "%s", malformed[i]);
+        ck_assert_msg(stream.parts[0].opened == 0 && event.fault.message.len == 0, "%s",
+                      malformed[i]);
     }
 }
 END_TEST
@@ -345,7 +359,10 @@ static const struct {
      "t"},
     {"{\"error\":{\"message\":\"m\",\"code\":429,\"metadata\":{\"code\":1}}}", DIALECT_REPLY_ERROR,
      "m", "429", ""},
-    {"{\"choices\":[],\"error\":{\"code\":null}}", DIALECT_REPLY_ERROR, "", "", ""},
+    {"{\"choices\":[],\"error\":{\"code\":null}}", DIALECT_REPLY_NOT_JSON, "", "", ""},
+    {"{\"choices\":[],\"error\":{\"code\":null,\"x\":1}}", DIALECT_REPLY_ERROR, "", "", ""},
+    {"{\"error\":{},\"choices\":[{\"message\":{\"content\":\"x\"}}]}", DIALECT_REPLY_GOOD, "", "",
+     ""},
     {"{\"error\":\"m\"}", DIALECT_REPLY_ERROR, "m", "", ""},
     {"{\"object\":\"error\",\"message\":\"m\",\"type\":\"t\",\"code\":1}", DIALECT_REPLY_ERROR, "m",
      "1", "t"},
@@ -430,9 +447,9 @@ START_TEST(knows_when_a_tool_call_is_open)
     static const char finish[] =
         CHOICE("\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"");
     chat_read_event(&stream, tool, strlen(tool), &event);
-    ck_assert_uint_eq(stream.in_tool, 1);
+    ck_assert_uint_eq(stream.parts[0].in_tool, 1);
     chat_read_event(&stream, finish, strlen(finish), &event);
-    ck_assert_uint_eq(stream.in_tool, 0);
+    ck_assert_uint_eq(stream.parts[0].in_tool, 0);
     ck_assert(stream.has_finish);
 }
 END_TEST

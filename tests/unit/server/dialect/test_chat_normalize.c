@@ -19,6 +19,8 @@ static const struct {
     {"{\"content\":\"\",\"reasoning_content\":\"r\"}", "{\"content\":\"r\"}"},
     {"{\"reasoning_content\":\"r\",\"content\":null}", "{\"content\":\"r\"}"},
     {"{\"reasoning_content\":\"r\",\"content\":\"\"}", "{\"content\":\"r\"}"},
+    {"{\"content\":\"\",\"reasoning_content\":\"r\",\"x\":[NaN,-Infinity]}",
+     "{\"content\":\"r\",\"x\":[NaN,-Infinity]}"},
     {"{\"role\":\"assistant\",\"content\":\"\",\"reasoning_content\":\"r\",\"x\":1.0}",
      "{\"role\":\"assistant\",\"content\":\"r\",\"x\":1.0}"},
     {"{ \"role\" : \"assistant\" , \"reasoning_content\" : \"r\" , \"content\" : null }",

@@ -74,7 +74,7 @@ START_TEST(a_trail_goes_into_any_error)
     };
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
         struct buf text = BUF_INIT;
-        own_error_put_with_trail(&text, rows[i].json, strlen(rows[i].json), "a/b=x;1ms");
+        own_error_put_with(&text, rows[i].json, strlen(rows[i].json), "trail", "a/b=x;1ms");
         ck_assert_str_eq(buf_cstr(&text), rows[i].expected);
         buf_free(&text);
     }

@@ -58,12 +58,16 @@ START_TEST(errors_in_all_places)
          JUDGE_REQUEST},
         /* refused content */
         {403, NULL, NULL, NULL, "Content violates usage guidelines.", JUDGE_REFUSED},
+        {498, "capacity_exceeded", NULL, NULL, NULL, JUDGE_OVERLOAD},
         {403, "403", NULL, NULL, "m requires moderation on P. Your input was flagged for \\\"x\\\"",
          JUDGE_REFUSED},
         {400, "content_filter", NULL, NULL, NULL, JUDGE_REFUSED},
         {400, "Content_Filter", NULL, NULL, NULL, JUDGE_REFUSED},
         {200, NULL, "content_policy_violation", NULL, NULL, JUDGE_REFUSED},
-        {200, "1301", NULL, NULL, NULL, JUDGE_REFUSED},
+        {200, "1301", NULL, NULL,
+         "System detected potentially unsafe or sensitive content in input or generation.",
+         JUDGE_REFUSED},
+        {200, "1301", NULL, NULL, "m", JUDGE_PROVIDER}, /* a number may mean anything */
         /* key and account */
         {400, "400", NULL, "API_KEY_INVALID", "API key not valid.", JUDGE_KEY},
         {429, "insufficient_quota", "insufficient_quota", NULL, "You exceeded your current quota",
@@ -88,6 +92,10 @@ START_TEST(errors_in_all_places)
         {500, NULL, NULL, NULL, "cannot parse 'maximum context length', sorry", JUDGE_PROVIDER},
         {500, NULL, NULL, NULL, "cannot parse `maximum context length", JUDGE_PROVIDER},
         {403, NULL, NULL, NULL, "key \\\"your input was flagged\\\"", JUDGE_KEY},
+        {500, NULL, NULL, NULL, "no: “maximum context length”", JUDGE_PROVIDER},
+        {500, NULL, NULL, NULL, "no: ‘prompt is too long’, «input is too long»", JUDGE_PROVIDER},
+        {500, NULL, NULL, NULL, "“m”: prompt is too long", JUDGE_REQUEST},
+        {500, NULL, NULL, NULL, "It can't: prompt is too long", JUDGE_REQUEST},
         {500, NULL, NULL, NULL, "the model's maximum context length is 5", JUDGE_REQUEST},
     };
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
@@ -135,6 +143,19 @@ START_TEST(long_members_and_messages_do_no_harm)
 }
 END_TEST
 
+START_TEST(types_that_invite_a_retry)
+{
+    static const char *const inviting[] = {"server_error",     "rate_limit_error", "tokens",
+                                           "overloaded_error", "api_error",        "UNAVAILABLE"};
+    static const char *const others[] = {"invalid_request_error", "authentication_error", "",
+                                         "BadRequestError",       "insufficient_quota",   "token"};
+    for (size_t i = 0; i < UNIT_ROWS(inviting); i++)
+        ck_assert_msg(judge_invites_retry(span(inviting[i])), "%s", inviting[i]);
+    for (size_t i = 0; i < UNIT_ROWS(others); i++)
+        ck_assert_msg(!judge_invites_retry(span(others[i])), "%s", others[i]);
+}
+END_TEST
+
 START_TEST(statuses_for_clients)
 {
     ck_assert_int_eq(judge_status_for_client(200), 400);
@@ -159,4 +180,4 @@ END_TEST
 
 UNIT_MAIN("judge", errors_in_all_places, a_wait_makes_a_503_an_overload,
           a_message_rests_only_its_own_type, long_members_and_messages_do_no_harm,
-          statuses_for_clients, reasons)
+          types_that_invite_a_retry, statuses_for_clients, reasons)

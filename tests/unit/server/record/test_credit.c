@@ -109,9 +109,10 @@ START_TEST(what_counts_for_nothing_posts_nothing)
     static const struct {
         enum outcome outcome;
         bool has_quota;
-    } rows[] = {{OUTCOME_CLIENT_LEFT, true},   {OUTCOME_DEADLINE, true},
-                {OUTCOME_SHUTDOWN, true},      {OUTCOME_EVENT_TOO_LARGE, true},
-                {OUTCOME_CLIENT_ERROR, false}, {OUTCOME_CONTENT_FILTERED, false}};
+    } rows[] = {{OUTCOME_CLIENT_LEFT, true},     {OUTCOME_DEADLINE, true},
+                {OUTCOME_SHUTDOWN, true},        {OUTCOME_EVENT_TOO_LARGE, true},
+                {OUTCOME_CLIENT_ERROR, false},   {OUTCOME_CONTENT_FILTERED, false},
+                {OUTCOME_STREAM_UNPROVED, false}};
     for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
         begin();
         ck_assert_uint_eq(end(rows[i].outcome, 60000, rows[i].has_quota), 0);
@@ -170,5 +171,23 @@ START_TEST(used_up_limits_are_cooldowns_that_trackerd_accepts)
 }
 END_TEST
 
-UNIT_MAIN("credit", trackerd_accepts_what_any_outcome_posts, what_counts_for_nothing_posts_nothing,
-          each_outcome_posts_its_kind, used_up_limits_are_cooldowns_that_trackerd_accepts)
+/* Behind content load brings its rest and no strike. */
+START_TEST(load_behind_content_is_no_strike)
+{
+    begin();
+    credit_ended(credit, &(struct credit_result){.outcome = OUTCOME_OVERLOADED,
+                                                 .seen = {.row = UINT32_MAX},
+                                                 .started_at = STARTED_AT,
+                                                 .ended_at = ENDED_AT,
+                                                 .rest_ms = 1000,
+                                                 .tokens = -1,
+                                                 .has_content = true});
+    ck_assert_uint_eq(count(EV_COOLDOWN), 1);
+    ck_assert_uint_eq(n_events, 1);
+    credit_free(&credit);
+}
+END_TEST
+
+UNIT_MAIN("credit", load_behind_content_is_no_strike, trackerd_accepts_what_any_outcome_posts,
+          what_counts_for_nothing_posts_nothing, each_outcome_posts_its_kind,
+          used_up_limits_are_cooldowns_that_trackerd_accepts)

@@ -9,6 +9,7 @@ libcommon_base_a_SOURCES = \
 	common/base/clock.c common/base/clock.h \
 	common/base/decimal.h \
 	common/base/fd.h \
+	common/base/file.c common/base/file.h \
 	common/base/fnv.h \
 	common/base/hex.h \
 	common/base/json_out.c common/base/json_out.h \

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/alloc.h"
+#include "common/base/file.h"
 #include "common/conf/check.h"
 #include "common/conf/envfile.h"
 #include "common/conf/schema.h"
@@ -36,17 +37,10 @@ static bool open_file(const char *path, int *fd, struct stat *st, struct buf *me
 
 static bool read_all(int fd, const char *path, struct buf *text, struct buf *messages)
 {
-    while (text->len <= CONF_FILE_MAX) {
-        char *end = buf_reserve(text, CONF_FILE_MAX / 16);
-        ssize_t n = read(fd, end, CONF_FILE_MAX / 16);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return note_fault(messages, path, strerror(errno));
-        if (n == 0)
-            return true;
-        text->len += (size_t)n;
-    }
+    if (file_read(fd, CONF_FILE_MAX, text))
+        return true;
+    if (errno != EFBIG)
+        return note_fault(messages, path, strerror(errno));
     buf_printf(messages, "%s:1:1: is larger than %d bytes\n", path, CONF_FILE_MAX);
     return false;
 }

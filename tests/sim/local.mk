@@ -38,4 +38,6 @@ SIM_SELFTESTS = \
 	tests/sim/selftests/test_streams.py
 dist_noinst_SCRIPTS += tests/sim/selftest
 EXTRA_DIST += $(SIM_SELFTESTS)
+if HAVE_PYTHON
 TESTS += tests/sim/selftest
+endif

@@ -36,6 +36,7 @@ UNIT_TESTS = \
 	tests/unit/common/base/test_bytescan \
 	tests/unit/common/base/test_bytescan_portable \
 	tests/unit/common/base/test_clock \
+	tests/unit/common/base/test_file \
 	tests/unit/common/base/test_json_out \
 	tests/unit/common/base/test_log \
 	tests/unit/common/base/test_nearest \

@@ -17,6 +17,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/base/file.h"
 #include "common/base/killpoint.h"
 #include "common/base/log.h"
 #include "trackerd/table/now.h"
@@ -232,23 +233,6 @@ void snapshot_free(struct snapshot **snapshot)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* Appends what is left of the file. False with errno. */
-static bool read_all(int fd, struct buf *text)
-{
-    while (text->len <= STATEFILE_MAX) {
-        char *room = buf_reserve(text, 65536);
-        ssize_t n = read(fd, room, 65536);
-        if (n == 0)
-            return true;
-        if (n > 0)
-            text->len += (size_t)n;
-        else if (errno != EINTR)
-            return false;
-    }
-    errno = EFBIG; /* it has grown since it was looked at */
-    return false;
-}
-
 static bool read_file(const char *path, struct buf *text)
 {
     struct stat st;
@@ -260,7 +244,7 @@ static bool read_file(const char *path, struct buf *text)
         errno = EFBIG;
         is_read = false;
     }
-    is_read = is_read && read_all(fd, text);
+    is_read = is_read && file_read(fd, STATEFILE_MAX, text);
     int error = errno;
     close(fd);
     errno = error;

@@ -10,4 +10,5 @@ libcommon_http_a_SOURCES = \
 	common/http/request.c common/http/request.h \
 	common/http/response.c common/http/response.h \
 	common/http/sse.c common/http/sse.h \
+	common/http/target.c common/http/target.h \
 	common/http/url.c common/http/url.h

@@ -11,6 +11,7 @@ const char *http_reason_phrase(int status)
         const char *phrase;
     } rows[] = {
         {200, "OK"},
+        {302, "Found"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {404, "Not Found"},

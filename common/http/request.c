@@ -67,11 +67,13 @@ static bool split_absolute(struct http_text target, struct http_text *path)
     return false;
 }
 
-static void cut_query(struct http_text *path)
+static void cut_query(struct http_text *path, struct http_text *rest)
 {
     const char *query = path->len > 0 ? memchr(path->at, '?', path->len) : NULL;
-    if (query != NULL)
+    if (query != NULL) {
+        *rest = (struct http_text){query + 1, path->len - (size_t)(query + 1 - path->at)};
         path->len = (size_t)(query - path->at);
+    }
     if (path->len == 0)
         *path = (struct http_text){"/", 1};
 }
@@ -88,7 +90,7 @@ static enum http_request_error parse_target(struct parsing *p)
         return HTTP_REQUEST_OK;
     if (target.len == 0 || (target.at[0] != '/' && !split_absolute(target, path)))
         return bad(p, "bad request target");
-    cut_query(path);
+    cut_query(path, &p->out->query);
     return HTTP_REQUEST_OK;
 }
 

@@ -34,8 +34,8 @@ struct http_request {
     struct http_text method, target; /* method: a token of at most 32 bytes */
     /* The target's path, without query, scheme and authority; a static "/" where it has none; "*"
      * for OPTIONS. */
-    struct http_text path;
-    int version_minor; /* HTTP/1.x */
+    struct http_text path, query; /* query: without its question mark; empty where there is none */
+    int version_minor;            /* HTTP/1.x */
     enum http_request_framing framing;
     uint64_t content_length; /* with HTTP_REQUEST_LENGTH */
     bool keep_alive;         /* as version and Connection ask */

@@ -36,14 +36,14 @@ static void ask_provider(void *arg, struct client *client, struct client_call *c
     api_start(api->env, client, call);
 }
 
-static void add_model(json_object *list, const char *id, const char *owner)
+static json_object *model_json(const char *id, const char *owner)
 {
     json_object *model = json_object_new_object();
     json_out_text(model, "id", id);
     json_out_text(model, "object", "model");
     json_out_number(model, "created", 0);
     json_out_text(model, "owned_by", owner);
-    json_object_array_add(list, model);
+    return model;
 }
 
 /* Two providers may offer the same model: it is listed once, under the first. */
@@ -60,13 +60,30 @@ static void models(void *arg, struct client *client, struct client_call *call)
     const struct conf *conf = ((const struct api *)arg)->env->conf;
     json_object *root = json_object_new_object(), *list = json_object_new_array();
     for (uint32_t i = 0; i < conf->n_chains; i++)
-        add_model(list, conf->chains[i].name, "weir");
+        json_object_array_add(list, model_json(conf->chains[i].name, "weir"));
     for (uint32_t i = 0; i < conf->n_pairs; i++)
         if (!is_listed_before(conf, i))
-            add_model(list, conf->pairs[i].model, conf->pairs[i].provider->id);
+            json_object_array_add(list,
+                                  model_json(conf->pairs[i].model, conf->pairs[i].provider->id));
     json_out_text(root, "object", "list");
     json_object_object_add(root, "data", list);
     answer_json(client, NULL, root);
+}
+
+static void model(void *arg, struct client *client, struct client_call *call)
+{
+    const struct conf *conf = ((const struct api *)arg)->env->conf;
+    const char *owner = NULL;
+    if (conf_find_chain(conf, call->name, strlen(call->name)) >= 0)
+        owner = "weir";
+    for (uint32_t i = 0; i < conf->n_pairs && owner == NULL; i++)
+        if (strcmp(conf->pairs[i].model, call->name) == 0)
+            owner = conf->pairs[i].provider->id;
+    if (owner != NULL)
+        answer_json(client, NULL, model_json(call->name, owner));
+    else
+        client_answer_error(client, OWN_ERROR_MODEL_NOT_FOUND, NULL,
+                            "No chain and no model of a chain has that name.");
 }
 
 /* How many requests wait, over all workers, for each chain. */
@@ -156,6 +173,17 @@ static void status_page(void *arg, struct client *client, struct client_call *ca
     buf_free(&page);
 }
 
+/* What agents ask to see whether anybody is there. */
+static void nothing(void *arg, struct client *client, struct client_call *call)
+{
+    client_answer(client, 200, "text/plain", NULL, "", 0);
+}
+
+static void lead_to_status(void *arg, struct client *client, struct client_call *call)
+{
+    client_answer(client, 302, "text/plain", "Location: /status\r\n", "", 0);
+}
+
 /* What clients of providers ask for, and what people and programs watch weir with. */
 #define V1(verb, name) .method = (verb), .path = "/v1" name, .dialect = &dialect_chat
 #define OPEN(verb, name) \
@@ -170,8 +198,12 @@ const struct client_endpoint api_endpoints[] = {
     {V1("POST", "/completions"), ASKS(dialect_completions)},
     {V1("POST", "/embeddings"), ASKS(dialect_embeddings)},
     {V1("GET", "/models"), .answer = models},
+    {V1("GET", "/models"), .takes_name = true, .answer = model},
     {V1("GET", "/ratelimits"), .answer = ratelimits},
     {OPEN("GET", "/health"), .answer = health},
+    {OPEN("HEAD", "/api/hello"), .answer = nothing},
+    {OPEN("GET", "/"), .answer = lead_to_status},
+    {OPEN("HEAD", "/"), .answer = nothing},
     {WATCH("/metrics"), .answer = metrics},
     {WATCH("/status"), .answer = status_page},
     {WATCH("/status.json"), .answer = status_document},

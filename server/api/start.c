@@ -70,6 +70,7 @@ void api_start(const struct exchange_env *env, struct client *client, struct cli
     struct exchange_order order = {
         .operation = call->endpoint->operation,
         .path = call->endpoint->path,
+        .query = call->query,
         .request_id = call->request_id,
         .body = call->body,
         .body_len = call->body_len,

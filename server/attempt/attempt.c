@@ -595,7 +595,7 @@ static void send_request(struct attempt *a)
     buf_reserve(&text, REQUEST_TEXT_BYTES);
     provider_put_headers(a->provider, a->is_stream, a->spec.request_id, &text);
     size_t headers_len = text.len;
-    provider_put_url(a->provider, a->spec.operation->path, &text);
+    provider_put_url(a->provider, a->spec.operation->path, a->spec.query, &text);
     buf_cstr(&text);
     struct transfer_request request = {
         .url = text.data + headers_len,

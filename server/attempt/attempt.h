@@ -30,6 +30,7 @@ struct attempt_spec {
     struct transfers *transfers;
     uint32_t pair;
     const struct dialect_operation *operation;
+    const char *query; /* the client's, for the provider; NULL = none. Outlives the attempt */
     const char *request_id;
     const struct dialect_request *request; /* what was read in the body; only for attempt_start */
     bool may_ask_usage; /* where the client did not; the answer to that stays with the attempt */

@@ -25,6 +25,8 @@ struct client_call {
     const struct client_endpoint *endpoint;
     const char *request_id; /* the client's when it is sane, else a new one */
     uint64_t received_at;   /* its head, boot clock ns */
+    const char *name;       /* of an endpoint that takes one, percent-decoded; "" = malformed */
+    const char *query;      /* to go upstream; NULL = none */
     char *body; /* NULL for a request without one; an endpoint that keeps it sets it to NULL */
     size_t body_len;
     int delivery;  /* X-Weir-Delivery: enum delivery; -1 = not given */
@@ -39,7 +41,8 @@ struct client_endpoint {
     const char *method, *path;
     const struct dialect *dialect; /* of its errors, before there is an answer */
     enum client_access access;
-    bool has_body; /* a request without a body is a 400 */
+    bool takes_name; /* its path is followed by a slash and a name, which may have slashes */
+    bool has_body;   /* a request without a body is a 400 */
     client_endpoint_fn answer;
     const struct dialect_operation *operation; /* NULL: asks no provider */
 };

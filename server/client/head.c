@@ -8,10 +8,12 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/http/request.h"
+#include "common/http/target.h"
 #include "server/client/answer.h"
 #include "server/client/endpoint.h"
 #include "server/client/keys.h"
 #include "server/client/output.h"
+#include "server/client/path.h"
 #include "server/client/peer.h"
 #include "server/client/state.h"
 
@@ -75,45 +77,79 @@ static void decline(struct client *c, const struct http_request *req, enum own_e
     client_answer_error(c, error, headers, message);
 }
 
-static bool is_asked_for(const struct client_endpoint *e, struct http_text method)
+static bool is_head_of_get(const struct client_endpoint *e, struct http_text method)
 {
-    bool is_head_of_get = http_text_equals(method, "HEAD") && strcmp(e->method, "GET") == 0;
-    return is_head_of_get || http_text_equals(method, e->method);
+    return http_text_equals(method, "HEAD") && strcmp(e->method, "GET") == 0;
 }
 
-/* No endpoint has that path with that method: which methods would it take? */
-static void refuse_path(struct client *c, const struct http_request *req)
+/* The path is known, the method is not: which ones would it take? False: the path is not known. */
+static bool refuse_method(struct client *c, const struct http_request *req)
 {
     struct buf allow = BUF_INIT;
+    bool has_head = false;
     for (const struct client_endpoint *e = c->owner->setup.endpoints; e->path != NULL; e++) {
-        if (!http_text_equals(req->path, e->path))
+        if (!client_path_is(e, req->path))
             continue;
-        buf_printf(&allow, "%s%s", allow.len == 0 ? "Allow: " : ", ", e->method);
-        if (strcmp(e->method, "GET") == 0)
-            buf_puts(&allow, ", HEAD");
+        bool is_get = strcmp(e->method, "GET") == 0, is_head = strcmp(e->method, "HEAD") == 0;
+        if (!is_head)
+            buf_printf(&allow, "%s%s", allow.len == 0 ? "Allow: " : ", ", e->method);
+        has_head |= is_get || is_head;
     }
+    if (has_head)
+        buf_puts(&allow, allow.len == 0 ? "Allow: HEAD" : ", HEAD");
     bool is_found = allow.len > 0;
     buf_puts(&allow, "\r\n");
-    decline(c, req, is_found ? OWN_ERROR_METHOD_NOT_ALLOWED : OWN_ERROR_NOT_FOUND,
-            is_found ? buf_cstr(&allow) : NULL,
-            is_found ? "This path does not take that method." : "There is no such path.");
+    if (is_found)
+        decline(c, req, OWN_ERROR_METHOD_NOT_ALLOWED, buf_cstr(&allow),
+                "This path does not take that method.");
     buf_free(&allow);
+    return is_found;
 }
 
-/* Sets c->endpoint, or answers 404 / 405 itself. HEAD is answered as GET without its body. */
+static void refuse_path(struct client *c, const struct http_request *req)
+{
+    struct buf message = BUF_INIT;
+    buf_puts(&message, "There is no such path; the one that is meant may be ");
+    bool has_meant = client_path_put_meant(c->owner->setup.endpoints, req->path, &message);
+    decline(c, req, OWN_ERROR_NOT_FOUND, NULL,
+            has_meant ? buf_cstr(&message) : "There is no such path.");
+    buf_free(&message);
+}
+
+/* Sets c->endpoint, or answers 404 / 405 itself. HEAD is answered as GET without its body, unless
+ * it has a row of its own. */
 static bool find_endpoint(struct client *c, const struct http_request *req)
 {
     c->is_head_request = http_text_equals(req->method, "HEAD");
     c->endpoint = NULL;
-    for (const struct client_endpoint *e = c->owner->setup.endpoints; e->path != NULL; e++)
-        if (http_text_equals(req->path, e->path)) {
-            c->dialect = e->dialect;
-            if (is_asked_for(e, req->method))
-                c->endpoint = e;
+    for (const struct client_endpoint *e = c->owner->setup.endpoints; e->path != NULL; e++) {
+        if (!client_path_is(e, req->path))
+            continue;
+        c->dialect = e->dialect;
+        if (c->endpoint == NULL && is_head_of_get(e, req->method))
+            c->endpoint = e;
+        if (http_text_equals(req->method, e->method)) {
+            c->endpoint = e;
+            break;
         }
-    if (c->endpoint == NULL)
+    }
+    if (c->endpoint == NULL && !refuse_method(c, req))
         refuse_path(c, req);
     return c->endpoint != NULL;
+}
+
+/* A client's credentials do not go to a provider. */
+static void take_target(struct client *c, const struct http_request *req)
+{
+    static const char *const credentials[] = {"key", "api_key", "access_token", NULL};
+    if (c->endpoint->takes_name) {
+        size_t at = strlen(c->endpoint->path) + 1;
+        struct http_text name = {req->path.at + at, req->path.len - at};
+        if (!http_target_decode(name, &c->name))
+            buf_clear(&c->name);
+    }
+    if (req->query.len > 0)
+        http_target_put_query(req->query, credentials, &c->query);
 }
 
 static bool check_body(struct client *c, const struct http_request *req)
@@ -184,6 +220,8 @@ void client_serve(struct client *c)
         .endpoint = c->endpoint,
         .request_id = c->request_id,
         .received_at = c->received_at,
+        .name = c->name.len > 0 ? buf_cstr(&c->name) : "",
+        .query = c->query.len > 0 ? buf_cstr(&c->query) : NULL,
         .delivery = c->delivery,
         .explain = c->explain,
         .is_probe = c->is_probe,
@@ -239,9 +277,14 @@ static void on_head(struct client *c, const char *head, size_t len)
     c->is_http10 = req.version_minor == 0;
     c->keep_alive = req.keep_alive;
     take_request_id(c, &req);
+    struct buf room = BUF_INIT;
+    req.path = http_target_tidy(req.path, &room);
     if (find_endpoint(c, &req) && check_key(c, &req) && check_body(c, &req) &&
-        check_wishes(c, &req))
+        check_wishes(c, &req)) {
+        take_target(c, &req);
         begin_body(c, &req);
+    }
+    buf_free(&room);
 }
 
 size_t client_take_head(struct client *c, const char *data, size_t len)

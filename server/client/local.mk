@@ -9,5 +9,6 @@ libserver_client_a_SOURCES = \
 	server/client/input.c server/client/input.h \
 	server/client/keys.c server/client/keys.h \
 	server/client/output.c server/client/output.h \
+	server/client/path.c server/client/path.h \
 	server/client/peer.c server/client/peer.h \
 	server/client/state.c server/client/state.h

@@ -52,6 +52,7 @@ struct client {
     bool is_loopback, is_http10, keep_alive, is_head_request;
     int delivery; /* asked for by X-Weir-Delivery: enum delivery; -1 = not */
     bool explain, is_probe;
+    struct buf name, query;            /* of the path and for the provider; empty: there is none */
     bool is_chunked_answer, is_broken; /* broken: the socket takes nothing any more */
     enum http_request_framing framing;
     struct http_chunked chunked;

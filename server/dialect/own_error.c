@@ -12,6 +12,7 @@ static const struct {
     [OWN_ERROR_INVALID_REQUEST] = {400, "invalid_request"},
     [OWN_ERROR_INVALID_API_KEY] = {401, "invalid_api_key"},
     [OWN_ERROR_NOT_FOUND] = {404, "not_found"},
+    [OWN_ERROR_MODEL_NOT_FOUND] = {404, "model_not_found"},
     [OWN_ERROR_METHOD_NOT_ALLOWED] = {405, "method_not_allowed"},
     [OWN_ERROR_REQUEST_TIMEOUT] = {408, "request_timeout"},
     [OWN_ERROR_REQUEST_TOO_LARGE] = {413, "request_too_large"},

@@ -60,6 +60,7 @@ struct exchange_env {
 struct exchange_order {
     const struct dialect_operation *operation;
     const char *path;       /* as the client asked, for the log; static */
+    const char *query;      /* for the provider; NULL = none. Lives until the answer's end */
     const char *request_id; /* copied */
     char *body;             /* taken */
     size_t body_len;

@@ -96,6 +96,7 @@ static void start_attempt(struct exchange *x, uint32_t pair)
         .transfers = x->env.transfers,
         .pair = pair,
         .operation = x->order.operation,
+        .query = x->order.query,
         .request_id = x->request_id,
         .request = &x->asked,
         .may_ask_usage = credit_may_ask_usage(x->env.credit, pair),

@@ -27,10 +27,15 @@ static const struct provider_row rows[PROVIDER_TYPES_COUNT] = {
                             .spared_models = "gemini-"},
 };
 
-void provider_put_url(const struct conf_provider *provider, const char *path, struct buf *out)
+void provider_put_url(const struct conf_provider *provider, const char *path, const char *query,
+                      struct buf *out)
 {
     buf_puts(out, provider->base_url);
     buf_puts(out, path);
+    if (query == NULL)
+        return;
+    buf_putc(out, '?');
+    buf_puts(out, query);
 }
 
 void provider_put_headers(const struct conf_provider *provider, bool is_stream,

@@ -13,8 +13,10 @@
 #include "common/conf/conf.h"
 #include "server/provider/rewrite.h"
 
-/* Appends the provider's URL of an operation's path ("/chat/completions"). */
-void provider_put_url(const struct conf_provider *provider, const char *path, struct buf *out);
+/* Appends the provider's URL of an operation's path ("/chat/completions"), and of a query, unless
+ * that is NULL. */
+void provider_put_url(const struct conf_provider *provider, const char *path, const char *query,
+                      struct buf *out);
 /* Appends the headers of a request, each ended by CRLF. They hold the key: never log them, and wipe
  * them after use. */
 void provider_put_headers(const struct conf_provider *provider, bool is_stream,

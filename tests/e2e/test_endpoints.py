@@ -29,6 +29,43 @@ def test_models(t):
 
 
 @case()
+def test_one_model(t):
+    """By its name, which may have slashes of its own; percent-decoded once."""
+    t.start({"default": ["alpha/one", "beta/two"], "se cond": ["beta/two", "gamma/vendor/three:free"]})
+    listed = {m["id"]: m for m in t.get("/v1/models").json()["data"]}
+    for name, path in (("default", "default"), ("one", "one/"), ("se cond", "se%20cond"),
+                       ("vendor/three:free", "vendor/three:free"),
+                       ("vendor/three:free", "vendor%2Fthree%3afree?x=1"), ("two", "/two")):
+        answer = t.get("/v1/models/" + path)
+        eq((answer.status, answer.json()), (200, listed[name]), path)
+    for path in ("three", "vendor", "One", "vendor%252Fthree:free", "%zz", "%00", "a%0ab", "alpha/one"):
+        answer = t.get("/v1/models/" + path)
+        eq((answer.status, answer.json()["error"]["code"]), (404, "model_not_found"), path)
+    eq(t.get("/v1/models/one", key=None).status, 401, "without a key")
+    eq(t.get("/v1/models/").json()["object"], "list", "no name at all")
+
+
+@case()
+def test_slashes_do_not_matter(t):
+    t.start()
+    for path in ("//v1/models", "/v1//models/", "/v1/models///", "//health//"):
+        eq(t.get(path).status, 200, path)
+    response = t.post(t.body(stream=False), path="//v1/chat//completions/")
+    eq(response.status, 200, "a chat")
+    response.read()
+
+
+@case()
+def test_is_anybody_there(t):
+    t.start()
+    for path in ("/", "/api/hello", "//"):
+        answer = t.get(path, key=None, method="HEAD")
+        eq((answer.status, answer.headers["content-length"], answer.body), (200, "0", b""), path)
+    answer = t.get("/", key=None)
+    eq((answer.status, answer.headers["location"], answer.body), (302, "/status", b""), "GET /")
+
+
+@case()
 def test_ratelimits(t):
     """One row for every pair of every chain, in the configuration's order."""
     t.start({"default": ["beta/two", "alpha/one"], "other": ["alpha/one", "alpha/three"]})

@@ -164,9 +164,8 @@ def test_the_key_is_asked_before_the_body(t):
 @case()
 def test_unknown_paths(t):
     t.start()
-    for path in ("/", "/v1", "/v1/", "/v1/nothing", "/v1/chat", "/v1/chat/completions/", "/healthy",
-                 "/v1/models/x/y/z", "//v1/models", "/V1/models", "/v1/chat/completions%00",
-                 "/../etc/passwd", "/v1/%2e%2e/health"):
+    for path in ("/v1", "/v1/", "/v1/nothing", "/v1/chat", "/healthy", "/V1/models",
+                 "/v1/chat/completions%00", "/../etc/passwd", "/v1/%2e%2e/health", "/api"):
         conn = t.connect()
         conn.request("GET", path, {"Authorization": f"Bearer {KEY}"})
         try:
@@ -175,13 +174,17 @@ def test_unknown_paths(t):
             raise AssertionError(f"{path}: {e}") from None
         conn.close()
     t.error_of(t.post(t.body(), path="/v1/completion"), 404, "not_found")
+    for path in ("/chat/completions", "/v1/v1/chat/completions", "/api/v1/chat/completions/"):
+        error = t.error_of(t.post(t.body(), path=path), 404, "not_found")
+        assert error["message"].endswith(" /v1/chat/completions"), error
 
 
 @case()
 def test_unknown_methods(t):
     t.start()
     for method, path, allowed in (
-        ("GET", CHAT, "POST"), ("PUT", CHAT, "POST"), ("DELETE", CHAT, "POST"),
+        ("GET", CHAT, "POST"), ("GET", CHAT + "/", "POST"), ("GET", "/api/hello", "HEAD"),
+        ("POST", "/v1/models/x", "GET"), ("POST", "/", "HEAD"), ("PUT", CHAT, "POST"), ("DELETE", CHAT, "POST"),
         ("PATCH", CHAT, "POST"), ("POST", "/v1/models", "GET"), ("DELETE", "/v1/ratelimits", "GET"),
         ("POST", "/health", "GET"), ("OPTIONS", "/health", "GET"), ("BREW", "/health", "GET"),
         ("get", "/health", "GET"),
@@ -202,6 +205,23 @@ def test_unknown_methods(t):
 
 @case()
 def test_queries_are_no_part_of_the_path(t):
+    """They go on to the provider, less what may be a client's credential."""
+    p = t.raw_provider()
+    t.start({"default": ["alpha/one"]}, base_urls={"alpha": p.base_url})
+    for query, sent in (("", ""), ("?", ""), ("?api-version=2024-10-21&x=%20", "?api-version=2024-10-21&x=%20"),
+                        ("?key=s3cret&beta=true&api_key=s3cret&Access_Token=s3cret&%6bey=s3cret",
+                         "?beta=true"), ("?key=s3cret", "")):
+        conn = t.send(t.body(stream=False), path=CHAT + query)
+        x = p.accept()
+        eq(x.path, "/v1/chat/completions" + sent, f"path at the provider for {query}")
+        x.answer(200, b'{"choices":[{"message":{"content":"x"}}]}')
+        eq(conn.response("POST").status, 200, "status")
+        conn.close()
+    assert "s3cret" not in t.weir.log(), "a credential in the log"
+
+
+@case()
+def test_queries_everywhere(t):
     t.start()
     eq(t.get("/v1/models?limit=3&x=%20").status, 200, "status with a query")
     response = t.post(t.body(stream=False), path=CHAT + "?api-version=2024-10-21")

@@ -4,6 +4,7 @@
  * first byte says how to cut. */
 #include "common/base/buf.h"
 #include "common/http/request.h"
+#include "common/http/target.h"
 #include "tests/fuzz/fuzz.h"
 
 static size_t find_end_piecewise(uint8_t how, const char *text, size_t size, size_t *skip)
@@ -67,6 +68,27 @@ static void write_out(const struct http_request *req, struct buf *out)
     buf_puts(out, "\r\n");
 }
 
+/* One spelling is the spelling of itself; no credential goes on; a name is no longer than it was.
+ */
+static void check_target(const struct http_request *req)
+{
+    static const char *const less[] = {"key", NULL};
+    struct buf room = BUF_INIT, again = BUF_INIT, query = BUF_INIT, twice = BUF_INIT;
+    struct http_text tidy = http_target_tidy(req->path, &room);
+    FUZZ_CHECK(tidy.len > 0 && tidy.len <= req->path.len && tidy.at[0] == req->path.at[0]);
+    FUZZ_CHECK(http_target_tidy(tidy, &again).at == tidy.at);
+    http_target_put_query(req->query, less, &query);
+    http_target_put_query((struct http_text){buf_cstr(&query), query.len}, less, &twice);
+    FUZZ_CHECK(query.len <= req->query.len && query.len == twice.len);
+    buf_clear(&query);
+    if (http_target_decode(req->path, &query))
+        FUZZ_CHECK(query.len <= req->path.len && memchr(buf_cstr(&query), '\0', query.len) == NULL);
+    buf_free(&room);
+    buf_free(&again);
+    buf_free(&query);
+    buf_free(&twice);
+}
+
 static void check_same(const struct http_request *a, const struct http_request *b)
 {
     FUZZ_CHECK(a->framing == b->framing && a->content_length == b->content_length);
@@ -83,6 +105,7 @@ static void check_head(const char *text, size_t len)
     if (error == HTTP_REQUEST_OK) {
         struct buf out = BUF_INIT;
         check_rules(head, len, &req);
+        check_target(&req);
         write_out(&req, &out);
         FUZZ_CHECK(http_request_parse(out.data, out.len, &again) == HTTP_REQUEST_OK);
         check_same(&req, &again);

@@ -56,6 +56,7 @@ UNIT_TESTS = \
 	tests/unit/common/http/test_request \
 	tests/unit/common/http/test_response \
 	tests/unit/common/http/test_sse \
+	tests/unit/common/http/test_target \
 	tests/unit/common/http/test_url \
 	tests/unit/common/json/test_jsonscan \
 	tests/unit/common/json/test_splice \
@@ -77,6 +78,7 @@ UNIT_TESTS = \
 	tests/unit/server/api/test_health \
 	tests/unit/server/client/test_client \
 	tests/unit/server/client/test_keys \
+	tests/unit/server/client/test_path \
 	tests/unit/server/client/test_peer \
 	tests/unit/server/attempt/test_classify \
 	tests/unit/server/attempt/test_key_mask \

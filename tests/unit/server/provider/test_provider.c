@@ -177,8 +177,11 @@ START_TEST(an_address_keeps_its_path)
 {
     struct conf_provider provider = {.base_url = (char *)"https://host:8443/some/path"};
     struct buf url = BUF_INIT;
-    provider_put_url(&provider, "/chat/completions", &url);
+    provider_put_url(&provider, "/chat/completions", NULL, &url);
     ck_assert_str_eq(buf_cstr(&url), "https://host:8443/some/path/chat/completions");
+    buf_clear(&url);
+    provider_put_url(&provider, "/embeddings", "api-version=1&x", &url);
+    ck_assert_str_eq(buf_cstr(&url), "https://host:8443/some/path/embeddings?api-version=1&x");
     buf_free(&url);
 }
 END_TEST

@@ -34,6 +34,15 @@ static void send_text(struct relay *r, const char *text, size_t len)
     send_pieces(r, &piece, 1);
 }
 
+/* To the line end: LF, CR or both. What was an event has no CR, an error's document may have. */
+static size_t line_length(const char *at, const char *end)
+{
+    const char *p = at;
+    while (p < end && *p != '\n' && *p != '\r')
+        p++;
+    return (size_t)(p - at);
+}
+
 static void put_event(struct buf *out, const struct sse_event *ev)
 {
     if (ev->type_len > 0) {
@@ -42,14 +51,16 @@ static void put_event(struct buf *out, const struct sse_event *ev)
         buf_putc(out, '\n');
     }
     const char *at = ev->data, *end = ev->data + ev->data_len;
-    const char *lf;
-    do {
-        lf = memchr(at, '\n', (size_t)(end - at));
+    for (;;) {
+        size_t len = line_length(at, end);
         buf_puts(out, "data: ");
-        buf_put(out, at, (size_t)((lf != NULL ? lf : end) - at));
+        buf_put(out, at, len);
         buf_putc(out, '\n');
-        at = lf != NULL ? lf + 1 : end;
-    } while (lf != NULL);
+        at += len;
+        if (at == end)
+            break;
+        at += at[0] == '\r' && at + 1 < end && at[1] == '\n' ? 2 : 1;
+    }
     buf_putc(out, '\n');
 }
 
@@ -88,13 +99,18 @@ void relay_commit(struct relay *r, const char *headers, size_t headers_len)
     buf_free(&r->held);
 }
 
+static void send_event(struct relay *r, const struct sse_event *event)
+{
+    struct buf text = BUF_INIT;
+    put_event(&text, event);
+    send_text(r, text.data, text.len);
+    buf_free(&text);
+}
+
 void relay_event(struct relay *r, const struct sse_event *event)
 {
     if (event->type_len > 0 || memchr(event->data, '\n', event->data_len) != NULL) {
-        struct buf text = BUF_INIT;
-        put_event(&text, event);
-        send_text(r, text.data, text.len);
-        buf_free(&text);
+        send_event(r, event);
         return;
     }
     const struct iovec pieces[] = {
@@ -105,7 +121,7 @@ void relay_event(struct relay *r, const struct sse_event *event)
 void relay_error(struct relay *r, const char *json, size_t len)
 {
     const char *type = r->dialect->error_event_type;
-    relay_event(r, &(struct sse_event){
+    send_event(r, &(struct sse_event){
                        .type = type, .type_len = strlen(type), .data = json, .data_len = len});
 }
 

@@ -520,6 +520,8 @@ struct refusal {
 
 static const struct refusal refusals[] = {
     {"{\"error\":\n{\"message\":\"no\"}}", "data: {\"error\":\ndata: {\"message\":\"no\"}}\n\n"},
+    {"{\"error\":\r{\"message\":\r\n\"no\"}}\r\r",
+     "data: {\"error\":\ndata: {\"message\":\ndata: \"no\"}}\ndata: \ndata: \n\n"},
     {"{\"object\":\"error\",\"message\":\"too \\\"long\\\"\",\"code\":400}",
      "data: {\"error\":{\"message\":\"too \\\"long\\\"\",\"type\":\"invalid_request_error\","
      "\"param\":null,\"code\":\"invalid_request\"}}\n\n"},

@@ -7,6 +7,8 @@
 
 #include "common/base/alloc.h"
 
+#define TRAIL_NOTE_MAX 32 /* ", 4294967295 left out, " */
+
 void trail_free(struct trail *trail)
 {
     free(trail->steps);
@@ -66,21 +68,55 @@ void trail_describe(const struct trail *trail, const struct conf *conf, struct b
     }
 }
 
+static void put_step(const struct trail_step *step, const struct conf *conf, struct buf *out)
+{
+    const struct conf_pair *pair = &conf->pairs[step->pair];
+    buf_puts(out, pair->provider->id);
+    buf_putc(out, '/');
+    buf_puts(out, pair->model);
+    buf_putc(out, '=');
+    buf_puts(out, outcome_info(step->outcome)->word);
+    if (!outcome_was_attempted(step->outcome))
+        return;
+    buf_putc(out, ';');
+    buf_put_u64(out, step->elapsed_ms);
+    buf_puts(out, "ms");
+}
+
+static void put_steps(const struct trail *trail, uint32_t from, uint32_t to,
+                      const struct conf *conf, struct buf *out)
+{
+    for (uint32_t i = from; i < to; i++) {
+        buf_puts(out, i > from ? ", " : "");
+        put_step(&trail->steps[i], conf, out);
+    }
+}
+
+/* How many steps fit in half of the room, counted from one end of the trail? */
+static uint32_t count_fitting(const struct trail *trail, bool from_its_end, const struct conf *conf)
+{
+    struct buf text = BUF_INIT;
+    uint32_t n = 0;
+    while (n < trail->n) {
+        put_step(&trail->steps[from_its_end ? trail->n - 1 - n : n], conf, &text);
+        buf_puts(&text, ", ");
+        if (text.len > (TRAIL_PUT_MAX - TRAIL_NOTE_MAX) / 2)
+            break;
+        n++;
+    }
+    buf_free(&text);
+    return n;
+}
+
 void trail_put(const struct trail *trail, const struct conf *conf, struct buf *out)
 {
-    for (uint32_t i = 0; i < trail->n; i++) {
-        const struct trail_step *step = &trail->steps[i];
-        const struct conf_pair *pair = &conf->pairs[step->pair];
-        buf_puts(out, i > 0 ? ", " : "");
-        buf_puts(out, pair->provider->id);
-        buf_putc(out, '/');
-        buf_puts(out, pair->model);
-        buf_putc(out, '=');
-        buf_puts(out, outcome_info(step->outcome)->word);
-        if (!outcome_was_attempted(step->outcome))
-            continue;
-        buf_putc(out, ';');
-        buf_put_u64(out, step->elapsed_ms);
-        buf_puts(out, "ms");
-    }
+    size_t begin = out->len;
+    put_steps(trail, 0, trail->n, conf, out);
+    if (out->len - begin <= TRAIL_PUT_MAX)
+        return;
+    uint32_t first = count_fitting(trail, false, conf), last = count_fitting(trail, true, conf);
+    out->len = begin;
+    put_steps(trail, 0, first, conf, out);
+    buf_printf(out, ", %" PRIu32 " left out, ", trail->n - first - last);
+    put_steps(trail, trail->n - last, trail->n, conf, out);
 }

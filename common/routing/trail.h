@@ -49,7 +49,9 @@ WEIR_MUST_CHECK int trail_next_entry(struct trail *trail, const struct conf_chai
  * those that were only passed by are forgotten. */
 void trail_begin_pass(struct trail *trail);
 /* "fake/m1=in_cooldown, fake/m2=rate_limited;12ms": for X-Weir-Trail and the access log. Words of
- * weir's own only, never a provider's. */
+ * weir's own only, never a provider's. At most TRAIL_PUT_MAX bytes: of a longer one the middle is
+ * left out and counted: "fake/m1=in_cooldown, 180 left out, fake/m200=no_quota". */
+#define TRAIL_PUT_MAX 3584 /* X-Weir-Trail, with the attempt that runs, stays below 4 kB */
 void trail_put(const struct trail *trail, const struct conf *conf, struct buf *out);
 /* The pass under way: "fake/m1: in cooldown (12 s left); fake/m2: rate limited (HTTP 429)" */
 void trail_describe(const struct trail *trail, const struct conf *conf, struct buf *out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which entry is next, what the trail says of the ones before, and how it reads. */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/routing/trail.h"
@@ -96,5 +97,34 @@ START_TEST(a_new_pass_keeps_what_was_tried)
 }
 END_TEST
 
+START_TEST(of_a_long_trail_the_middle_is_left_out)
+{
+    struct trail trail = TRAIL_INIT;
+    struct buf text = BUF_INIT;
+    trail_add(&trail, 1, OUTCOME_RATE_LIMITED)->elapsed_ms = 1;
+    for (int i = 0; i < 1000; i++)
+        trail_add(&trail, 0, OUTCOME_IN_COOLDOWN);
+    trail_add(&trail, 1, OUTCOME_STREAM_COMPLETED)->elapsed_ms = 2;
+    buf_puts(&text, "before: ");
+    trail_put(&trail, &conf, &text);
+    ck_assert_uint_le(text.len, 8 + TRAIL_PUT_MAX);
+    ck_assert_uint_ge(text.len, TRAIL_PUT_MAX - 100);
+    ck_assert(strncmp(buf_cstr(&text), "before: p/b=rate_limited;1ms, p/a=in_cooldown, ", 47) == 0);
+    ck_assert_ptr_nonnull(strstr(text.data, "p/a=in_cooldown, p/b=stream_completed;2ms"));
+    const char *note = strstr(text.data, " left out, p/a=in_cooldown");
+    ck_assert_ptr_nonnull(note);
+    unsigned told = 0, shown = 1;
+    while (note[-1] >= '0' && note[-1] <= '9')
+        note--;
+    sscanf(note, "%u", &told);
+    for (const char *p = text.data; (p = strstr(p, ", p/")) != NULL; p++)
+        shown++;
+    ck_assert_uint_eq(shown + told, trail.n);
+    buf_free(&text);
+    trail_free(&trail);
+}
+END_TEST
+
 UNIT_MAIN("choose", the_first_usable_entry_from_a_position_on,
+          of_a_long_trail_the_middle_is_left_out,
           a_trail_reads_for_people_and_for_headers, a_new_pass_keeps_what_was_tried)

@@ -33,6 +33,7 @@ static conf_read_fn *const read_kind[] = {
     [CONF_SECRET] = conf_read_secret,
     [CONF_URL] = conf_read_url,
     [CONF_PATH] = conf_read_path,
+    [CONF_LOG] = conf_read_log,
     [CONF_FILE] = conf_read_file,
     [CONF_SHM] = conf_read_shm,
     [CONF_WORKERS] = conf_read_workers,

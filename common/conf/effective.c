@@ -190,6 +190,7 @@ static print_fn *const print_kind[] = {
     [CONF_SECRET] = print_secret,
     [CONF_URL] = print_text,
     [CONF_PATH] = print_text,
+    [CONF_LOG] = print_text,
     [CONF_FILE] = print_text,
     [CONF_SHM] = print_text,
     [CONF_WORKERS] = print_number,
@@ -245,7 +246,8 @@ size_t conf_print_fixed_changes(const struct conf *running, const struct conf *f
 
 static bool is_text(const struct conf_key *key)
 {
-    return key->kind == CONF_TEXT || key->kind == CONF_PATH || key->kind == CONF_SHM;
+    return key->kind == CONF_TEXT || key->kind == CONF_PATH ||
+           key->kind == CONF_LOG || key->kind == CONF_SHM;
 }
 
 static void keep(const struct conf *running, struct conf *fresh, const struct conf_key *key)

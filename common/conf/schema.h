@@ -36,6 +36,7 @@ enum conf_kind {
     CONF_SECRET,    /* char *, ${NAME} substituted, never shown */
     CONF_URL,       /* char * */
     CONF_PATH,      /* char *, made absolute */
+    CONF_LOG,       /* the same; "-" = standard error */
     CONF_FILE,      /* the same, of a file that should be there; a warning if it is not */
     CONF_SHM,       /* char * */
     CONF_WORKERS,   /* uint32_t, or the word `auto` */

@@ -211,10 +211,12 @@ char *conf_take_path(const struct conf_reader *reader, char *path)
     return whole;
 }
 
-void conf_read_path(struct conf_reader *reader, const struct conf_field *field)
+static void read_path(struct conf_reader *reader, const struct conf_field *field,
+                      bool dash_is_stderr)
 {
     char *path = conf_take_string(reader, field);
-    if (path != NULL && path[0] != '\0')
+    bool is_stderr = dash_is_stderr && path != NULL && strcmp(path, "-") == 0;
+    if (path != NULL && path[0] != '\0' && !is_stderr)
         path = conf_take_path(reader, path);
     if (path != NULL && (path[0] == '\0' || strlen(path) > field->key->max)) {
         if (path[0] != '\0')
@@ -224,6 +226,16 @@ void conf_read_path(struct conf_reader *reader, const struct conf_field *field)
         path = NULL;
     }
     *(char **)conf_field_target(field) = path;
+}
+
+void conf_read_path(struct conf_reader *reader, const struct conf_field *field)
+{
+    read_path(reader, field, false);
+}
+
+void conf_read_log(struct conf_reader *reader, const struct conf_field *field)
+{
+    read_path(reader, field, true);
 }
 
 /* Only a warning: the file may appear, or become readable, while weir runs. */

@@ -65,7 +65,7 @@ void daemon_open_log(const struct daemon_options *options, const struct conf *co
     log_echo_errors(true); /* until daemon_ready somebody watches the start */
     if (conf->error_log == NULL)
         log_open_syslog();
-    else if (!log_open_file(conf->error_log))
+    else if (strcmp(conf->error_log, "-") != 0 && !log_open_file(conf->error_log))
         log_fatal(EX_UNAVAILABLE, "log file %s: %s", conf->error_log, strerror(errno));
 }
 

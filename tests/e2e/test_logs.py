@@ -99,6 +99,14 @@ def test_a_refusal_that_quotes_the_prompt_is_not_logged(t):
 
 
 @case()
+def test_the_access_log_on_standard_error(t):
+    t.start(server={"accessLog": "-", "errorLog": "-"})
+    eq(t.stream().is_done, True, "the stream")
+    t.weir.wait_log('"msg":"request"')
+    assert not os.path.exists(os.path.join(t.dir, "-")), "a file called -"
+
+
+@case()
 def test_the_access_log(t):
     path = os.path.join(t.dir, "access.log")
     t.start(server={"accessLog": path})

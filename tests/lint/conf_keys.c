@@ -50,6 +50,7 @@ static void print_type(const struct conf_key *key)
         [CONF_SECRET] = "Secret string of at most %u bytes",
         [CONF_URL] = "URL of at most %u bytes",
         [CONF_PATH] = "Path of at most %u bytes",
+        [CONF_LOG] = "Path of at most %u bytes",
         [CONF_FILE] = "Path of at most %u bytes",
         [CONF_SHM] = "Name of at most %u bytes",
         [CONF_VERSION] = "The integer 1",

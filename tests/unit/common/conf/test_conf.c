@@ -357,6 +357,17 @@ START_TEST(without_an_environment_nothing_is_needed_of_it)
 }
 END_TEST
 
+START_TEST(a_dash_is_standard_error_for_logs_only)
+{
+    struct conf *conf = fixture_load(
+        (struct addition){.rest = "server: {accessLog: \"-\", errorLog: \"-\", pidFile: \"-\"}\n"});
+    ck_assert_str_eq(conf->access_log, "-");
+    ck_assert_str_eq(conf->error_log, "-");
+    ck_assert_str_eq(conf->pid_file, "/etc/weir/-");
+    conf_free(&conf);
+}
+END_TEST
+
 START_TEST(paths_start_from_the_file)
 {
     struct conf *conf = fixture_load((struct addition){
@@ -603,7 +614,8 @@ UNIT_MAIN("conf", numbers_have_their_defaults, numbers_keep_to_their_bounds, hea
           the_order_of_sections_does_not_matter, pairs_are_the_distinct_ones_in_order,
           chains_are_found_by_name, pairs_are_found_by_key_and_by_name, variables_are_substituted,
           client_keys_are_substituted, without_an_environment_nothing_is_needed_of_it,
-          paths_start_from_the_file, names_may_be_as_long_as_the_table_holds,
-          the_printed_form_loads_again, fixed_changes_are_named, a_429chain_file_loads, warnings,
+          a_dash_is_standard_error_for_logs_only, paths_start_from_the_file,
+          names_may_be_as_long_as_the_table_holds, the_printed_form_loads_again,
+          fixed_changes_are_named, a_429chain_file_loads, warnings,
           the_samples_key_is_for_this_machine, aliases_stand_for_what_they_name,
           a_byte_order_mark_and_windows_line_ends_are_fine, freeing_nothing_is_fine)

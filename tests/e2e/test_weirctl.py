@@ -12,6 +12,7 @@ import time
 
 import daemons
 from daemons import SLOW, wait_until
+from lonetracker import start_alone
 from weirtest import Skipped, between, case, eq
 
 
@@ -349,3 +350,14 @@ def test_events_on_a_terminal(t):
         text = "\n".join(terminal.wait("cleared", "-e"))
         assert "\033[31mcooldown" in text and "\033[32mcleared" in text, repr(text)
         assert re.search(r"alpha/one for 8m20s: planned", text), repr(text)
+
+
+@case()
+def test_a_pair_that_only_the_configuration_has(t):
+    """Nobody means the pair that was named."""
+    start_alone(t)
+    t.conf["chains"].append({"name": "more", "entries": [{"provider": "beta", "model": "new"}]})
+    t.write_conf()
+    code, _, err = t.ctl("cooldown", "beta", "new", "60")
+    eq(code, 1, "exit code")
+    assert "did you mean" not in err and "reloaded" in err, err

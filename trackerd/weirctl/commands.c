@@ -14,6 +14,7 @@
 #include "common/base/fd.h"
 #include "common/conf/effective.h"
 #include "common/conf/load.h"
+#include "common/terms/pair_key.h"
 #include "trackerd/weirctl/events.h"
 #include "trackerd/weirctl/explain.h"
 #include "trackerd/weirctl/link.h"
@@ -59,6 +60,11 @@ static int ask_about_pair(const struct weirctl *ctl, struct evwire_command *comm
     if (reply.status != EVST_UNKNOWN_PAIR)
         return tell(ctl, &reply);
     print_result(ctl->as_json, false, reply.count, reply.text);
+    if (conf_find_pair(ctl->conf, pair_key_hash(provider, model)) >= 0)
+        return weirctl_fail(WEIRCTL_REFUSED,
+                            "%s: %s/%s, which stands in the configuration: has weir-trackerd been "
+                            "reloaded, and is tracker.capacity large enough?",
+                            reply.text, provider, model);
     return weirctl_fail(WEIRCTL_REFUSED, "%s: %s/%s; did you mean %s?", reply.text, provider, model,
                         weirctl_nearest_pair(ctl->conf, provider, model));
 }

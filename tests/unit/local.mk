@@ -27,7 +27,7 @@ tests/unit/server/attempt/%: LDADD = libserver_attempt.a libserver_dialect.a lib
 tests/unit/server/exchange/%: LDADD = libserver_exchange.a libserver_attempt.a libserver_dialect.a libserver_judge.a libserver_provider.a $(COMMON_LIBS) $(CHECK_LIBS)
 tests/unit/server/client/%: LDADD = libserver_client.a libserver_loop.a libserver_dialect.a libserver_judge.a libcommon_http.a libcommon_json.a libcommon_shm.a $(CONF_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
 tests/unit/server/api/%: LDADD = libserver_api.a $(COMMON_LIBS) $(CHECK_LIBS)
-tests/unit/trackerd/table/%: LDADD = libtrackerd_table.a libcommon_wire.a libcommon_shm.a $(CONF_LIBS) $(CHECK_LIBS)
+tests/unit/trackerd/table/%: LDADD = libtrackerd_table.a libcommon_wire.a libcommon_shm.a $(CONF_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
 tests/unit/trackerd/weirctl/%: LDADD = libweirctl.a $(COMMON_LIBS) $(CHECK_LIBS) -lm
 tests/unit/sim/%: LDADD = libsim.a $(COMMON_LIBS) $(CHECK_LIBS)
 
@@ -103,6 +103,7 @@ UNIT_TESTS = \
 	tests/unit/trackerd/table/test_cooldown_model \
 	tests/unit/trackerd/table/test_publish \
 	tests/unit/trackerd/table/test_segment \
+	tests/unit/trackerd/table/test_snapshot \
 	tests/unit/trackerd/table/test_statefile \
 	tests/unit/trackerd/table/test_table \
 	tests/unit/trackerd/weirctl/test_columns \

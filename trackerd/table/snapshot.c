@@ -30,7 +30,7 @@ struct snapshot {
     char *path; /* NULL: nothing is kept */
     const struct table *table;
     struct event *timer;
-    bool is_wanted;
+    bool is_wanted;  /* and the timer is set, unless a child runs */
     bool has_failed; /* the log says so once, until it works again */
     pid_t child;     /* 0 = none */
     uint64_t written_at;
@@ -115,8 +115,19 @@ static void remove_leftovers(const char *path)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+static void set_timer_ms(struct snapshot *snapshot, uint64_t ms)
+{
+    struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
+    event_add(snapshot->timer, &tv);
+}
+
+/* What could not be written is tried again, whether rows change or not. */
 static void note_result(struct snapshot *snapshot, int error)
 {
+    if (error != 0) {
+        snapshot->is_wanted = true;
+        set_timer_ms(snapshot, SNAPSHOT_RETRY_MS);
+    }
     if (error != 0 && !snapshot->has_failed)
         log_warn("cannot write the state file %s: %s; cooldowns will not survive a reboot",
                  snapshot->path, strerror(error));
@@ -170,9 +181,7 @@ void snapshot_want(struct snapshot *snapshot)
         return; /* snapshot_reap asks again */
     uint64_t due_at = snapshot->written_at + SNAPSHOT_INTERVAL_MS * CLOCK_NS_PER_MS;
     uint64_t now_at = clock_boot_ns();
-    uint64_t wait_us = due_at > now_at ? (due_at - now_at) / 1000 : 0;
-    struct timeval tv = {(time_t)(wait_us / 1000000), (suseconds_t)(wait_us % 1000000)};
-    event_add(snapshot->timer, &tv);
+    set_timer_ms(snapshot, due_at > now_at ? (due_at - now_at) / CLOCK_NS_PER_MS + 1 : 0);
 }
 
 void snapshot_reap(struct snapshot *snapshot)
@@ -180,9 +189,11 @@ void snapshot_reap(struct snapshot *snapshot)
     int status;
     if (snapshot->child == 0 || waitpid(snapshot->child, &status, WNOHANG) != snapshot->child)
         return;
+    bool was_wanted = snapshot->is_wanted; /* by what changed since */
     snapshot->child = 0;
-    note_result(snapshot, WIFEXITED(status) ? WEXITSTATUS(status) : EINTR);
-    if (snapshot->is_wanted) {
+    int error = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+    note_result(snapshot, error);
+    if (error == 0 && was_wanted) {
         snapshot->is_wanted = false;
         snapshot_want(snapshot);
     }

@@ -12,6 +12,8 @@
 
 /* At most one file in this time. */
 #define SNAPSHOT_INTERVAL_MS 1000
+/* After one that could not be written, or a child that could not be made. */
+#define SNAPSHOT_RETRY_MS 3000
 
 struct event_base;
 struct snapshot;

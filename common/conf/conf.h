@@ -96,7 +96,7 @@ struct conf {
     uint32_t max_body_bytes, max_header_bytes, max_held_bytes, max_event_bytes, max_answer_bytes;
     uint32_t client_header_timeout_ms, client_body_timeout_ms, client_write_timeout_ms;
     uint32_t keep_alive_timeout_ms;
-    uint32_t drain_timeout_ms, stream_heartbeat_ms;
+    uint32_t drain_timeout_ms, stream_heartbeat_ms, stuck_worker_ms;
     /* tracker */
     char *tracker_socket, *tracker_shm, *tracker_state_file; /* state file: NULL = none */
     char *tracker_user, *tracker_pid_file;                   /* NULL = server.user, none */

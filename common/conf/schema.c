@@ -137,6 +137,8 @@ static const struct conf_key server_keys[] = {
      HELP("how long running requests may take to end when weir stops")},
     {KEY("streamHeartbeatMs"), IN(conf, stream_heartbeat_ms), TIME_FROM(TIME_MIN), OR_0,
      PRESET("15000"), HELP("after so long a silence a stream's client gets a comment line; 0 = never")},
+    {KEY("stuckWorkerMs"), IN(conf, stuck_worker_ms), TIME_FROM(TIME_MIN), OR_0, PRESET("10000"),
+     HELP("a worker whose loop has not turned for that long is replaced; 0 = never")},
 };
 
 static const struct conf_key tracker_keys[] = {

@@ -74,7 +74,11 @@ struct pages_slot {      /* 12288 bytes */
     pages_counter restarts; /* of this slot; written by the master */
     struct pages_histogram ttft, overhead;
     pages_counter queued[PAGES_CHAINS_MAX]; /* requests that wait for a pair of the chain */
-    pages_counter reserved[376];
+    /* Whose listeners it serves: worker `index` of the generation that began at generation_at. 0 =
+     * nobody's: it has not begun, or accepts no more. */
+    pages_counter generation_at, index;
+    pages_counter crumb; /* what it began last: server/loop/crumb.h */
+    pages_counter reserved[373];
     pages_counter requests[PAGES_CHAINS_MAX][PAGES_CODES]; /* pages_chain_add, pages_code_index */
 };
 _Static_assert(sizeof(struct pages_slot) == 12288, "layout of the pages");

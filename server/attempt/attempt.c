@@ -13,6 +13,7 @@
 #include "server/attempt/classify.h"
 #include "server/attempt/key_mask.h"
 #include "server/judge/judge.h"
+#include "server/loop/crumb.h"
 #include "server/loop/defer.h"
 #include "server/provider/provider.h"
 
@@ -417,6 +418,7 @@ static void read_limits(struct attempt *a, const struct transfer_headers *header
 static void on_head(void *arg, int status, const struct transfer_headers *headers)
 {
     struct attempt *a = arg;
+    crumb_leave(CRUMB_HEAD);
     const char *type = transfer_header(headers, "content-type");
     uint64_t was_due_at = attempt_due_at(a);
     a->last_sign_at = clock_boot_ns();
@@ -452,6 +454,7 @@ static bool has_more_than_blanks(const char *data, size_t len)
 static void on_data(void *arg, const char *data, size_t len)
 {
     struct attempt *a = arg;
+    crumb_leave(CRUMB_BODY);
     if (a->phase == PHASE_STREAM) {
         if (sse_feed(a->sse, data, len) == SSE_TOO_LARGE)
             end_with(a, OUTCOME_EVENT_TOO_LARGE);
@@ -471,6 +474,7 @@ static void on_data(void *arg, const char *data, size_t len)
 static void on_done(void *arg, enum transfer_end end, const char *detail)
 {
     struct attempt *a = arg;
+    crumb_leave(CRUMB_END);
     a->transfer = NULL;
     switch (a->phase) {
     case PHASE_WAITING:

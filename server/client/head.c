@@ -16,6 +16,7 @@
 #include "server/client/path.h"
 #include "server/client/peer.h"
 #include "server/client/state.h"
+#include "server/loop/crumb.h"
 
 #define BODY_FIRST_BYTES (64u << 10) /* room made for an announced body before it comes */
 
@@ -230,6 +231,7 @@ void client_serve(struct client *c)
     call.body_len = call.body != NULL ? c->body_expected : 0;
     client_set_state(c, CLIENT_BUSY);
     client_set_timer_at(c, 0);
+    crumb_leave(CRUMB_ENDPOINT);
     c->endpoint->answer(c->owner->setup.endpoints_arg, c, &call);
     free(call.body);
 }

@@ -9,6 +9,7 @@
 #include "server/client/head.h"
 #include "server/client/output.h"
 #include "server/client/state.h"
+#include "server/loop/crumb.h"
 
 #define LINGER_MAX (256u << 20) /* sent after the last answer: more closes the connection */
 #define TURN_MAX   64           /* requests sent ahead, before others have their turn */
@@ -136,6 +137,7 @@ static void drop_input(struct client *c, size_t len)
 
 void client_on_input(struct client *c, const char *data, size_t len)
 {
+    crumb_leave(CRUMB_REQUEST);
     if (c->state == CLIENT_LINGER) {
         drop_input(c, len);
     } else if (c->in.len > 0) {

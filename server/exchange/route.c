@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "server/exchange/queueing.h"
+#include "server/loop/crumb.h"
 
 /* One byte longer than any chain's or pair's name, so that a name that is cut matches none. */
 #define ROUTE_NAME_BYTES (CONF_PROVIDER_ID_MAX + 1 + CONF_MODEL_MAX + 2)
@@ -103,6 +104,7 @@ static void start_attempt(struct exchange *x, uint32_t pair)
         .body = x->order.body,
         .body_len = x->order.body_len,
     };
+    crumb_leave(CRUMB_ATTEMPT);
     credit_started(x->env.credit, pair);
     if (x->trail.n == 0)
         x->own_ns = clock_boot_ns() - x->begun_at;
@@ -120,6 +122,7 @@ enum exchange_step exchange_end_by_deadline(struct exchange *x)
 
 enum exchange_step exchange_step_choose(struct exchange *x)
 {
+    crumb_leave(CRUMB_ROUTE);
     if (exchange_is_past_deadline(x))
         return exchange_end_by_deadline(x);
     if (exchange_is_behind_queue(x))

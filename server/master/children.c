@@ -4,6 +4,8 @@
 #include "server/master/children.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -12,21 +14,22 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/process/daemon.h"
 #include "common/process/user.h"
+#include "server/loop/crumb.h"
 #include "server/master/upgrade.h"
 #include "server/worker/inherit.h"
 #include "server/worker/worker.h"
 
-#define HEALTHY_LIFE_MS  1000 /* a worker that lived as long may be replaced at once */
-#define RESPAWN_FIRST_MS 100
-#define RESPAWN_LAST_MS  5000
-
 /* ---- forking ------------------------------------------------------------------------------- */
 
-static struct inherit make_inheritance(struct master *m, uint32_t index, uint32_t slot, int *fds)
+static struct inherit make_inheritance(struct master *m, uint32_t index, uint32_t slot)
 {
+    size_t n = master_listeners_count(m->listeners);
+    struct inherit_listener *listeners = xcalloc(n + 1, sizeof(*listeners));
+    master_listeners_list(m->listeners, m->conf->workers, listeners);
     return (struct inherit){
         .conf = m->conf,
         .pages = m->pages,
@@ -35,8 +38,9 @@ static struct inherit make_inheritance(struct master *m, uint32_t index, uint32_
         .index = index,
         .slot = slot,
         .incarnation = m->children[slot].started_at,
-        .listen_fds = fds,
-        .n_listen_fds = master_listeners_share(m->listeners, index, m->conf->workers, fds),
+        .generation_at = m->generation_at,
+        .listeners = listeners,
+        .n_listeners = n,
         .life_fd = m->life[0],
         .ready_fd = m->ready[1],
         .signal_mask = &m->old_mask,
@@ -46,9 +50,7 @@ static struct inherit make_inheritance(struct master *m, uint32_t index, uint32_
 
 static void be_worker(struct master *m, uint32_t index, uint32_t slot)
 {
-    int *fds = xcalloc(master_listeners_count(m->listeners) + 1, sizeof(*fds));
-    struct inherit inherit = make_inheritance(m, index, slot, fds);
-    master_listeners_keep_only(m->listeners, fds, inherit.n_listen_fds);
+    struct inherit inherit = make_inheritance(m, index, slot);
     close(m->life[1]);
     close(m->ready[0]);
     close(m->signal_fd);
@@ -56,7 +58,7 @@ static void be_worker(struct master *m, uint32_t index, uint32_t slot)
     daemon_leave_terminal(m->options);
     daemon_drop_rights();
     int code = worker_run(&inherit);
-    free(fds);
+    free((void *)inherit.listeners);
     exit(code);
 }
 
@@ -137,23 +139,43 @@ static const struct child *find(const struct master *m, uint32_t index)
     return NULL;
 }
 
-void master_children_spawn_missing(struct master *m)
+static bool serves(const struct child *c)
+{
+    return c != NULL && c->is_ready;
+}
+
+static bool does_anybody_serve(const struct master *m)
+{
+    for (uint32_t i = 0; i < m->conf->workers; i++)
+        if (serves(find(m, i)))
+            return true;
+    return false;
+}
+
+static void set_next_respawn(struct master *m)
 {
     m->respawn_at = 0;
     for (uint32_t i = 0; i < m->conf->workers; i++)
-        if (find(m, i) == NULL && !spawn(m, i))
-            m->respawn_at = clock_boot_ns() + RESPAWN_LAST_MS * CLOCK_NS_PER_MS;
+        if (find(m, i) == NULL && (m->respawn_at == 0 || m->respawns[i].due_at < m->respawn_at))
+            m->respawn_at = m->respawns[i].due_at;
+}
+
+void master_children_spawn_missing(struct master *m)
+{
+    uint64_t now_at = clock_boot_ns();
+    for (uint32_t i = 0; i < m->conf->workers; i++)
+        if (find(m, i) == NULL && m->respawns[i].due_at <= now_at && !spawn(m, i))
+            respawn_after_failed_fork(&m->respawns[i], now_at, !does_anybody_serve(m));
+    set_next_respawn(m);
 }
 
 /* ---- hearing that they serve ----------------------------------------------------------------- */
 
 static bool is_generation_complete(const struct master *m)
 {
-    for (uint32_t i = 0; i < m->conf->workers; i++) {
-        const struct child *c = find(m, i);
-        if (c == NULL || !c->is_ready)
+    for (uint32_t i = 0; i < m->conf->workers; i++)
+        if (!serves(find(m, i)))
             return false;
-    }
     return true;
 }
 
@@ -181,21 +203,6 @@ static void log_death(const struct child *c, int status)
         log_fields(LOGLV_ERROR, LOG_LIST(LOG_INT("worker", c->index), LOG_INT("child", c->pid)),
                    "worker %u (pid %d) ended with code %d", c->index, (int)c->pid,
                    WEXITSTATUS(status));
-}
-
-/* At once after a life of some length; with back-off for one that keeps dying. */
-static void plan_respawn(struct master *m, const struct child *c)
-{
-    uint64_t now_at = clock_boot_ns();
-    bool was_healthy = now_at - c->started_at >= HEALTHY_LIFE_MS * CLOCK_NS_PER_MS;
-    if (was_healthy)
-        m->respawn_ms = 0;
-    uint64_t at = now_at + m->respawn_ms * CLOCK_NS_PER_MS;
-    if (m->respawn_at == 0 || at < m->respawn_at)
-        m->respawn_at = at;
-    m->respawn_ms = m->respawn_ms == 0 ? RESPAWN_FIRST_MS : m->respawn_ms * 2;
-    if (m->respawn_ms > RESPAWN_LAST_MS)
-        m->respawn_ms = RESPAWN_LAST_MS;
 }
 
 static bool is_wanted(const struct master *m, const struct child *c)
@@ -233,10 +240,13 @@ static void worker_ended(struct master *m, uint32_t slot, int status)
     if (!was_wanted)
         return;
     log_death(&child, status);
-    if (m->phase == MASTER_STARTING)
+    if (m->phase == MASTER_STARTING) {
         give_up_start(m, status);
-    else
-        plan_respawn(m, &child);
+        return;
+    }
+    respawn_after_death(&m->respawns[child.index], child.started_at, clock_boot_ns(),
+                        !does_anybody_serve(m));
+    set_next_respawn(m);
 }
 
 bool master_children_ended(struct master *m, pid_t pid, int status)
@@ -248,6 +258,77 @@ bool master_children_ended(struct master *m, pid_t pid, int status)
         }
     }
     return false;
+}
+
+/* ---- stuck ones ------------------------------------------------------------------------------ */
+
+/* What /proc knows of a process: is it stopped, does it run, or does it wait in the kernel? */
+static const char *state_of(pid_t pid)
+{
+    char path[32], text[256] = "";
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
+        text[0] = '\0';
+    fd_close(&fd);
+    const char *end = strrchr(text, ')'); /* PID (NAME) STATE ... */
+    switch (end != NULL && strlen(end) > 2 ? end[2] : '?') {
+    case 'R':
+        return "it runs";
+    case 'T':
+    case 't':
+        return "it is stopped";
+    case 'D':
+    case 'S':
+        return "it waits in the kernel";
+    default:
+        return "nothing is known of it";
+    }
+}
+
+static bool is_stuck(const struct master *m, const struct child *c)
+{
+    return c->pid != 0 && c->watchdog.still_ms >= m->conf->stuck_worker_ms;
+}
+
+/* Is there one who may be killed for it? The successor of the last one must serve first, so that
+ * whatever stops them all does not make us kill them all. */
+static bool may_kill(const struct master *m, const struct child *c)
+{
+    return m->phase == MASTER_REPLACED || m->stuck_index < 0 || m->stuck_index == (int)c->index ||
+           serves(find(m, (uint32_t)m->stuck_index));
+}
+
+static void kill_stuck(struct master *m, struct child *c)
+{
+    uint32_t slot = (uint32_t)(c - m->children);
+    uint64_t crumb = pages_counter_get(&pages_slot(m->pages, slot)->crumb);
+    log_fields(LOGLV_ERROR, LOG_LIST(LOG_INT("worker", c->index), LOG_INT("child", c->pid)),
+               "worker %u (pid %d) has not turned for %u ms (%s), last it began %s: killing it",
+               c->index, (int)c->pid, c->watchdog.still_ms, state_of(c->pid), crumb_text(crumb));
+    kill(c->pid, SIGKILL);
+    m->stuck_index = (int)c->index;
+    c->watchdog.still_ms = 0;
+}
+
+void master_children_watch(struct master *m)
+{
+    uint64_t now_at = clock_boot_ns();
+    uint32_t interval_ms = watchdog_interval_ms(m->conf->stuck_worker_ms);
+    uint64_t since_ms = (now_at - m->looked_at) / CLOCK_NS_PER_MS;
+    bool is_on = m->pages != NULL && m->conf->stuck_worker_ms != 0;
+    struct child *stuck = NULL;
+    for (uint32_t i = 0; is_on && i < m->n_slots; i++) {
+        struct child *c = &m->children[i];
+        uint64_t heartbeat_at = pages_counter_get(&pages_slot(m->pages, i)->heartbeat_at);
+        watchdog_look(&c->watchdog, heartbeat_at, since_ms, interval_ms);
+        if (is_stuck(m, c) && (stuck == NULL || c->watchdog.still_ms > stuck->watchdog.still_ms))
+            stuck = c;
+    }
+    if (stuck != NULL && may_kill(m, stuck))
+        kill_stuck(m, stuck);
+    m->looked_at = now_at;
+    m->look_at = is_on ? now_at + interval_ms * CLOCK_NS_PER_MS : 0;
 }
 
 /* ---- signals --------------------------------------------------------------------------------- */

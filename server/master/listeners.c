@@ -267,32 +267,14 @@ size_t master_listeners_count(const struct master_listeners *ml)
     return count;
 }
 
-size_t master_listeners_share(const struct master_listeners *ml, uint32_t index, uint32_t workers,
-                              int *fds)
+void master_listeners_list(const struct master_listeners *ml, uint32_t workers,
+                           struct inherit_listener *out)
 {
-    size_t n = 0;
     for (size_t i = 0; i < ml->n; i++) {
         const struct place *p = &ml->places[i];
         /* After a reload to fewer workers, the sockets beyond go to those that are left. */
         for (size_t k = 0; k < p->n; k++)
-            if (is_unix(p) || k % workers == index)
-                fds[n++] = p->fds[k];
+            *out++ = (struct inherit_listener){
+                .fd = p->fds[k], .index = is_unix(p) ? INHERIT_EVERYBODY : (int)(k % workers)};
     }
-    return n;
-}
-
-static bool is_among(int fd, const int *fds, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (fds[i] == fd)
-            return true;
-    return false;
-}
-
-void master_listeners_keep_only(const struct master_listeners *ml, const int *fds, size_t n)
-{
-    for (size_t i = 0; i < ml->n; i++)
-        for (size_t k = 0; k < ml->places[i].n; k++)
-            if (!is_among(ml->places[i].fds[k], fds, n))
-                close(ml->places[i].fds[k]);
 }

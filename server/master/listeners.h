@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The listening sockets, in the master: made before the workers, kept over reloads and workers'
  * deaths, so that nothing queued on them is lost. TCP addresses have one SO_REUSEPORT socket a
- * worker (an even spread); a Unix socket is shared by all. */
+ * worker (an even spread); a Unix socket is shared by all. Each worker inherits all of them. */
 #ifndef WEIR_SERVER_MASTER_LISTENERS_H
 #define WEIR_SERVER_MASTER_LISTENERS_H
 
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/conf/conf.h"
+#include "server/worker/inherit.h"
 
 struct master_listeners;
 
@@ -27,12 +28,10 @@ void master_listeners_give(const struct master_listeners *listeners, int uid, in
 /* Closes the descriptors; removes Unix sockets' files when asked. */
 void master_listeners_free(struct master_listeners **listeners, bool remove_files);
 
-/* The descriptors that worker `index` of `workers` serves. Returns how many were written to fds,
- * which has room for master_listeners_count. */
-size_t master_listeners_share(const struct master_listeners *listeners, uint32_t index,
-                              uint32_t workers, int *fds);
 size_t master_listeners_count(const struct master_listeners *listeners);
-/* In a worker: closes the descriptors that are not among the n in fds. */
-void master_listeners_keep_only(const struct master_listeners *listeners, const int *fds, size_t n);
+/* Writes all of them, and which of so many workers serves each, to out, which has room for
+ * master_listeners_count. */
+void master_listeners_list(const struct master_listeners *listeners, uint32_t workers,
+                           struct inherit_listener *out);
 
 #endif

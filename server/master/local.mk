@@ -6,5 +6,7 @@ libserver_master_a_SOURCES = \
 	server/master/listeners.c server/master/listeners.h \
 	server/master/master.c server/master/master.h \
 	server/master/reload.c server/master/reload.h \
+	server/master/respawn.c server/master/respawn.h \
 	server/master/state.h \
-	server/master/upgrade.c server/master/upgrade.h
+	server/master/upgrade.c server/master/upgrade.h \
+	server/master/watchdog.c server/master/watchdog.h

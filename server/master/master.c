@@ -197,7 +197,8 @@ static void predecessor_ended(struct master *m)
 
 static uint64_t next_due_at(const struct master *m)
 {
-    uint64_t dues[] = {m->phase == MASTER_STOPPING ? m->kill_at : m->respawn_at,
+    bool is_stopping = m->phase == MASTER_STOPPING;
+    uint64_t dues[] = {is_stopping ? m->kill_at : m->respawn_at, is_stopping ? 0 : m->look_at,
                        m->successor.due_at};
     uint64_t next = 0;
     for (size_t i = 0; i < sizeof(dues) / sizeof(dues[0]); i++)
@@ -221,6 +222,8 @@ static void take_dues(struct master *m)
     }
     if ((m->phase == MASTER_SERVING || m->phase == MASTER_STARTING) && is_due(m->respawn_at))
         master_children_spawn_missing(m);
+    if (m->phase != MASTER_STOPPING && is_due(m->look_at))
+        master_children_watch(m);
     if (is_due(m->successor.due_at))
         master_upgrade_give_up(m);
 }
@@ -317,6 +320,7 @@ static void make_pages(struct master *m)
     make_recent(m, slots);
     m->n_slots = slots;
     m->children = xcalloc(m->n_slots, sizeof(*m->children));
+    m->respawns = xcalloc(m->n_slots, sizeof(*m->respawns));
     master_reload_add_to_pages(m, m->conf);
 }
 
@@ -361,6 +365,8 @@ static void start(struct master *m, const struct master_handover *handover)
     leave_root(m);
     open_pipes(m);
     make_pages(m);
+    m->generation_at = m->looked_at = clock_boot_ns();
+    master_children_watch(m);
     master_children_spawn_missing(m);
 }
 
@@ -376,6 +382,7 @@ static void finish(struct master *m)
     ledger_close(&m->ledger);
     recent_close(&m->recent);
     free(m->children);
+    free(m->respawns);
     conf_free(&m->conf);
     access_log_close();
 }
@@ -390,6 +397,7 @@ int master_run(struct conf *conf, const struct daemon_options *options,
         .successor = {.process = -1, .link = -1, .stderr_fd = -1},
         .predecessor = {.process = -1, .link = -1},
         .pid_file = -1,
+        .stuck_index = -1,
     };
     if (handover != NULL) {
         m.predecessor =

@@ -7,6 +7,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/conf/effective.h"
 #include "common/conf/load.h"
@@ -64,6 +65,10 @@ static bool adopt(struct master *m, struct conf *fresh)
     m->conf = fresh;
     log_set_level(fresh->log_level);
     m->generation++;
+    m->generation_at = clock_boot_ns();
+    memset(m->respawns, 0, m->n_slots * sizeof(*m->respawns));
+    m->stuck_index = -1;
+    master_children_watch(m); /* from now on with its server.stuckWorkerMs */
     m->is_generation_ready = false;
     master_children_spawn_missing(m);
     return true;

@@ -15,6 +15,8 @@
 #include "common/shm/pages.h"
 #include "common/shm/recent.h"
 #include "server/master/listeners.h"
+#include "server/master/respawn.h"
+#include "server/master/watchdog.h"
 
 enum master_phase {
     MASTER_STARTING, /* no worker serves yet */
@@ -29,6 +31,7 @@ struct child {
     uint32_t generation; /* of the configuration */
     uint64_t started_at;
     bool is_ready; /* it serves */
+    struct watchdog watchdog;
 };
 
 /* The weir that is to replace us: see upgrade.h. Whether a process has ended is told by its pidfd,
@@ -73,11 +76,14 @@ struct master {
 
     /* children.c; reload.c begins a generation */
     uint32_t generation;
+    uint64_t generation_at;   /* when it began */
     bool is_generation_ready; /* all its workers have served: older ones are told to leave */
     struct child *children;   /* by slot of the workers' pages */
     uint32_t n_slots;
-    uint64_t respawn_at; /* 0 = nobody is missing, or not yet looked */
-    uint32_t respawn_ms;
+    struct respawn *respawns;    /* by index of the worker; as many as slots */
+    uint64_t respawn_at;         /* the first of them is due; 0 = nobody is missing */
+    uint64_t look_at, looked_at; /* after stuck workers; 0 = never */
+    int stuck_index;             /* of the worker that was killed as stuck last; -1 = none */
 
     /* reload.c */
     bool wants_reload; /* one waits until older workers have left */

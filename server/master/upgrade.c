@@ -115,14 +115,14 @@ static void set_handover(const struct master *m, int link)
 {
     struct buf list = BUF_INIT;
     size_t n = master_listeners_count(m->listeners);
-    int *fds = xcalloc(n + 1, sizeof(*fds));
-    master_listeners_share(m->listeners, 0, 1, fds);
+    struct inherit_listener *listeners = xcalloc(n + 1, sizeof(*listeners));
+    master_listeners_list(m->listeners, m->conf->workers, listeners);
     keep_over_exec(&list, link);
     keep_over_exec(&list, pidfile_fd());
     for (size_t i = 0; i < n; i++)
-        keep_over_exec(&list, fds[i]);
+        keep_over_exec(&list, listeners[i].fd);
     setenv(VARIABLE, buf_cstr(&list), 1);
-    free(fds);
+    free(listeners);
     buf_free(&list);
 }
 

@@ -13,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/unixsock.h"
+#include "server/loop/crumb.h"
 #include "server/tracker/backlog.h"
 
 #define RECONNECT_FIRST_MS 50
@@ -172,6 +173,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct tracker_link *link = arg;
     char packet[EVWIRE_PACKET_MAX];
+    crumb_leave(CRUMB_TRACKER);
     for (;;) {
         ssize_t n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))

@@ -17,9 +17,11 @@
 #include "server/api/api.h"
 #include "server/api/endpoints.h"
 #include "server/client/client.h"
+#include "server/loop/crumb.h"
 #include "server/loop/defer.h"
 #include "server/record/access_log.h"
 #include "server/worker/accept.h"
+#include "server/worker/siblings.h"
 
 #define QUEUE_MS      20   /* how soon a queued request finds that a pair became available */
 #define TICK_MS       200  /* heartbeat, a look for a new table, late quotas, the end of a drain */
@@ -71,6 +73,7 @@ static void retire(struct worker *w)
     if (w->is_draining)
         return;
     w->is_draining = true;
+    pages_counter_set(&w->env.slot->generation_at, 0); /* others accept from now on */
     acceptor_free(&w->acceptor);
     clients_drain(w->clients);
     leave_when_empty(w);
@@ -83,6 +86,8 @@ static void drain(struct worker *w)
     struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
     if (!evtimer_pending(w->drain_end, NULL))
         event_add(w->drain_end, &tv);
+    if (w->acceptor != NULL)
+        acceptor_empty(w->acceptor);
     retire(w);
     clients_send_queue_away(w->clients);
 }
@@ -131,11 +136,20 @@ static void refresh_view(struct worker *w)
     warn_of_table(w, before);
 }
 
+static bool is_stale(void *arg, uint32_t index)
+{
+    const struct worker *w = arg;
+    return siblings_is_stale(w->in.pages, w->in.generation_at, index, clock_boot_ns());
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct worker *w = arg;
     uint64_t now_at = clock_boot_ns();
+    crumb_leave(CRUMB_TICK);
     pages_counter_set(&w->env.slot->heartbeat_at, now_at);
+    if (w->acceptor != NULL && w->in.pages != NULL)
+        acceptor_stand_in(w->acceptor, is_stale, w);
     refresh_view(w);
     credit_send_late_quotas(w->env.credit, now_at);
     leave_when_empty(w);
@@ -144,6 +158,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static void on_queue(evutil_socket_t fd, short what, void *arg)
 {
     struct worker *w = arg;
+    crumb_leave(CRUMB_QUEUE);
     queue_run(w->env.queue, exchange_may_go, &w->env);
 }
 
@@ -174,6 +189,9 @@ static void init_env(struct worker *w)
     const struct inherit *in = &w->in;
     w->env.conf = in->conf;
     w->env.slot = in->pages != NULL ? pages_slot(in->pages, in->slot) : &w->own_slot;
+    crumb_init(&w->env.slot->crumb);
+    pages_counter_set(&w->env.slot->index, in->index);
+    pages_counter_set(&w->env.slot->generation_at, in->generation_at);
     if (in->recent != NULL)
         w->recent = recent_writer(in->recent, in->slot);
     w->env.transfers = transfers_new(w->base);
@@ -229,7 +247,8 @@ static void init(struct worker *w)
                                                      .queued_low = EXCHANGE_QUEUED_LOW,
                                                      .endpoints = api_endpoints,
                                                      .endpoints_arg = &w->api});
-    w->acceptor = acceptor_new(w->base, w->in.listen_fds, w->in.n_listen_fds, w->clients);
+    w->acceptor =
+        acceptor_new(w->base, w->in.listeners, w->in.n_listeners, w->in.index, w->clients);
     w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
     event_add(w->tick, &(struct timeval){0, TICK_MS * 1000});
     if (w->in.conf->queue_mode) {

@@ -2,16 +2,18 @@
 """Programs as Unix daemons (CONTRACT 1): flags, exit codes, start order, signals, deaths."""
 
 import os
+import random
 import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import daemons
 import rawhttp
 from daemons import SLOW, wait_until
-from weirtest import between, case, eq, log_records, messages_matching
+from weirtest import KEY, between, case, eq, log_records, messages_matching
 
 PROGRAMS = ("weir", "weir-trackerd", "weirctl", "weir-sim")
 
@@ -309,6 +311,144 @@ def test_a_worker_that_keeps_dying_is_not_restarted_in_a_frenzy(t):
     wait_until(lambda: len(t.weir.children()) == 2, 15, "it comes back when the killing stops")
 
 
+def _ask(t, times, within):
+    """That many /health on connections of their own, one after the other; returns the longest wait."""
+    longest = 0
+    for _ in range(times):
+        began = time.monotonic()
+        conn = rawhttp.Connection(t.address, 10)
+        eq(t.get("/health", conn=conn).status, 200, "status")
+        conn.close()
+        longest = max(longest, time.monotonic() - began)
+    assert longest < within * SLOW, f"one waited for {longest:.2f} s"
+    return longest
+
+
+@case()
+def test_nobody_waits_for_a_stopped_worker(t):
+    """Others accept what the kernel deals to it, until it turns again."""
+    t.start(server={"workers": 3, "stuckWorkerMs": 0})
+    first, *others = t.weir.children()
+    os.kill(first, signal.SIGSTOP)
+    _ask(t, 60, 1.0)
+    _ask(t, 60, 0.3)
+    os.kill(first, signal.SIGCONT)
+    for pid in others:
+        os.kill(pid, signal.SIGSTOP)
+    _ask(t, 60, 1.0)
+    for pid in others:
+        os.kill(pid, signal.SIGCONT)
+    _ask(t, 60, 1.0)
+
+
+@case()
+def test_nobody_waits_when_a_dead_worker_is_not_replaced(t):
+    t.start(server={"workers": 3})
+    t.weir.send_signal(signal.SIGSTOP)
+    victim, *others = t.weir.children()
+    os.kill(victim, signal.SIGKILL)
+    _ask(t, 60, 1.0)
+    t.weir.send_signal(signal.SIGCONT)
+    wait_until(lambda: len(set(t.weir.children()) - {victim}) == 3, 5, "another worker")
+    _ask(t, 20, 1.0)
+
+
+@case()
+def test_nobody_waits_for_a_worker_that_is_told_to_stop_alone(t):
+    """It drains, its place is empty until then."""
+    t.start(server={"workers": 2})
+    t.sim.script("one", ["stall=2"])
+    running = [t.chat() for _ in range(12)]
+    t.sim.script("one", ["ok"])
+    os.kill(t.weir.children()[0], signal.SIGTERM)
+    _ask(t, 40, 1.0)
+    for response in running:
+        response.conn.close()
+
+
+@case(limit=60)
+def test_a_storm_of_killed_workers(t):
+    """Nobody waits long, and nothing is lost but what a killed worker held."""
+    t.start(server={"workers": 3})
+    is_over = threading.Event()
+    waits, lost = [], []
+
+    def ask():
+        while not is_over.is_set():
+            began = time.monotonic()
+            try:
+                conn = rawhttp.Connection(t.address, 20)
+                eq(t.get("/health", conn=conn).status, 200, "status")
+                conn.close()
+            except (rawhttp.Truncated, ConnectionError):
+                lost.append(1)
+            waits.append(time.monotonic() - began)
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    kills = 0
+    until = time.monotonic() + 6
+    while time.monotonic() < until:
+        alive = [pid for pid in t.weir.children() if not _is_zombie(pid)]
+        if alive:
+            os.kill(random.choice(alive), signal.SIGKILL)
+            kills += 1
+        time.sleep(0.22)
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert kills > 10 and len(waits) > 100, f"{kills} kills, {len(waits)} requests"
+    assert max(waits) < 2 * SLOW, f"one of {len(waits)} waited for {max(waits):.1f} s"
+    assert len(lost) <= 4 * kills, f"{len(lost)} lost over {kills} kills"
+
+
+def _stuck(t):
+    return [int(pid) for pid in re.findall(r"\(pid (\d+)\) has not turned for \d+ ms", t.weir.log())]
+
+
+@case()
+def test_a_stuck_worker_is_replaced(t):
+    """The log tells what it had begun."""
+    t.start(server={"workers": 2, "stuckWorkerMs": 1000})
+    victim, other = t.weir.children()
+    os.kill(victim, signal.SIGSTOP)
+    t.weir.wait_log(rf"worker \d \(pid {victim}\) has not turned for 1\d\d\d ms \(it is stopped\), "
+                    r"last it began [a-z' ]+: killing it")
+    wait_until(lambda: len(set(t.weir.children()) - {victim}) == 2, 5, "another worker")
+    assert other in t.weir.children()
+    _ask(t, 20, 1.0)
+    eq(_stuck(t), [victim], "workers killed")
+
+
+@case()
+def test_stuck_workers_are_replaced_one_by_one(t):
+    t.start(server={"workers": 3, "stuckWorkerMs": 600})
+    victims = t.weir.children()
+    for pid in victims:
+        os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: len(_stuck(t)) == 3, 10, "all of them killed")
+    wait_until(lambda: len(set(t.weir.children()) - set(victims)) == 3, 5, "three others")
+    told = [(r["time"], r["msg"]) for r in log_records(t.weir.log())
+            if re.search(r"has not turned|worker \d started", r["msg"])]
+    kinds = ["stuck" if "turned" in msg else "started" for _, msg in told][3:]
+    eq(kinds, ["stuck", "started"] * 3, "the order of it")
+    _ask(t, 20, 1.0)
+
+
+@case()
+def test_a_suspended_machine_kills_nobody(t):
+    t.start(server={"workers": 2, "stuckWorkerMs": 1000})
+    workers = t.weir.children()
+    group = [t.weir.pid] + workers
+    for pid in group:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(2.5)  # that nothing happens meanwhile is the point
+    for pid in group:
+        os.kill(pid, signal.SIGCONT)
+    time.sleep(1.5)
+    eq((_stuck(t), set(t.weir.children())), ([], set(workers)), "who was killed, who lives")
+
+
 @case()
 def test_workers_leave_with_their_master(t):
     """The master is killed: workers finish and go, and a new master can start."""
@@ -359,6 +499,27 @@ def test_drain(t, number):
     t.weir.was_stopped = True
     assert time.monotonic() - ended < 3 * SLOW, "the drain took long after the last request"
     assert idle.is_closed_by_peer(1), "the idle connection"
+
+
+@case()
+def test_a_stop_answers_what_was_queued(t):
+    """Connections that nobody had accepted yet are answered, not reset."""
+    t.start(server={"workers": 2})
+    for pid in t.weir.children():
+        os.kill(pid, signal.SIGSTOP)
+    conns = [t.connect() for _ in range(40)]
+    for conn in conns:
+        conn.request("GET", "/v1/models", {"Authorization": "Bearer " + KEY})
+    t.weir.send_signal(signal.SIGTERM)
+    t.weir.wait_log(r"stopping: ")
+    for pid in t.weir.children():
+        os.kill(pid, signal.SIGCONT)
+    for conn in conns:
+        answer = conn.response("GET")
+        eq(answer.status, 200, "status of one that waited")
+        answer.read()
+    eq(t.weir.wait_exit(), 0, "exit code")
+    t.weir.was_stopped = True
 
 
 @case()

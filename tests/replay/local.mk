@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Request lives on a fake clock: the rooms between the client and the providers, with stand-ins (replay.c) for
-# the rooms that are left out: upstream, tracker, tableview, loop.
+# the rooms that are left out: upstream, tracker, tableview, and deferred calls.
 if HAVE_CHECK
 REPLAY_LIBS = libserver_exchange.a libserver_attempt.a libserver_record.a libserver_dialect.a libserver_judge.a libserver_provider.a \
-	libserver_tracker.a libcommon_routing.a libcommon_wire.a libcommon_shm.a libcommon_http.a libcommon_json.a \
+	libserver_tracker.a libserver_loop.a libcommon_routing.a libcommon_wire.a libcommon_shm.a libcommon_http.a libcommon_json.a \
 	$(CONF_LIBS) $(CHECK_LIBS)
 REPLAY_TESTS = tests/replay/test_exchange tests/replay/test_faults tests/replay/test_provider
 check_PROGRAMS += $(REPLAY_TESTS)

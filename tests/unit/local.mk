@@ -22,10 +22,13 @@ tests/unit/server/dialect/%: LDADD = libserver_dialect.a libserver_judge.a libco
 tests/unit/server/judge/%: LDADD = libserver_judge.a libcommon_json.a $(TERMS_LIBS) $(CHECK_LIBS)
 tests/unit/server/provider/%: LDADD = libserver_provider.a libserver_dialect.a libserver_judge.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/server/record/%: LDADD = libserver_record.a libcommon_routing.a libcommon_wire.a libcommon_shm.a $(CONF_LIBS) $(CHECK_LIBS)
-tests/unit/server/tracker/%: LDADD = libserver_tracker.a libcommon_wire.a libcommon_shm.a $(TERMS_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
+tests/unit/server/tracker/%: LDADD = libserver_tracker.a libserver_loop.a libcommon_wire.a libcommon_shm.a $(TERMS_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
 tests/unit/server/attempt/%: LDADD = libserver_attempt.a libserver_dialect.a libserver_judge.a libserver_provider.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/server/exchange/%: LDADD = libserver_exchange.a libserver_attempt.a libserver_dialect.a libserver_judge.a libserver_provider.a $(COMMON_LIBS) $(CHECK_LIBS)
 tests/unit/server/client/%: LDADD = libserver_client.a libserver_loop.a libserver_dialect.a libserver_judge.a libcommon_http.a libcommon_json.a libcommon_shm.a $(CONF_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
+tests/unit/server/worker/%: LDADD = libserver_worker.a libcommon_shm.a $(TERMS_LIBS) $(CHECK_LIBS)
+tests/unit/server/master/%: LDADD = libserver_master.a libcommon_base.a $(CHECK_LIBS)
+tests/unit/server/loop/%: LDADD = libserver_loop.a $(CHECK_LIBS)
 tests/unit/server/api/%: LDADD = libserver_api.a $(COMMON_LIBS) $(CHECK_LIBS)
 tests/unit/trackerd/table/%: LDADD = libtrackerd_table.a libcommon_wire.a libcommon_shm.a $(CONF_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
 tests/unit/trackerd/weirctl/%: LDADD = libweirctl.a $(COMMON_LIBS) $(CHECK_LIBS) -lm
@@ -90,6 +93,10 @@ UNIT_TESTS = \
 	tests/unit/server/exchange/test_queue \
 	tests/unit/server/judge/test_judge \
 	tests/unit/server/provider/test_limit_headers \
+	tests/unit/server/loop/test_crumb \
+	tests/unit/server/master/test_respawn \
+	tests/unit/server/master/test_watchdog \
+	tests/unit/server/worker/test_siblings \
 	tests/unit/server/provider/test_provider \
 	tests/unit/server/provider/test_rewrite \
 	tests/unit/server/record/test_credit \

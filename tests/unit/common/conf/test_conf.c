@@ -50,6 +50,7 @@ static const struct {
     NUMBER("server", "keepAliveTimeoutMs", keep_alive_timeout_ms, 100, 2147483647, 75000),
     NUMBER("server", "drainTimeoutMs", drain_timeout_ms, 100, 2147483647, 30000),
     NUMBER("server", "streamHeartbeatMs", stream_heartbeat_ms, 100, 2147483647, 15000),
+    NUMBER("server", "stuckWorkerMs", stuck_worker_ms, 100, 2147483647, 10000),
     NUMBER("tracker", "capacity", tracker_capacity, 1, 65536, 1024),
 };
 

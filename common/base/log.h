@@ -46,7 +46,7 @@ WEIR_MUST_CHECK bool log_open_file(const char *path);
 void log_open_syslog(void);
 /* Opens the file at the current path again (after logrotate); on standard error nothing happens.
  * False as above. */
-bool log_reopen(void);
+WEIR_MUST_CHECK bool log_reopen(void);
 
 /* While a daemon starts in the background: errors also go to standard error, where its starter
  * waits for them. */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/attributes.h"
 #include "common/base/buf.h"
 #include "common/base/log.h"
 #include "common/terms/delivery.h"
@@ -107,9 +108,11 @@ struct conf {
 void conf_free(struct conf **conf);
 
 /* Index of a chain or a pair; -1 when there is none. All search from the front. */
-int conf_find_chain(const struct conf *conf, const char *name, size_t len);
-int conf_find_chain_by_hash(const struct conf *conf, uint64_t name_hash); /* chain_name_hash */
-int conf_find_pair(const struct conf *conf, uint64_t key_hash);           /* pair_key_hash */
-int conf_find_pair_by_name(const struct conf *conf, const char *name);    /* PROVIDER/MODEL */
+WEIR_MUST_CHECK int conf_find_chain(const struct conf *conf, const char *name, size_t len);
+WEIR_MUST_CHECK int conf_find_chain_by_hash(const struct conf *conf,
+                                            uint64_t name_hash); /* chain_name_hash */
+WEIR_MUST_CHECK int conf_find_pair(const struct conf *conf, uint64_t key_hash); /* pair_key_hash */
+WEIR_MUST_CHECK int conf_find_pair_by_name(const struct conf *conf,
+                                           const char *name); /* PROVIDER/MODEL */
 
 #endif

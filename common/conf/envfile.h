@@ -10,9 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/base/attributes.h"
 #include "common/base/buf.h"
 
 /* Replaces out by the value of the last line that sets the name. False when none does. */
-bool envfile_find(const char *text, size_t len, const char *name, struct buf *out);
+WEIR_MUST_CHECK bool envfile_find(const char *text, size_t len, const char *name, struct buf *out);
 
 #endif

@@ -8,9 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/base/attributes.h"
+
 /* IMF-fixdate, RFC 850 or asctime form, the whole text. *wall_ms: ms since 1970. now_wall_ms says
  * which century the two digits of an RFC 850 year mean. False when it is no such date. */
-bool http_date_parse(const char *text, uint64_t now_wall_ms, uint64_t *wall_ms);
+WEIR_MUST_CHECK bool http_date_parse(const char *text, uint64_t now_wall_ms, uint64_t *wall_ms);
 
 /* RFC 3339, the whole text: "2025-11-24T16:01:30.5Z", "2025-11-24 16:01:30+01:00". Parts of a
  * millisecond are rounded up. As people write it: a zone without a colon is one, and where none is

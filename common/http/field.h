@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/attributes.h"
+
 struct http_text {
     const char *at; /* into the head that was parsed */
     size_t len;
@@ -46,7 +48,7 @@ struct http_cursor {
 
 /* The line at the cursor, ended by CRLF, which the cursor is behind afterwards. False when its
  * first control character, tabs aside, is no CRLF. */
-bool http_cursor_take_line(struct http_cursor *cursor, struct http_text *line);
+WEIR_MUST_CHECK bool http_cursor_take_line(struct http_cursor *cursor, struct http_text *line);
 /* The same for a header field; its value comes without white space around it. NULL, or what is
  * wrong (static). */
 const char *http_cursor_take_field(struct http_cursor *cursor, struct http_text *name,

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#include "common/base/attributes.h"
 #include "common/http/url.h"
 
 #define HTTP_NUMERIC_ADDRESSES_MAX 2 /* of localhost */

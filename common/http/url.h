@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/attributes.h"
+
 #define HTTP_URL_HOST_MAX 255 /* bytes of a host's name */
 
 struct http_url {
@@ -23,6 +25,6 @@ struct http_url {
 };
 
 /* False when it is no such URL. */
-bool http_url_parse(const char *url, struct http_url *out);
+WEIR_MUST_CHECK bool http_url_parse(const char *url, struct http_url *out);
 
 #endif

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/attributes.h"
+
 #define JSONSCAN_DEPTH_MAX 128
 
 enum jsonscan_error {
@@ -61,15 +63,15 @@ enum jsonscan_type jsonscan_peek(struct jsonscan *s);
 bool jsonscan_enter(struct jsonscan *s);
 /* Next member of the innermost object: its key, and the scanner stands before its value, which the
  * caller must consume. False at the closing brace (consumed: the object is left) or on an error. */
-bool jsonscan_next_member(struct jsonscan *s, struct jsonscan_span *key);
+WEIR_MUST_CHECK bool jsonscan_next_member(struct jsonscan *s, struct jsonscan_span *key);
 /* The same for an array: true when an element stands ahead. */
-bool jsonscan_next_element(struct jsonscan *s);
+WEIR_MUST_CHECK bool jsonscan_next_element(struct jsonscan *s);
 /* Consumes the value ahead, whatever it is. *value (may be NULL) gets its whole text. */
 bool jsonscan_skip(struct jsonscan *s, struct jsonscan_span *value);
 /* Consumes the string ahead; *content is what stands between its quotes. */
 bool jsonscan_string(struct jsonscan *s, struct jsonscan_span *content);
 /* Nothing but white space follows the document: call after the root value. */
-bool jsonscan_finish(struct jsonscan *s);
+WEIR_MUST_CHECK bool jsonscan_finish(struct jsonscan *s);
 
 /* Does the string content equal the NUL-terminated literal, once its escapes are resolved? */
 bool jsonscan_equals(struct jsonscan_span content, const char *literal);

@@ -22,6 +22,7 @@
 #ifndef WEIR_COMMON_SHM_LEDGER_H
 #define WEIR_COMMON_SHM_LEDGER_H
 
+#include "common/base/attributes.h"
 #include "common/shm/object.h"
 
 enum ledger_kind {
@@ -84,8 +85,9 @@ uint32_t ledger_reap(struct ledger *ledger, uint32_t slot, uint32_t n_pairs);
 /* Takes `amount` from a budget of `limit` a window, when that much is left of it. The window begins
  * with the first taking after the last one ended. False: nothing was taken, and *reset_at is when
  * the window ends (boot clock ns). limit 0 is no limit. */
-bool ledger_take(struct ledger *ledger, int pair, enum ledger_budget budget, uint32_t limit,
-                 uint32_t amount, uint64_t now_at, uint64_t *reset_at);
+WEIR_MUST_CHECK bool ledger_take(struct ledger *ledger, int pair, enum ledger_budget budget,
+                                 uint32_t limit, uint32_t amount, uint64_t now_at,
+                                 uint64_t *reset_at);
 /* Books what was spent already (tokens, once an answer has their number), even past the limit.
  * Returns false when that used the budget up, with *reset_at as above. */
 bool ledger_spend(struct ledger *ledger, int pair, enum ledger_budget budget, uint32_t limit,

@@ -30,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/attributes.h"
 #include "common/shm/object.h"
 #include "common/terms/outcome.h"
 
@@ -118,7 +119,7 @@ void pages_unlink(const struct pages *pages);
  * (the pair then has no statistics of its own; routing is not affected). */
 int pages_pair_add(struct pages *pages, const char *provider, const char *model);
 /* Index of a pair, or -1. */
-int pages_pair_find(const struct pages *pages, uint64_t key_hash);
+WEIR_MUST_CHECK int pages_pair_find(const struct pages *pages, uint64_t key_hash);
 /* Names of the pair at an index, valid until close. */
 void pages_pair_names(const struct pages *pages, int pair, const char **provider,
                       const char **model);

@@ -24,6 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/attributes.h"
+
 #define RECENT_STEPS         12 /* of a longer trail the last one is kept, and the first ones */
 #define RECENT_ID_BYTES      128
 #define RECENT_OUTCOME_BYTES 24 /* of a word, with its NUL */
@@ -103,7 +105,7 @@ struct recent_request {
     char id[RECENT_ID_BYTES + 1];
 };
 /* False: never written, or being written, or left half-way by a worker that was killed. */
-bool recent_get(const struct recent_record *record, struct recent_request *out);
+WEIR_MUST_CHECK bool recent_get(const struct recent_record *record, struct recent_request *out);
 /* Hands out the ring's records, the oldest first; `request` lives as long as the call. */
 void recent_each(const struct recent_ring *ring, uint32_t capacity,
                  void (*each)(void *arg, const struct recent_request *request), void *arg);

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/attributes.h"
 #include "common/terms/cause.h"
 
 #define SHM_TABLE_PROVIDER_BYTES 64 /* with its NUL */
@@ -121,14 +122,16 @@ struct shm_table_tracker shm_table_tracker(const struct shm_table *tab);
 
 uint32_t shm_table_capacity(const struct shm_table *tab);
 /* The row of a pair, or -1. Linear: resolve once, not per request. */
-int shm_table_find(const struct shm_table *tab, const char *provider, const char *model);
+WEIR_MUST_CHECK int shm_table_find(const struct shm_table *tab, const char *provider,
+                                   const char *model);
 
 /* The hot part, in tens of nanoseconds, without the lock. False: unreadable, or the row belongs to
  * another pair now (key_hash differs): treat the pair as available. */
-bool shm_table_read_hot(const struct shm_table *tab, int row, uint64_t key_hash,
-                        struct shm_table_hot *out);
+WEIR_MUST_CHECK bool shm_table_read_hot(const struct shm_table *tab, int row, uint64_t key_hash,
+                                        struct shm_table_hot *out);
 /* The whole row. False as above, and for a free row. */
-bool shm_table_read(const struct shm_table *tab, int row, struct shm_table_state *out);
+WEIR_MUST_CHECK bool shm_table_read(const struct shm_table *tab, int row,
+                                    struct shm_table_state *out);
 /* Rows 0..n-1 as they stood at one moment: taken under the lock, unless that is not to be had
  * within 2 ms; then each row is sound by itself. A row that is free or unreadable has key_hash 0.
  */

@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include "common/base/attributes.h"
+
 /* In the records of recent requests: append only. */
 enum delivery {
     DELIVERY_STREAM,   /* from the first content on */
@@ -17,6 +19,6 @@ extern const char *const delivery_words[]; /* by number, ended by NULL */
 /* Never NULL; an unknown number gives the word of DELIVERY_STREAM. */
 const char *delivery_word(enum delivery delivery);
 /* The delivery with that word; -1 = there is none. */
-int delivery_find(const char *word, size_t len);
+WEIR_MUST_CHECK int delivery_find(const char *word, size_t len);
 
 #endif

@@ -17,7 +17,7 @@ struct request_record;
 /* NULL: off. A file that root opens goes to uid and gid (-1 = stay). False with errno. */
 bool access_log_open(const char *path, int uid, int gid) WEIR_MUST_CHECK;
 /* After logrotate. False with errno: the old file is still in use. */
-bool access_log_reopen(void);
+WEIR_MUST_CHECK bool access_log_reopen(void);
 void access_log_close(void);
 
 /* Only between defer_init and defer_deinit. */

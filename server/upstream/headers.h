@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/attributes.h"
 #include "common/base/buf.h"
 #include "server/upstream/transfer.h"
 
@@ -21,7 +22,7 @@ struct transfer_headers {
 void transfer_headers_clear(struct transfer_headers *headers);
 void transfer_headers_free(struct transfer_headers *headers);
 /* Adds one; false when it is one too many, or too large. Neither name nor value has a NUL. */
-bool transfer_headers_add(struct transfer_headers *headers, const char *name, size_t name_len,
-                          const char *value, size_t value_len);
+WEIR_MUST_CHECK bool transfer_headers_add(struct transfer_headers *headers, const char *name,
+                                          size_t name_len, const char *value, size_t value_len);
 
 #endif

@@ -104,8 +104,8 @@ static void on_retire(evutil_socket_t sig, short what, void *arg)
 
 static void on_reopen(evutil_socket_t sig, short what, void *arg)
 {
-    log_reopen();
-    access_log_reopen();
+    (void)!log_reopen(); /* the master says what cannot be opened */
+    (void)!access_log_reopen();
 }
 
 static void on_master_gone(evutil_socket_t fd, short what, void *arg)

@@ -247,7 +247,7 @@ START_TEST(budgets_outlive_the_master)
 {
     struct ledger *first = create(), *second;
     uint64_t reset;
-    ledger_take(first, PAIR, LEDGER_REQUESTS_DAY, 10, 9, NOW, &reset);
+    ck_assert(ledger_take(first, PAIR, LEDGER_REQUESTS_DAY, 10, 9, NOW, &reset));
     ledger_claim(first, PAIR, LEDGER_RECOVERY, 1, 5);
     second = ledger_create(name, 3, -1);
     ck_assert_ptr_nonnull(second);

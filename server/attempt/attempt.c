@@ -274,7 +274,8 @@ static bool on_json(struct attempt *a, const struct sse_event *event)
     a->dialect->read_event(&a->stream, event->data, event->data_len, &facts);
     if (facts.has_error || is_error_typed(event))
         return fail_with_event(a, event, &facts);
-    if (facts.kind == DIALECT_EVENT_MALFORMED && holds_events(a, event))
+    bool is_document = facts.kind == DIALECT_EVENT_JSON || facts.kind == DIALECT_EVENT_END;
+    if (!is_document && holds_events(a, event))
         return on_lines(a, event);
     switch (facts.kind) {
     case DIALECT_EVENT_KEEP_ALIVE:

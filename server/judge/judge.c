@@ -187,15 +187,16 @@ static void drop_quotes(char *text)
     text[out] = '\0';
 }
 
-/* The number behind a word of the message. */
+/* The number behind a word of the message, at the first place where one is. */
 static bool read_number_after(const char *text, const char *word, uint64_t *number)
 {
-    const char *at = strstr(text, word);
-    if (at == NULL)
-        return false;
-    at += strlen(word);
-    if (!isdigit((unsigned char)*at))
-        return false;
+    const char *at = text;
+    do {
+        at = strstr(at, word);
+        if (at == NULL)
+            return false;
+        at += strlen(word);
+    } while (!isdigit((unsigned char)*at));
     *number = 0;
     for (; isdigit((unsigned char)*at) && *number < LARGEST_COUNTED; at++)
         *number = *number * 10 + (uint64_t)(*at - '0');

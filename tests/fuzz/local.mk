@@ -54,6 +54,11 @@ tests_fuzz_fuzz_jsonscan_SOURCES = tests/fuzz/fuzz_jsonscan.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_jsonscan_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_jsonscan_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_judge
+tests_fuzz_fuzz_judge_SOURCES = tests/fuzz/fuzz_judge.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_judge_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_judge_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_limit_headers
 tests_fuzz_fuzz_limit_headers_SOURCES = tests/fuzz/fuzz_limit_headers.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_limit_headers_LDADD = $(FUZZ_LIBS)

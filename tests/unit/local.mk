@@ -92,6 +92,7 @@ UNIT_TESTS = \
 	tests/unit/server/dialect/test_own_error \
 	tests/unit/server/exchange/test_queue \
 	tests/unit/server/judge/test_judge \
+	tests/unit/server/judge/test_judge_model \
 	tests/unit/server/provider/test_limit_headers \
 	tests/unit/server/loop/test_crumb \
 	tests/unit/server/master/test_respawn \

@@ -51,6 +51,7 @@ START_TEST(errors_in_all_places)
          "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 342389.",
          JUDGE_REQUEST},
         {429, NULL, NULL, NULL, "TPM: Limit 30000, Requested 342389", JUDGE_REQUEST},
+        {429, NULL, NULL, NULL, "Rate limit reached: Limit 30000, Requested 342389", JUDGE_REQUEST},
         {429, NULL, NULL, NULL, "TPM: Limit 30000, Used 29000, Requested 2000", JUDGE_LIMIT},
         {402, NULL, NULL, NULL, "This request requires more credits, or fewer max_tokens.",
          JUDGE_REQUEST},

@@ -30,7 +30,7 @@ tests/unit/server/worker/%: LDADD = libserver_worker.a libcommon_shm.a $(TERMS_L
 tests/unit/server/master/%: LDADD = libserver_master.a libcommon_base.a $(CHECK_LIBS)
 tests/unit/server/loop/%: LDADD = libserver_loop.a $(CHECK_LIBS)
 tests/unit/server/api/%: LDADD = libserver_api.a $(COMMON_LIBS) $(CHECK_LIBS)
-tests/unit/trackerd/table/%: LDADD = libtrackerd_table.a libcommon_wire.a libcommon_shm.a $(CONF_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
+tests/unit/trackerd/table/%: LDADD = libtrackerd_table.a libcommon_wire.a libcommon_shm.a libcommon_json.a $(CONF_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
 tests/unit/trackerd/weirctl/%: LDADD = libweirctl.a $(COMMON_LIBS) $(CHECK_LIBS) -lm
 tests/unit/sim/%: LDADD = libsim.a $(COMMON_LIBS) $(CHECK_LIBS)
 

@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/fnv.h"
 #include "common/base/utf8.h"
+#include "common/json/jsonscan.h"
 #include "common/terms/pair_key.h"
 
 #define HEAD_KEY "weirTrackerState"
@@ -161,13 +162,20 @@ void statefile_write(const struct table *table, struct cooldown_now now, struct 
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* The object of one line; the caller frees it. NULL: not one JSON object and nothing else. */
+static bool is_json(const char *line, size_t len)
+{
+    struct jsonscan scan;
+    jsonscan_init(&scan, line, len);
+    return jsonscan_skip(&scan, NULL) && jsonscan_finish(&scan);
+}
+
+/* The object of one line; the caller frees it. NULL: not one JSON object and nothing else. json-c
+ * is not asked to be strict: then 0.18 refuses every byte above 0x7f. */
 static json_object *parse_line(const char *line, size_t len)
 {
-    if (len > INT_MAX)
+    if (len > INT_MAX || !is_json(line, len))
         return NULL;
     json_tokener *tokener = json_tokener_new_ex(4);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     json_object *o = json_tokener_parse_ex(tokener, line, (int)len);
     bool is_whole = json_tokener_get_error(tokener) == json_tokener_success &&
                     json_tokener_get_parse_end(tokener) == len &&

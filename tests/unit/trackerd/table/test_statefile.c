@@ -34,7 +34,7 @@ static struct table *sample(void)
     row.hot.pre_failures = 1;
     row.hot.flags = SHM_TABLE_RECOVERING | SHM_TABLE_QUOTA;
     row.cause = CAUSE_RATE_LIMITED;
-    strcpy(row.reason, "429 rate limited");
+    strcpy(row.reason, "429 \u00fcberlastet \u2026");
     row.escalation = 3;
     row.cooldowns = 6;
     row.cooldowns_by_cause[CAUSE_RATE_LIMITED] = 6;
@@ -82,7 +82,7 @@ START_TEST(survives_a_reboot)
     ck_assert_uint_eq(row->hot.pre_failures, 1);
     ck_assert_uint_eq(row->hot.flags, SHM_TABLE_RECOVERING | SHM_TABLE_QUOTA);
     ck_assert_uint_eq(row->cause, CAUSE_RATE_LIMITED);
-    ck_assert_str_eq(row->reason, "429 rate limited");
+    ck_assert_str_eq(row->reason, "429 \u00fcberlastet \u2026");
     ck_assert_uint_eq(row->escalation, 3);
     ck_assert_uint_eq(row->cooldowns, 6);
     ck_assert_uint_eq(row->cooldowns_by_cause[CAUSE_RATE_LIMITED], 6);

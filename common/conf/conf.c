@@ -42,6 +42,12 @@ int conf_find_pair_by_name(const struct conf *conf, const char *name)
     return -1;
 }
 
+const struct conf_model *conf_find_model(const struct conf *conf, const char *name, size_t len)
+{
+    uint32_t found = conf_index_get(&conf->models_index, name, len);
+    return found != CONF_INDEX_NONE ? &conf->models[found] : NULL;
+}
+
 static void free_providers(struct conf *conf)
 {
     for (uint32_t i = 0; i < conf->n_providers; i++) {
@@ -67,6 +73,8 @@ static void free_chains(struct conf *conf)
         free((char *)conf->pairs[i].model_json);
     }
     free(conf->pairs);
+    free(conf->models);
+    conf_index_free(&conf->models_index);
 }
 
 static void free_lists(struct conf *conf)

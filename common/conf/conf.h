@@ -11,6 +11,7 @@
 #include "common/base/attributes.h"
 #include "common/base/buf.h"
 #include "common/base/log.h"
+#include "common/conf/index.h"
 #include "common/terms/delivery.h"
 #include "common/terms/provider_type.h"
 
@@ -24,6 +25,18 @@ enum conf_finish_reason {
     CONF_FINISH_REASON_AUTO, /* where the pair has been seen to send them */
     CONF_FINISH_REASON_REQUIRED,
     CONF_FINISH_REASON_OPTIONAL,
+};
+
+/* May the name of a model that entries have pick the first chain that has it? */
+enum conf_model_names {
+    CONF_MODEL_NAMES_PREFER,
+    CONF_MODEL_NAMES_CHAINS
+};
+
+/* What becomes of a request whose model is the name of nothing? */
+enum conf_unknown_model {
+    CONF_UNKNOWN_MODEL_DEFAULT,
+    CONF_UNKNOWN_MODEL_REJECT
 };
 
 struct conf_provider {
@@ -55,6 +68,11 @@ struct conf_chain {
     enum delivery delivery; /* settings.delivery unless the chain has its own */
 };
 
+/* A distinct model, and where the chains name it first. */
+struct conf_model {
+    uint32_t chain, entry;
+};
+
 struct conf_listen {
     char *text;      /* as configured, for messages */
     char *address;   /* numeric, without brackets; NULL for a Unix socket */
@@ -70,6 +88,8 @@ struct conf {
     uint32_t n_api_keys;
     bool has_literal_keys;  /* of clients or providers: in the file, not in the environment */
     uint32_t default_chain; /* index into chains */
+    enum conf_model_names model_names;
+    enum conf_unknown_model unknown_model;
     enum log_level log_level;
     enum delivery delivery;
     bool normalize_responses;
@@ -88,6 +108,9 @@ struct conf {
     struct conf_chain *chains;
     struct conf_pair *pairs;
     uint32_t n_providers, n_chains, n_pairs;
+    struct conf_model *models; /* by the order in which the chains name them; see conf_find_model */
+    uint32_t n_models;
+    struct conf_index models_index; /* over them */
     /* server */
     struct conf_listen *listen;
     uint32_t n_listen;
@@ -114,5 +137,11 @@ WEIR_MUST_CHECK int conf_find_chain_by_hash(const struct conf *conf,
 WEIR_MUST_CHECK int conf_find_pair(const struct conf *conf, uint64_t key_hash); /* pair_key_hash */
 WEIR_MUST_CHECK int conf_find_pair_by_name(const struct conf *conf,
                                            const char *name); /* PROVIDER/MODEL */
+int conf_find_chain(const struct conf *conf, const char *name, size_t len);
+int conf_find_chain_by_hash(const struct conf *conf, uint64_t name_hash); /* chain_name_hash */
+int conf_find_pair(const struct conf *conf, uint64_t key_hash);           /* pair_key_hash */
+int conf_find_pair_by_name(const struct conf *conf, const char *name);    /* PROVIDER/MODEL */
+/* The first place in the chains that has the model; NULL = none. */
+const struct conf_model *conf_find_model(const struct conf *conf, const char *name, size_t len);
 
 #endif

@@ -211,6 +211,19 @@ static void link_pairs(struct conf_reader *reader, const struct conf_index *prov
     conf_index_free(&names.index);
 }
 
+static void index_models(struct conf *conf)
+{
+    conf->models = xcalloc(conf->n_pairs, sizeof(*conf->models));
+    for (uint32_t chain = 0; chain < conf->n_chains; chain++)
+        for (uint32_t i = 0; i < conf->chains[chain].n_pairs; i++) {
+            const char *model = conf->pairs[conf->chains[chain].pairs[i]].model;
+            uint32_t known =
+                conf_index_put(&conf->models_index, model, strlen(model), conf->n_models);
+            if (known == CONF_INDEX_NONE)
+                conf->models[conf->n_models++] = (struct conf_model){chain, i};
+        }
+}
+
 static void link_default_chain(struct conf_reader *reader, const struct conf_index *chains)
 {
     struct known_names known = {"is the name of no chain", reader->conf->n_chains, chain_name_at};
@@ -247,6 +260,7 @@ void conf_link(struct conf_reader *reader)
     index_providers(reader, &providers);
     index_chains(reader, &chains);
     link_pairs(reader, &providers);
+    index_models(reader->conf);
     link_default_chain(reader, &chains);
     warn_of_sample_key(reader);
     conf_index_free(&providers);

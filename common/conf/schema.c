@@ -35,6 +35,8 @@ static_assert(sizeof(enum provider_type) == sizeof(uint32_t), "enums are as wide
 #define LONG_TIME_MIN 1000 /* times known from 429chain */
 
 static const char *const finish_reason_words[] = {"auto", "required", "optional", NULL};
+static const char *const model_names_words[] = {"prefer", "chains", NULL};
+static const char *const unknown_model_words[] = {"default", "reject", NULL};
 static const char *const log_level_words[] = {"debug", "info", "warn", "error", NULL};
 
 /* clang-format off */
@@ -45,6 +47,10 @@ static const struct conf_key settings_keys[] = {
      HELP("the keys clients may use")},
     {KEY("defaultChain"), IN(conf, default_chain), TEXT(CONF_CHAIN_REF, CONF_CHAIN_NAME_MAX),
      REQUIRED, HELP("the chain for requests whose model is no chain's name")},
+    {KEY("modelNames"), IN(conf, model_names), WORD(model_names_words), PRESET("prefer"),
+     HELP("prefer: the name of a chains' model picks the first chain that has it; chains: never")},
+    {KEY("unknownModel"), IN(conf, unknown_model), WORD(unknown_model_words), PRESET("default"),
+     HELP("where the model is no known name: serve with the default chain, or reject")},
     {KEY("logLevel"), IN(conf, log_level), WORD(log_level_words), PRESET("info"),
      HELP("the least level that is logged")},
     {KEY("cooldownDefaultMs"), IN(conf, cooldown_default_ms), TIME_FROM(LONG_TIME_MIN),

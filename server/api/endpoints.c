@@ -47,12 +47,9 @@ static json_object *model_json(const char *id, const char *owner)
 }
 
 /* Two providers may offer the same model: it is listed once, under the first. */
-static bool is_listed_before(const struct conf *conf, uint32_t pair)
+static const struct conf_pair *first_pair(const struct conf *conf, const struct conf_model *model)
 {
-    for (uint32_t i = 0; i < pair; i++)
-        if (strcmp(conf->pairs[i].model, conf->pairs[pair].model) == 0)
-            return true;
-    return false;
+    return &conf->pairs[conf->chains[model->chain].pairs[model->entry]];
 }
 
 static void models(void *arg, struct client *client, struct client_call *call)
@@ -61,10 +58,10 @@ static void models(void *arg, struct client *client, struct client_call *call)
     json_object *root = json_object_new_object(), *list = json_object_new_array();
     for (uint32_t i = 0; i < conf->n_chains; i++)
         json_object_array_add(list, model_json(conf->chains[i].name, "weir"));
-    for (uint32_t i = 0; i < conf->n_pairs; i++)
-        if (!is_listed_before(conf, i))
-            json_object_array_add(list,
-                                  model_json(conf->pairs[i].model, conf->pairs[i].provider->id));
+    for (uint32_t i = 0; i < conf->n_models; i++) {
+        const struct conf_pair *first = first_pair(conf, &conf->models[i]);
+        json_object_array_add(list, model_json(first->model, first->provider->id));
+    }
     json_out_text(root, "object", "list");
     json_object_object_add(root, "data", list);
     answer_json(client, NULL, root);
@@ -73,14 +70,12 @@ static void models(void *arg, struct client *client, struct client_call *call)
 static void model(void *arg, struct client *client, struct client_call *call)
 {
     const struct conf *conf = ((const struct api *)arg)->env->conf;
-    const char *owner = NULL;
-    if (conf_find_chain(conf, call->name, strlen(call->name)) >= 0)
-        owner = "weir";
-    for (uint32_t i = 0; i < conf->n_pairs && owner == NULL; i++)
-        if (strcmp(conf->pairs[i].model, call->name) == 0)
-            owner = conf->pairs[i].provider->id;
-    if (owner != NULL)
-        answer_json(client, NULL, model_json(call->name, owner));
+    size_t len = strlen(call->name);
+    const struct conf_model *model = conf_find_model(conf, call->name, len);
+    if (conf_find_chain(conf, call->name, len) >= 0)
+        answer_json(client, NULL, model_json(call->name, "weir"));
+    else if (model != NULL)
+        answer_json(client, NULL, model_json(call->name, first_pair(conf, model)->provider->id));
     else
         client_answer_error(client, OWN_ERROR_MODEL_NOT_FOUND, NULL,
                             "No chain and no model of a chain has that name.");

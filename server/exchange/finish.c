@@ -261,6 +261,7 @@ static void destroy(void *ptr)
     free(x->kept.content_type);
     free(x->order.body);
     free(x->request_id);
+    free(x->own_order);
     free(x);
 }
 

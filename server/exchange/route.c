@@ -3,7 +3,9 @@
 #include "server/exchange/route.h"
 
 #include <inttypes.h>
+#include <string.h>
 
+#include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "server/exchange/queueing.h"
 #include "server/loop/crumb.h"
@@ -22,33 +24,64 @@ enum exchange_step exchange_step_read(struct exchange *x)
     return EXCHANGE_GO_ON;
 }
 
-/* Leaves `chain` NULL when a probe does not name a pair. */
-static void find_chain(struct exchange *x)
+/* The entry first, the others behind it as they stand in the chain. */
+static void begin_with(struct exchange *x, uint32_t entry)
+{
+    const struct conf_chain *chain = x->chain;
+    if (entry == 0)
+        return;
+    x->own_order = xcalloc(chain->n_pairs, sizeof(*x->own_order));
+    x->own_order[0] = chain->pairs[entry];
+    memcpy(x->own_order + 1, chain->pairs, entry * sizeof(*x->own_order));
+    memcpy(x->own_order + 1 + entry, chain->pairs + entry + 1,
+           (chain->n_pairs - entry - 1) * sizeof(*x->own_order));
+    x->walked.pairs = x->own_order;
+}
+
+/* False: the model is the name of nothing, and must not be. */
+static bool find_chain(struct exchange *x, const char *name, size_t len)
 {
     const struct conf *conf = x->env.conf;
-    char name[ROUTE_NAME_BYTES] = "";
-    size_t len = x->asked.has_model ? jsonscan_unescape(x->asked.model, name, sizeof(name)) : 0;
-    if (!x->order.is_probe) {
-        int chain = conf_find_chain(conf, name, len);
-        x->chain = &conf->chains[chain >= 0 ? (uint32_t)chain : conf->default_chain];
-        return;
-    }
+    const struct conf_model *model = NULL;
+    int chain = conf_find_chain(conf, name, len);
+    if (chain < 0 && conf->model_names == CONF_MODEL_NAMES_PREFER)
+        model = conf_find_model(conf, name, len);
+    if (model != NULL)
+        chain = (int)model->chain;
+    else if (chain < 0 && len > 0 && conf->unknown_model == CONF_UNKNOWN_MODEL_REJECT)
+        return false;
+    x->chain = &conf->chains[chain >= 0 ? (uint32_t)chain : conf->default_chain];
+    x->walked = *x->chain;
+    if (model != NULL)
+        begin_with(x, model->entry);
+    return true;
+}
+
+/* False: the model is not the name of a pair. */
+static bool find_probed(struct exchange *x, const char *name)
+{
+    const struct conf *conf = x->env.conf;
     int pair = conf_find_pair_by_name(conf, name);
     if (pair < 0)
-        return;
+        return false;
     x->probed_pair = (uint32_t)pair;
-    x->probed =
+    x->walked =
         (struct conf_chain){.pairs = &x->probed_pair, .n_pairs = 1, .delivery = conf->delivery};
-    x->chain = &x->probed;
+    x->chain = &x->walked;
+    return true;
 }
 
 enum exchange_step exchange_step_route(struct exchange *x)
 {
     const struct conf *conf = x->env.conf;
-    find_chain(x);
-    if (x->chain == NULL)
+    char name[ROUTE_NAME_BYTES] = "";
+    size_t len = x->asked.has_model ? jsonscan_unescape(x->asked.model, name, sizeof(name)) : 0;
+    if (x->order.is_probe && !find_probed(x, name))
         return exchange_refuse(x, OWN_ERROR_INVALID_REQUEST,
                                "X-Weir-Probe: model must be the PROVIDER/MODEL of a pair.");
+    if (!x->order.is_probe && !find_chain(x, name, len))
+        return exchange_refuse(x, OWN_ERROR_MODEL_NOT_FOUND,
+                               "No chain and no model of a chain has the name that is asked for.");
     x->delivery = x->order.delivery >= 0 ? (enum delivery)x->order.delivery : x->chain->delivery;
     if (conf->deadline_ms != 0)
         x->deadline_at = x->order.received_at + conf->deadline_ms * CLOCK_NS_PER_MS;
@@ -127,7 +160,7 @@ enum exchange_step exchange_step_choose(struct exchange *x)
         return exchange_end_by_deadline(x);
     if (exchange_is_behind_queue(x))
         return exchange_enqueue(x, false);
-    int entry = trail_next_entry(&x->trail, x->chain, x->current_entry,
+    int entry = trail_next_entry(&x->trail, &x->walked, x->current_entry,
                                  x->order.is_probe ? verdict_of_probe : verdict, x);
     if (entry < 0)
         return exchange_chain_ended(x);
@@ -135,7 +168,7 @@ enum exchange_step exchange_step_choose(struct exchange *x)
         x->retries = 0;
     x->current_entry = (uint32_t)entry;
     x->n_entries = x->current_entry + 1;
-    start_attempt(x, x->chain->pairs[entry]);
+    start_attempt(x, x->walked.pairs[entry]);
     exchange_set_state(x, EX_ATTEMPT);
     return EXCHANGE_WAIT;
 }

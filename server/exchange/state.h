@@ -69,9 +69,11 @@ struct exchange {
     enum exchange_state state; /* changed by exchange_set_state only */
     enum ending ending;
 
-    struct dialect_request asked; /* what its body asks for */
-    const struct conf_chain *chain;
-    struct conf_chain probed; /* a probe's: of one entry, the pair that the model names */
+    struct dialect_request asked;   /* what its body asks for */
+    const struct conf_chain *chain; /* its name and its settings; a probe's is `walked` */
+    struct conf_chain walked; /* its pairs in the order to try them: of a probe one, of a request
+                                 that names a model an order of its own */
+    uint32_t *own_order;      /* of `walked`; NULL: the chain's */
     uint32_t probed_pair;
     uint32_t current_entry; /* position in the chain: tried now, or the next to be looked at */
     uint32_t n_entries;     /* that were tried or passed by on this pass along the chain */

@@ -202,5 +202,27 @@ def test_answers_have_weirs_headers(t):
 def test_a_model_picks_its_chain(t):
     t.start({"default": ["alpha/one"], "other": ["beta/two"]})
     for model, pair in (("default", "alpha/one"), ("other", "beta/two"), ("gpt-4o", "alpha/one"),
-                        ("", "alpha/one"), ("Other", "alpha/one")):
+                        ("", "alpha/one"), ("Other", "alpha/one"), ("alpha/two", "alpha/one")):
         eq(t.stream(model).headers["x-weir-provider"], pair, f"provider for {model!r}")
+
+
+@case()
+def test_a_models_name_picks_the_first_chain_that_has_it(t):
+    t.start({"default": ["alpha/one"], "other": ["beta/two", "gamma/three"], "last": ["delta/three"]})
+    for model, pair in (("two", "beta/two"), ("three", "gamma/three"), ("one", "alpha/one")):
+        eq(t.stream(model).headers["x-weir-provider"], pair, f"provider for {model!r}")
+    t.ctl("cooldown", "gamma", "three", "100")
+    response = t.chat(False, "three")
+    eq((response.headers["x-weir-provider"], response.headers["x-weir-attempts"]), ("beta/two", "2"),
+       "the others of that chain behind it")
+    response.read()
+    assert 'weir_requests_total{chain="other",code="200"} 3' in t.get("/metrics").body.decode()
+
+
+@case()
+def test_names_of_chains_only(t):
+    t.start({"default": ["alpha/one"], "other": ["beta/two"]}, modelNames="chains",
+            unknownModel="reject")
+    eq(t.stream("other").headers["x-weir-provider"], "beta/two", "a chain")
+    for model in ("two", "gpt-4o"):
+        t.error_of(t.chat(True, model), 404, "model_not_found")

@@ -266,6 +266,7 @@ static struct conf *make_conf(void)
     conf->chains[0].name_hash = chain_name_hash("main");
     conf->chains[0].n_pairs = REPLAY_PAIRS;
     conf->chains[0].pairs = xcalloc(REPLAY_PAIRS, sizeof(uint32_t));
+    conf->models = xcalloc(REPLAY_PAIRS, sizeof(*conf->models));
     for (uint32_t i = 0; i < REPLAY_PAIRS; i++) {
         struct conf_provider *p = &conf->providers[i];
         p->id = xasprintf("%c", 'a' + (int)i);
@@ -279,6 +280,8 @@ static struct conf *make_conf(void)
                                             .model_json = xasprintf("\"m%u\"", i),
                                             .key_hash = i + 1};
         conf->chains[0].pairs[i] = i;
+        conf->models[conf->n_models++] = (struct conf_model){.chain = 0, .entry = i};
+        conf_index_put(&conf->models_index, conf->pairs[i].model, strlen(conf->pairs[i].model), i);
     }
     return conf;
 }
@@ -294,6 +297,8 @@ static void free_conf(struct conf *conf)
         free((char *)conf->pairs[i].model);
         free((char *)conf->pairs[i].model_json);
     }
+    free(conf->models);
+    conf_index_free(&conf->models_index);
     free(conf->chains[0].name);
     free(conf->chains[0].pairs);
     free(conf->chains);

@@ -1640,6 +1640,70 @@ START_TEST(the_second_try_has_no_more_time_than_the_first)
 }
 END_TEST
 
+/* ---- names of models ------------------------------------------------------------------------- */
+
+#define CHAT_OF(model) "{\"model\":\"" model "\",\"messages\":[]}"
+
+/* Which pairs are asked, one after the other, when each fails. */
+static void assert_order(const char *body, const char *order)
+{
+    char seen[8] = "";
+    replay_chat(body);
+    for (size_t n = 0; n + 1 < sizeof(seen) && replay_is_sending(); n++) {
+        seen[n] = (char)('0' + replay_pair());
+        replay_done(TRANSFER_CONNECT);
+    }
+    ck_assert_str_eq(seen, order);
+    ck_assert(replay_is_over());
+}
+
+START_TEST(a_models_name_begins_with_its_entry)
+{
+    assert_order(CHAT_OF("main"), "012");
+    assert_order(CHAT_OF("m0"), "012");
+    assert_order(CHAT_OF("m1"), "102");
+    assert_order(CHAT_OF("m2"), "201");
+    assert_order(CHAT_OF("m\\u0032"), "201");
+    assert_has(replay_body(), "c/m2: no connection; a/m0: no connection; b/m1");
+    assert_has(replay_headers(), "X-Weir-Attempts: 3\r\n");
+    assert_order(CHAT_OF("M2"), "012");
+    assert_order(CHAT_OF("c/m2"), "012");
+    assert_order(CHAT_OF(""), "012");
+    assert_order("{\"messages\":[]}", "012");
+}
+END_TEST
+
+START_TEST(a_models_name_may_mean_nothing)
+{
+    replay_conf()->model_names = CONF_MODEL_NAMES_CHAINS;
+    assert_order(CHAT_OF("m2"), "012");
+}
+END_TEST
+
+START_TEST(an_unknown_name_may_be_refused)
+{
+    replay_conf()->unknown_model = CONF_UNKNOWN_MODEL_REJECT;
+    assert_order(CHAT_OF("m2"), "201");
+    assert_order(CHAT_OF("main"), "012");
+    assert_order("{\"messages\":[]}", "012");
+    assert_order(CHAT_OF("gpt-9"), "");
+    ck_assert_int_eq(replay_status(), 404);
+    assert_has(replay_body(), "\"code\":\"model_not_found\"");
+    replay_conf()->model_names = CONF_MODEL_NAMES_CHAINS;
+    assert_order(CHAT_OF("m2"), "");
+    ck_assert_int_eq(replay_status(), 404);
+}
+END_TEST
+
+/* It is the chain's queue and settings all the same. */
+START_TEST(a_named_entry_that_rests_is_passed_by)
+{
+    replay_cooldown_ms(2, 5000);
+    assert_order(CHAT_OF("m2"), "01");
+    assert_has(replay_body(), "c/m2: in cooldown (5 s left); a/m0");
+}
+END_TEST
+
 #define N(list) ((int)(sizeof(list) / sizeof((list)[0])))
 
 int main(void)
@@ -1738,6 +1802,10 @@ int main(void)
     tcase_add_loop_test(tc, a_deadline_before_an_errors_body_never_counts, 0, N(resting_heads));
     tcase_add_test(tc, a_slow_client_pauses_the_provider_and_the_clock);
     tcase_add_loop_test(tc, a_bad_request_never_reaches_a_provider, 0, 7);
+    tcase_add_test(tc, a_models_name_begins_with_its_entry);
+    tcase_add_test(tc, a_models_name_may_mean_nothing);
+    tcase_add_test(tc, an_unknown_name_may_be_refused);
+    tcase_add_test(tc, a_named_entry_that_rests_is_passed_by);
     tcase_add_test(tc, usage_that_only_weir_asked_for_stays_with_weir);
     tcase_add_test(tc, usage_that_the_client_asked_for_is_relayed);
     tcase_add_test(tc, usage_beside_an_answer_is_relayed);

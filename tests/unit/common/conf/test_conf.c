@@ -609,11 +609,30 @@ START_TEST(freeing_nothing_is_fine)
 }
 END_TEST
 
-UNIT_MAIN("conf", numbers_have_their_defaults, numbers_keep_to_their_bounds, heartbeat_may_be_0,
-          the_rest_has_its_defaults, a_provider_has_its_defaults, a_provider_has_what_it_is_given,
-          types_bring_their_addresses, settings_depend_on_each_other,
-          the_order_of_sections_does_not_matter, pairs_are_the_distinct_ones_in_order,
-          chains_are_found_by_name, pairs_are_found_by_key_and_by_name, variables_are_substituted,
+START_TEST(a_model_is_found_where_a_chain_names_it_first)
+{
+    struct conf *conf = fixture_load((struct addition){
+        .settings = "  modelNames: chains\n  unknownModel: reject\n",
+        .rest = "  - name: second\n    entries:\n      - {provider: one, model: new}\n"
+                "      - {provider: one, model: m}\n      - {provider: one, model: new}\n"});
+    const struct conf_model *model = conf_find_model(conf, "new", 3);
+    ck_assert_ptr_nonnull(model);
+    ck_assert_uint_eq(model->chain, 1);
+    ck_assert_uint_eq(model->entry, 0);
+    ck_assert_ptr_null(conf_find_model(conf, "ne", 2));
+    ck_assert_ptr_null(conf_find_model(conf, "", 0));
+    ck_assert_int_eq(conf->model_names, CONF_MODEL_NAMES_CHAINS);
+    ck_assert_int_eq(conf->unknown_model, CONF_UNKNOWN_MODEL_REJECT);
+    conf_free(&conf);
+}
+END_TEST
+
+UNIT_MAIN("conf", a_model_is_found_where_a_chain_names_it_first, numbers_have_their_defaults,
+          numbers_keep_to_their_bounds, heartbeat_may_be_0, the_rest_has_its_defaults,
+          a_provider_has_its_defaults, a_provider_has_what_it_is_given, types_bring_their_addresses,
+          settings_depend_on_each_other, the_order_of_sections_does_not_matter,
+          pairs_are_the_distinct_ones_in_order, chains_are_found_by_name,
+          pairs_are_found_by_key_and_by_name, variables_are_substituted,
           client_keys_are_substituted, without_an_environment_nothing_is_needed_of_it,
           a_dash_is_standard_error_for_logs_only, paths_start_from_the_file,
           names_may_be_as_long_as_the_table_holds, the_printed_form_loads_again,

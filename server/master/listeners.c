@@ -199,8 +199,10 @@ struct master_listeners *master_listeners_renew(struct master_listeners *old,
         if (!listen_at(&ml->places[i]))
             failed = &conf->listen[i];
     if (failed != NULL) {
+        int reason = errno;
         *why = describe(failed);
         undo(&ml, old);
+        errno = reason;
         return NULL;
     }
     return ml;

@@ -17,7 +17,7 @@ struct master_listeners;
 /* Opens the sockets that the configuration names. Addresses that the old set has (NULL: there is
  * none) keep their sockets. On success these have moved out of the old set, which the caller frees.
  * NULL on failure: the old set is as it was, and *why, for the caller to free, is the reason with
- * address and port. */
+ * address and port; errno, too, tells the reason. */
 struct master_listeners *master_listeners_renew(struct master_listeners *old,
                                                 const struct conf *conf, char **why);
 /* The set of sockets that the predecessor opened, ours from now on. */

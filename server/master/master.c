@@ -20,6 +20,7 @@
 #include "common/process/daemon.h"
 #include "common/process/user.h"
 #include "server/master/children.h"
+#include "server/master/orphans.h"
 #include "server/master/reload.h"
 #include "server/record/access_log.h"
 
@@ -27,6 +28,8 @@
 #define SLOTS_PER_WORKER    3    /* the same, for many workers */
 #define PAIRS_MIN           64   /* room for pairs in the workers' pages */
 #define KILL_AFTER_DRAIN_MS 3000 /* for workers that do not end after their drain time */
+#define PORT_WAIT_MS        2000 /* for an address that is taken */
+#define PORT_LOOK_MS        20
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
@@ -324,6 +327,7 @@ static void make_pages(struct master *m)
     master_reload_add_to_pages(m, m->conf);
 }
 
+/* The workers of a weir that was killed hold its sockets for a moment. */
 static void open_listeners(struct master *m, const struct master_handover *handover)
 {
     char *why = NULL;
@@ -331,6 +335,13 @@ static void open_listeners(struct master *m, const struct master_handover *hando
     if (handover != NULL)
         inherited = master_listeners_inherit(handover->fds, handover->n_fds);
     m->listeners = master_listeners_renew(inherited, m->conf, &why);
+    uint64_t until_at = clock_boot_ns() + PORT_WAIT_MS * CLOCK_NS_PER_MS;
+    while (m->listeners == NULL && errno == EADDRINUSE && clock_boot_ns() < until_at) {
+        free(why);
+        master_orphans_kill_stuck(m->conf->tracker_shm);
+        poll(NULL, 0, PORT_LOOK_MS);
+        m->listeners = master_listeners_renew(inherited, m->conf, &why);
+    }
     if (m->listeners == NULL)
         log_fatal(EX_UNAVAILABLE, "%s", why);
     if (inherited != NULL)
@@ -359,7 +370,8 @@ static void leave_root(struct master *m)
 static void start(struct master *m, const struct master_handover *handover)
 {
     m->started_at = clock_boot_ns();
-    daemon_raise_fd_limit();
+    m->fd_limit = daemon_raise_fd_limit();
+    master_reload_fit_connections(m, m->conf);
     block_signals(m);
     open_listeners(m, handover);
     leave_root(m);

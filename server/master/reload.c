@@ -13,6 +13,7 @@
 #include "common/conf/load.h"
 #include "common/process/daemon.h"
 #include "server/master/children.h"
+#include "server/master/descriptors.h"
 #include "server/upstream/module.h"
 
 void master_reload_add_to_pages(struct master *m, const struct conf *conf)
@@ -23,6 +24,16 @@ void master_reload_add_to_pages(struct master *m, const struct conf *conf)
         if (pages_pair_add(m->pages, conf->pairs[i].provider->id, conf->pairs[i].model) < 0)
             log_warn("no room for statistics of %s/%s until a restart", conf->pairs[i].provider->id,
                      conf->pairs[i].model);
+}
+
+void master_reload_fit_connections(const struct master *m, struct conf *conf)
+{
+    uint32_t most = descriptors_connections(m->fd_limit, (uint64_t)conf->n_listen * conf->workers);
+    if (conf->max_connections <= most)
+        return;
+    log_warn("server.maxConnections: %u of %u, since a process may have %lu descriptors", most,
+             conf->max_connections, m->fd_limit);
+    conf->max_connections = most;
 }
 
 /* The settings that only a start can change keep their values, and are named. */
@@ -37,6 +48,7 @@ static void keep_fixed(const struct master *m, struct conf *fresh)
         log_warn("server.workers: no more than %u until a restart", most);
         fresh->workers = most;
     }
+    master_reload_fit_connections(m, fresh);
 }
 
 /* For the log, and for the weirctl that asked. */

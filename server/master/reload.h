@@ -14,6 +14,8 @@ void master_reload(struct master *master);
 /* Every worker of the new configuration serves. */
 void master_reload_finish(struct master *master);
 
+/* Bounds server.maxConnections by what the limit on descriptors allows, and says so. */
+void master_reload_fit_connections(const struct master *master, struct conf *conf);
 /* Gives the chains and pairs of a configuration their places in the pages. */
 void master_reload_add_to_pages(struct master *master, const struct conf *conf);
 

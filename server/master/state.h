@@ -72,6 +72,7 @@ struct master {
     int ready[2]; /* pipe: workers report that they serve (struct inherit_ready) */
     int signal_fd;
     int uid, gid;
+    unsigned long fd_limit;
     sigset_t signals, old_mask;
 
     /* children.c; reload.c begins a generation */

@@ -166,6 +166,25 @@ def test_a_second_tracker_is_refused(t):
 
 
 @case()
+def test_max_connections_fit_the_limit_on_descriptors(t):
+    """Clamped, and said, at the start and at a reload."""
+    t.start_sim()
+    t.configure([t.provider("alpha", t.sim.base_url)], {"default": ["alpha/one"]},
+                server={"workers": 1, "maxConnections": 5000})
+    limited = ["prlimit", "--nofile=400:400", daemons.program("weir"), "-f", "-c", t.conf_path]
+    t.weir = t.spawn("weir", limited)
+    t.wait_ready()
+    t.weir.wait_log(r"server\.maxConnections: 99 of 5000, since a process may have 400 descriptors")
+    conns = [t.connect() for _ in range(110)]
+    for conn in conns:
+        conn.request("GET", "/health", {})
+    eq([c.response("GET").status for c in conns].count(200), 99, "connections that are served")
+    assert "pausing" not in t.weir.log(), "descriptors ran out"
+    t.weir.send_signal(signal.SIGHUP)
+    t.weir.wait_log(r"server\.maxConnections: 99 of 5000", count=2)
+
+
+@case()
 def test_a_busy_port_is_69(t):
     """No matter who holds it: a stranger, or another weir with its own SO_REUSEPORT listeners."""
     t.start()
@@ -459,6 +478,24 @@ def test_workers_leave_with_their_master(t):
                10, "the workers have left")
     t.start_weir()
     assert t.stream().is_done
+
+
+@case()
+def test_a_restart_right_after_a_kill(t):
+    """The port is waited for while the orphans notice, also when one of them is stopped."""
+    t.start()
+    for _ in range(4):
+        t.weir.kill()
+        t.start_weir()
+        eq(t.get("/health").status, 200, "status")
+    for _ in range(2):
+        stopped = t.weir.children()[0]
+        os.kill(stopped, signal.SIGSTOP)
+        t.weir.kill()
+        t.start_weir()
+        t.weir.wait_log(rf"pid {stopped}, a worker of a weir that was killed, does not turn")
+        assert _is_zombie(stopped), "the stopped one is still there"
+        _ask(t, 20, 0.5)
 
 
 def _is_zombie(pid):

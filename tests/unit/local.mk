@@ -95,6 +95,7 @@ UNIT_TESTS = \
 	tests/unit/server/judge/test_judge_model \
 	tests/unit/server/provider/test_limit_headers \
 	tests/unit/server/loop/test_crumb \
+	tests/unit/server/master/test_descriptors \
 	tests/unit/server/master/test_respawn \
 	tests/unit/server/master/test_watchdog \
 	tests/unit/server/worker/test_siblings \

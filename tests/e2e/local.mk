@@ -23,6 +23,7 @@ EXTRA_DIST += \
 	tests/e2e/test_provider_types.py \
 	tests/e2e/test_endpoints.py \
 	tests/e2e/test_errors.py \
+	tests/e2e/test_field_faults.py \
 	tests/e2e/test_weirctl_explain.py \
 	tests/e2e/test_framing.py \
 	tests/e2e/test_hostile.py \

@@ -87,7 +87,7 @@ static const struct conf_key settings_keys[] = {
      COMPUTED("midStreamCooldownMs, which means no doubling"),
      HELP("each further cooldown without a success between doubles, up to this")},
     {KEY("recoveryConcurrency"), IN(conf, recovery_concurrency), COUNT_FROM(0), PRESET("1"),
-     HELP("requests at once that may try a pair after its cooldown; 0 = no limit")},
+     HELP("requests without content at once that may try a pair after its cooldown; 0 = no limit")},
     {KEY("maxRestMs"), IN(conf, max_rest_ms), TIME_FROM(LONG_TIME_MIN), PRESET("21600000"),
      HELP("the longest rest that one header of a provider can ask for")},
     {KEY("preStreamFailureThreshold"), IN(conf, pre_stream_failure_threshold), COUNT_FROM(0),

@@ -27,6 +27,7 @@ static const struct limit {
 struct claims {
     const struct conf *conf;
     struct ledger *ledger;
+    const struct pages *pages;
     uint64_t owner;
     int *pairs; /* index in the ledger of each configured pair; -1 = none */
 };
@@ -37,6 +38,7 @@ struct claims *claims_new(const struct conf *conf, struct ledger *ledger, const 
     struct claims *c = xcalloc(1, sizeof(*c));
     c->conf = conf;
     c->ledger = pages != NULL ? ledger : NULL;
+    c->pages = pages;
     c->owner = owner;
     c->pairs = xcalloc(conf->n_pairs, sizeof(*c->pairs));
     for (uint32_t i = 0; i < conf->n_pairs; i++)
@@ -62,11 +64,49 @@ static bool has_manual_limits(const struct pair_seen *seen)
     return !seen->has_quota;
 }
 
-static void take_recovery_place(struct claims *c, uint32_t pair, const struct pair_seen *seen,
-                                struct claim *out)
+static bool has_stopped(const struct claims *c, uint64_t owner, uint64_t now_at)
 {
-    out->recovery =
-        ledger_claim(c->ledger, c->pairs[pair], LEDGER_RECOVERY, recovery_limit(seen), c->owner);
+    uint32_t slot = ledger_slot_of(owner);
+    if (slot >= pages_slots(c->pages))
+        return false;
+    uint64_t heartbeat_at = pages_counter_get(&pages_slot(c->pages, slot)->heartbeat_at);
+    return heartbeat_at != 0 && now_at > heartbeat_at + CLAIMS_STOPPED_MS * CLOCK_NS_PER_MS;
+}
+
+/* A place at the gate that a worker holds which has stopped, and its owner; 0 = there is none. */
+static uint64_t find_stopped(const struct claims *c, uint32_t pair, uint32_t limit, uint64_t now_at,
+                             int32_t *place)
+{
+    for (uint32_t i = 0; i < limit && i < LEDGER_RECOVERY_MAX; i++) {
+        uint64_t owner = ledger_owner_of(c->ledger, c->pairs[pair], LEDGER_RECOVERY, i, place);
+        if (owner != 0 && has_stopped(c, owner, now_at))
+            return owner;
+    }
+    return 0;
+}
+
+static void take_recovery_place(struct claims *c, uint32_t pair, const struct pair_seen *seen,
+                                uint64_t now_at, struct claim *out)
+{
+    uint32_t limit = recovery_limit(seen);
+    int32_t place;
+    out->recovery = ledger_claim(c->ledger, c->pairs[pair], LEDGER_RECOVERY, limit, c->owner);
+    if (out->recovery != LEDGER_REFUSED)
+        return;
+    uint64_t stopped = find_stopped(c, pair, limit, now_at, &place);
+    if (stopped == 0)
+        return;
+    ledger_release(c->ledger, place, stopped);
+    out->recovery = ledger_claim(c->ledger, c->pairs[pair], LEDGER_RECOVERY, limit, c->owner);
+}
+
+static bool is_gate_open(const struct claims *c, uint32_t pair, const struct pair_seen *seen,
+                         uint64_t now_at)
+{
+    uint32_t limit = recovery_limit(seen);
+    int32_t place;
+    return ledger_has_place(c->ledger, c->pairs[pair], LEDGER_RECOVERY, limit) ||
+           find_stopped(c, pair, limit, now_at, &place) != 0;
 }
 
 static void take_concurrent_place(struct claims *c, uint32_t pair, struct claim *out)
@@ -126,7 +166,7 @@ enum outcome claims_take(struct claims *c, uint32_t pair, const struct pair_seen
     *used_up = (struct claims_used_up){0};
     if (c->ledger == NULL)
         return OUTCOME_NONE;
-    take_recovery_place(c, pair, seen, out);
+    take_recovery_place(c, pair, seen, now_at, out);
     if (out->recovery == LEDGER_REFUSED)
         return OUTCOME_IN_RECOVERY;
     take_concurrent_place(c, pair, out);
@@ -148,7 +188,7 @@ void claims_take_anyway(struct claims *c, uint32_t pair, const struct pair_seen 
     *used_up = (struct claims_used_up){0};
     if (c->ledger == NULL)
         return;
-    take_recovery_place(c, pair, seen, out);
+    take_recovery_place(c, pair, seen, now_at, out);
     take_concurrent_place(c, pair, out);
     if (!has_manual_limits(seen))
         return;
@@ -159,6 +199,14 @@ void claims_take_anyway(struct claims *c, uint32_t pair, const struct pair_seen 
                      &reset_at);
     }
     look_at_budgets(c, pair, now_at, used_up);
+}
+
+void claims_open_gate(struct claims *c, struct claim *claim)
+{
+    if (claim->recovery == LEDGER_REFUSED || c->ledger == NULL)
+        return;
+    ledger_release(c->ledger, claim->recovery, c->owner);
+    claim->recovery = LEDGER_REFUSED;
 }
 
 void claims_release(struct claims *c, struct claim *claim)
@@ -195,10 +243,9 @@ uint64_t claims_rest_ms(const struct claims_used_up *u, uint64_t now_at)
 static struct claims_look look_at_limits(const struct claims *c, uint32_t pair,
                                          const struct pair_seen *seen, uint64_t now_at)
 {
-    int index = c->pairs[pair];
-    if (!ledger_has_place(c->ledger, index, LEDGER_RECOVERY, recovery_limit(seen)))
+    if (!is_gate_open(c, pair, seen, now_at))
         return (struct claims_look){OUTCOME_IN_RECOVERY, 0, "recoveryConcurrency"};
-    if (!ledger_has_place(c->ledger, index, LEDGER_CONCURRENT,
+    if (!ledger_has_place(c->ledger, c->pairs[pair], LEDGER_CONCURRENT,
                           c->conf->pairs[pair].provider->concurrent_requests))
         return (struct claims_look){OUTCOME_NO_QUOTA, 0, "concurrentRequests"};
     struct claims_used_up used_up = {0};

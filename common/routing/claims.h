@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What a request needs before it may try a pair, counted over all workers in the ledger: a place at
- * a recovering pair (recoveryConcurrency), a concurrent place and a share of the manual limits
- * (rateLimits). exchange takes a claim when it chooses a pair and releases it when the attempt is
- * over; the master releases the claims of a worker that died. weirctl and /v1/status only look.
- * Never waits, never logs. Weak spot: a claim says nothing of its pair, so a caller that mixes up
- * two pairs' claims would book tokens at the wrong one. */
+ * the gate of a recovering pair (recoveryConcurrency), a concurrent place and a share of the manual
+ * limits (rateLimits). exchange takes a claim when it chooses a pair, gives the place at the gate
+ * back at the first content, and all of it when the attempt is over; the master releases the claims
+ * of a worker that died, and who finds a gate closed those of a worker that has stopped. weirctl
+ * and /v1/status only look. Never waits, never logs. Weak spot: a claim says nothing of its pair,
+ * so a caller that mixes up two pairs' claims would book tokens at the wrong one. */
 #ifndef WEIR_COMMON_ROUTING_CLAIMS_H
 #define WEIR_COMMON_ROUTING_CLAIMS_H
 
@@ -17,6 +18,11 @@
 #include "common/shm/pages.h"
 #include "common/tableview/tableview.h"
 #include "common/terms/outcome.h"
+
+/* How long a request that finds nothing else usable waits for a gate, and then tries the pair. */
+#define CLAIMS_GATE_WAIT_MS 5000
+/* A worker whose heartbeat is older has stopped: its places at gates are anybody's. */
+#define CLAIMS_STOPPED_MS 1000
 
 struct claims;
 
@@ -49,6 +55,8 @@ WEIR_MUST_CHECK enum outcome claims_take(struct claims *claims, uint32_t pair,
  * even where nothing is left. */
 void claims_take_anyway(struct claims *claims, uint32_t pair, const struct pair_seen *seen,
                         uint64_t now_at, struct claim *out, struct claims_used_up *used_up);
+/* The first content came: the place at the gate is given back, others may try the pair. */
+void claims_open_gate(struct claims *claims, struct claim *claim);
 /* Gives the places back; a second call is harmless. */
 void claims_release(struct claims *claims, struct claim *claim);
 /* Books the tokens that an attempt used. *used_up as above. */

@@ -39,6 +39,33 @@ int trail_next_entry(struct trail *trail, const struct conf_chain *chain, uint32
     return -1;
 }
 
+struct trail_step *trail_last(const struct trail *trail, uint32_t pair)
+{
+    for (uint32_t i = trail->n; i > trail->pass; i--)
+        if (trail->steps[i - 1].pair == pair)
+            return &trail->steps[i - 1];
+    return NULL;
+}
+
+int trail_next_at_gate(struct trail *trail, const struct conf_chain *chain, uint32_t from,
+                       bool again, trail_verdict_fn verdict, void *arg)
+{
+    for (uint32_t i = from; i < chain->n_pairs; i++) {
+        struct trail_step *last = trail_last(trail, chain->pairs[i]);
+        bool is_at_gate = last != NULL && last->outcome == OUTCOME_IN_RECOVERY;
+        uint64_t rest_ms = 0;
+        if (!is_at_gate && !(again && i == from))
+            continue;
+        enum outcome outcome = verdict(arg, chain->pairs[i], &rest_ms);
+        if (outcome == OUTCOME_NONE)
+            return (int)i;
+        struct trail_step *step = is_at_gate ? last : trail_add(trail, chain->pairs[i], outcome);
+        step->outcome = outcome;
+        step->rest_ms = rest_ms;
+    }
+    return -1;
+}
+
 void trail_begin_pass(struct trail *trail)
 {
     uint32_t n = trail->pass;

@@ -5,6 +5,7 @@
 #ifndef WEIR_COMMON_ROUTING_TRAIL_H
 #define WEIR_COMMON_ROUTING_TRAIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,7 @@ struct trail_step {
     enum outcome outcome;
     int status;          /* HTTP status of the provider; 0 = none */
     uint64_t rest_ms;    /* how long the pair rests from then on; 0 = not at all */
-    uint64_t elapsed_ms; /* of the attempt */
+    uint64_t elapsed_ms; /* of the attempt, or of the wait at the gate; 0 = passed by */
     uint64_t ended_at;   /* of the attempt, boot clock ns; 0 = passed by */
 };
 
@@ -45,6 +46,14 @@ typedef enum outcome (*trail_verdict_fn)(void *arg, uint32_t pair, uint64_t *res
  * that are passed by are added to the trail. */
 WEIR_MUST_CHECK int trail_next_entry(struct trail *trail, const struct conf_chain *chain,
                                      uint32_t from, trail_verdict_fn verdict, void *arg);
+/* The pair's latest step in the pass; NULL = none. */
+struct trail_step *trail_last(const struct trail *trail, uint32_t pair);
+/* The same as trail_next_entry for entries that were passed by for their gate
+ * (OUTCOME_IN_RECOVERY): their step tells the new verdict then. With `again` the entry at `from`
+ * counts, too. */
+WEIR_MUST_CHECK int trail_next_at_gate(struct trail *trail, const struct conf_chain *chain,
+                                       uint32_t from, bool again, trail_verdict_fn verdict,
+                                       void *arg);
 /* Begins another pass along the chain, after a wait: entries that were tried stay for the log,
  * those that were only passed by are forgotten. */
 void trail_begin_pass(struct trail *trail);

@@ -154,7 +154,7 @@ uint64_t ledger_owner(uint32_t slot, uint64_t incarnation)
     return ((uint64_t)slot + 1) << 48 | (incarnation & UINT64_C(0xffffffffffff));
 }
 
-static uint32_t slot_of(uint64_t owner)
+uint32_t ledger_slot_of(uint64_t owner)
 {
     return (uint32_t)(owner >> 48) - 1;
 }
@@ -222,6 +222,19 @@ bool ledger_has_place(const struct ledger *ledger, int pair, enum ledger_kind ki
     return false;
 }
 
+uint64_t ledger_owner_of(const struct ledger *ledger, int pair, enum ledger_kind kind,
+                         uint32_t index, int32_t *place)
+{
+    uint32_t max;
+    if (pair < 0 || (uint32_t)pair >= ledger->pairs_max)
+        return 0;
+    word *places = places_of(ledger, pair, kind, &max);
+    if (index >= max)
+        return 0;
+    *place = number_of(pair, kind, index);
+    return atomic_load_explicit(&places[index], memory_order_relaxed);
+}
+
 uint32_t ledger_in_use(const struct ledger *ledger, int pair, enum ledger_kind kind)
 {
     uint32_t max, n = 0;
@@ -239,7 +252,7 @@ uint32_t ledger_reap(struct ledger *ledger, uint32_t slot, uint32_t n_pairs)
     for (uint32_t i = 0; i < pairs * PLACES_PER_PAIR; i++) {
         word *place = place_at(ledger, (int32_t)i);
         uint64_t owner = atomic_load_explicit(place, memory_order_relaxed);
-        if (owner != 0 && slot_of(owner) == slot)
+        if (owner != 0 && ledger_slot_of(owner) == slot)
             n += atomic_compare_exchange_strong(place, &owner, 0);
     }
     return n;

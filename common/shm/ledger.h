@@ -14,7 +14,8 @@
  *
  * A place is one word: 0, or its owner (slot and incarnation of the worker). It is claimed by one
  * compare-and-swap, so a worker may be killed at any instant: either it has the place, and the
- * master gives it back when it reaps the worker, or it has not.
+ * master gives it back when it reaps the worker, or it has not. From a worker that has stopped
+ * claims.c takes the places of recovery.
  *
  * Known to be weak: a worker gone mad can give away the places of others and use up their budgets,
  * and nothing worse. A window begins with weir's first request in it, not by the provider's clock;
@@ -26,7 +27,7 @@
 #include "common/shm/object.h"
 
 enum ledger_kind {
-    LEDGER_RECOVERY,   /* requests that try a recovering pair: recoveryConcurrency */
+    LEDGER_RECOVERY,   /* requests without content at a recovering pair: recoveryConcurrency */
     LEDGER_CONCURRENT, /* requests under way: rateLimits.concurrentRequests */
     LEDGER_KINDS
 };
@@ -74,6 +75,11 @@ int32_t ledger_claim(struct ledger *ledger, int pair, enum ledger_kind kind, uin
  * LEDGER_REFUSED. */
 void ledger_release(struct ledger *ledger, int32_t place, uint64_t owner);
 uint32_t ledger_in_use(const struct ledger *ledger, int pair, enum ledger_kind kind);
+/* Who has the place `index` of the pair's: 0 = nobody. *place is its number, to give it back. */
+uint64_t ledger_owner_of(const struct ledger *ledger, int pair, enum ledger_kind kind,
+                         uint32_t index, int32_t *place);
+/* The worker's slot in an owner. */
+uint32_t ledger_slot_of(uint64_t owner);
 /* Would ledger_claim find a place? */
 bool ledger_has_place(const struct ledger *ledger, int pair, enum ledger_kind kind, uint32_t limit);
 

@@ -47,7 +47,7 @@ _Static_assert(sizeof(struct recent_head) == 80, "record layout");
 
 struct recent_step {     /* 24 bytes: an attempt, or an entry that was passed by */
     uint64_t key_hash;   /* pair_key_hash */
-    uint32_t elapsed_ms; /* of the attempt */
+    uint32_t elapsed_ms; /* of the attempt, or of the wait at a gate before it */
     uint32_t rest_ms;    /* how long the pair rests for it; passed by: still had to rest */
     uint16_t status;     /* HTTP status of the provider; 0 = none */
     uint8_t outcome;     /* enum outcome */

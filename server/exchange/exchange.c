@@ -7,6 +7,7 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "server/exchange/finish.h"
+#include "server/exchange/gate.h"
 #include "server/exchange/headers.h"
 #include "server/exchange/hear.h"
 #include "server/exchange/queueing.h"
@@ -35,6 +36,7 @@ static enum exchange_step (*const steps[EX_STATES])(struct exchange *x) = {
     [EX_READ] = exchange_step_read,
     [EX_ROUTE] = exchange_step_route,
     [EX_CHOOSE] = exchange_step_choose,
+    [EX_GATE] = exchange_step_gate,
     [EX_QUEUE] = step_wait,
     [EX_ATTEMPT] = step_wait,
     [EX_RETRY] = exchange_step_retry,
@@ -150,7 +152,8 @@ static bool has_come_due(struct exchange *x, uint64_t now_at)
         exchange_queue_timed_out(x);
         return true;
     }
-    return x->state == EX_RETRY && now_at >= x->retry_at;
+    return (x->state == EX_GATE && now_at >= x->gate_look_at) ||
+           (x->state == EX_RETRY && now_at >= x->retry_at);
 }
 
 void exchange_on_timer(struct exchange *x)
@@ -227,7 +230,8 @@ void exchange_shutdown(struct exchange *x)
         exchange_leave_queue(x);
         return;
     }
-    if (x->state != EX_ATTEMPT && x->state != EX_RELAY && x->state != EX_RETRY)
+    if (x->state != EX_ATTEMPT && x->state != EX_RELAY && x->state != EX_RETRY &&
+        x->state != EX_GATE)
         return;
     bool is_committed = x->relay.is_committed;
     exchange_end_attempt(x, OUTCOME_SHUTDOWN);
@@ -241,8 +245,10 @@ bool exchange_may_go(void *env, uint32_t chain)
 {
     const struct exchange_env *e = env;
     const struct conf_chain *c = &e->conf->chains[chain];
-    for (uint32_t i = 0; i < c->n_pairs; i++)
-        if (claims_look(e->claims, e->view, c->pairs[i], clock_boot_ns()).outcome == OUTCOME_NONE)
+    for (uint32_t i = 0; i < c->n_pairs; i++) {
+        enum outcome now = claims_look(e->claims, e->view, c->pairs[i], clock_boot_ns()).outcome;
+        if (now == OUTCOME_NONE || now == OUTCOME_IN_RECOVERY)
             return true;
+    }
     return false;
 }

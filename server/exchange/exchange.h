@@ -9,9 +9,10 @@
  *                        ^ ^-- RETRY <-/ |  the same entry once more (retryAttempts)
  *                        \---------------/  any other failure before commit
  *
- * With queueMode, a request whose chain has no usable pair waits in QUEUE and then chooses anew.
- * Delivery `stream` commits at the first content; `complete` holds a stream until its clean end was
- * seen, and commits early only when it grows past server.maxHeldBytes.
+ * A request that finds nothing usable but recovering pairs that others try waits in GATE for one of
+ * them. With queueMode, a request whose chain has no usable pair waits in QUEUE and then chooses
+ * anew. Delivery `stream` commits at the first content; `complete` holds a stream until its clean
+ * end was seen, and commits early only when it grows past server.maxHeldBytes.
  *
  * Known weakness: what a stream holds before commit lies in memory, up to server.maxHeldBytes each.
  */
@@ -86,8 +87,8 @@ void exchange_leave_queue(struct exchange *exchange);
 /* The worker's drain time ran out: ends a running answer with an error. */
 void exchange_shutdown(struct exchange *exchange);
 
-/* For queue_run: may a request of this chain try one of its pairs now? `env` is a
- * struct exchange_env. */
+/* For queue_run: may a request of this chain try one of its pairs now, or wait at its gate? `env`
+ * is a struct exchange_env. */
 bool exchange_may_go(void *env, uint32_t chain);
 
 #endif

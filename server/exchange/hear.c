@@ -47,6 +47,8 @@ static void hold_or_commit(struct exchange *x, const struct sse_event *event)
 
 void exchange_hear_event(struct exchange *x, const struct sse_event *event)
 {
+    if (attempt_result(x->attempt)->first_content_at != 0)
+        claims_open_gate(x->env.claims, &x->claim);
     if (x->state == EX_ATTEMPT)
         hold_or_commit(x, event);
     else

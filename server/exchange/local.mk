@@ -5,6 +5,7 @@ libserver_exchange_a_SOURCES = \
 	server/exchange/downstream.h \
 	server/exchange/exchange.c server/exchange/exchange.h \
 	server/exchange/finish.c server/exchange/finish.h \
+	server/exchange/gate.c server/exchange/gate.h \
 	server/exchange/headers.c server/exchange/headers.h \
 	server/exchange/hear.c server/exchange/hear.h \
 	server/exchange/queue.c server/exchange/queue.h \

@@ -3,6 +3,7 @@
 #include "server/exchange/queueing.h"
 
 #include "common/base/clock.h"
+#include "server/exchange/gate.h"
 
 uint64_t exchange_soonest_ms(struct exchange *x)
 {
@@ -69,6 +70,7 @@ void exchange_woken(struct exchange *x)
 {
     note_depth(x);
     x->current_entry = x->n_entries = x->retries = 0;
+    x->gate_since_at = 0;
     trail_begin_pass(&x->trail);
     exchange_set_state(x, EX_CHOOSE);
 }
@@ -85,8 +87,7 @@ static bool can_waiting_help(const struct exchange *x)
 {
     for (uint32_t i = x->trail.pass; i < x->trail.n; i++) {
         enum outcome o = x->trail.steps[i].outcome;
-        if (o == OUTCOME_IN_COOLDOWN || o == OUTCOME_IN_RECOVERY || o == OUTCOME_NO_QUOTA ||
-            x->trail.steps[i].rest_ms != 0)
+        if (o == OUTCOME_IN_COOLDOWN || o == OUTCOME_NO_QUOTA || x->trail.steps[i].rest_ms != 0)
             return true;
     }
     return false;
@@ -103,6 +104,8 @@ static bool was_tried(const struct exchange *x)
 enum exchange_step exchange_chain_ended(struct exchange *x)
 {
     x->n_entries = x->chain->n_pairs;
+    if (exchange_wait_at_gate(x))
+        return EXCHANGE_WAIT;
     if (x->kept.body != NULL && !x->has_other_failure)
         return exchange_end_with(x, ENDING_PROVIDER);
     if (!has_queue(x) || !can_waiting_help(x))

@@ -6,7 +6,7 @@
 
 #include "server/exchange/state.h"
 
-/* No entry is left: waits in the queue where that can help, or ends. */
+/* No entry is left: waits at a gate or in the queue where that can help, or ends. */
 enum exchange_step exchange_chain_ended(struct exchange *x);
 /* May this request not choose yet, because others of its chain wait already? */
 bool exchange_is_behind_queue(const struct exchange *x);

@@ -7,6 +7,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "server/exchange/gate.h"
 #include "server/exchange/queueing.h"
 #include "server/loop/crumb.h"
 
@@ -105,6 +106,11 @@ static enum outcome verdict(void *arg, uint32_t pair, uint64_t *rest_ms)
     if (outcome != OUTCOME_NONE)
         return outcome;
     outcome = claims_take(x->env.claims, pair, &x->seen, now_at, &x->claim, &used_up);
+    if (outcome == OUTCOME_IN_RECOVERY && exchange_is_past_gate(x)) {
+        struct pair_seen without_gate = x->seen;
+        without_gate.recovery_concurrency = 0;
+        outcome = claims_take(x->env.claims, pair, &without_gate, now_at, &x->claim, &used_up);
+    }
     *rest_ms = credit_used_up(x->env.credit, pair, &x->seen, &used_up, now_at);
     return outcome;
 }
@@ -121,6 +127,21 @@ static enum outcome verdict_of_probe(void *arg, uint32_t pair, uint64_t *rest_ms
     claims_take_anyway(x->env.claims, pair, &x->seen, now_at, &x->claim, &used_up);
     credit_used_up(x->env.credit, pair, &x->seen, &used_up, now_at);
     return OUTCOME_NONE;
+}
+
+/* -1: none is left. */
+static int next_entry(struct exchange *x)
+{
+    uint64_t since_at = x->gate_since_at;
+    if (since_at == 0)
+        return trail_next_entry(&x->trail, &x->walked, x->current_entry,
+                                x->order.is_probe ? verdict_of_probe : verdict, x);
+    int entry =
+        trail_next_at_gate(&x->trail, &x->walked, x->current_entry, x->retries > 0, verdict, x);
+    struct trail_step *last = entry >= 0 ? trail_last(&x->trail, x->walked.pairs[entry]) : NULL;
+    if (last != NULL && last->outcome == OUTCOME_IN_RECOVERY)
+        last->elapsed_ms = (clock_boot_ns() - since_at) / CLOCK_NS_PER_MS;
+    return entry;
 }
 
 static void start_attempt(struct exchange *x, uint32_t pair)
@@ -160,14 +181,14 @@ enum exchange_step exchange_step_choose(struct exchange *x)
         return exchange_end_by_deadline(x);
     if (exchange_is_behind_queue(x))
         return exchange_enqueue(x, false);
-    int entry = trail_next_entry(&x->trail, &x->walked, x->current_entry,
-                                 x->order.is_probe ? verdict_of_probe : verdict, x);
+    int entry = next_entry(x);
     if (entry < 0)
         return exchange_chain_ended(x);
     if ((uint32_t)entry != x->current_entry)
         x->retries = 0;
     x->current_entry = (uint32_t)entry;
-    x->n_entries = x->current_entry + 1;
+    if (x->n_entries < x->current_entry + 1)
+        x->n_entries = x->current_entry + 1;
     start_attempt(x, x->walked.pairs[entry]);
     exchange_set_state(x, EX_ATTEMPT);
     return EXCHANGE_WAIT;

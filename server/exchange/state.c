@@ -6,10 +6,10 @@
 #include "common/base/log.h"
 
 static const char *const state_names[EX_STATES] = {
-    [EX_READ] = "read",   [EX_ROUTE] = "route",     [EX_CHOOSE] = "choose",
-    [EX_QUEUE] = "queue", [EX_ATTEMPT] = "attempt", [EX_RETRY] = "retry",
-    [EX_RELAY] = "relay", [EX_CONFIRM] = "confirm", [EX_FINISH] = "finish",
-    [EX_OVER] = "over",
+    [EX_READ] = "read",     [EX_ROUTE] = "route", [EX_CHOOSE] = "choose",
+    [EX_GATE] = "gate",     [EX_QUEUE] = "queue", [EX_ATTEMPT] = "attempt",
+    [EX_RETRY] = "retry",   [EX_RELAY] = "relay", [EX_CONFIRM] = "confirm",
+    [EX_FINISH] = "finish", [EX_OVER] = "over",
 };
 
 void exchange_set_state(struct exchange *x, enum exchange_state state)
@@ -59,6 +59,8 @@ void exchange_update_timer(struct exchange *x)
         due_at = x->confirm_until_at;
     } else {
         sooner(&due_at, x->retry_at);
+        if (x->state == EX_GATE)
+            sooner(&due_at, x->gate_look_at);
         if (x->state == EX_QUEUE)
             sooner(&due_at, x->queued_until_at);
         sooner(&due_at, deadline_at(x));

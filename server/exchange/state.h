@@ -8,6 +8,7 @@
  *     finish.c     step FINISH: the end goes to the client; the one exit
  *     hear.c       what an attempt brings, and what its end leads to
  *     queueing.c   what to do when no pair of the chain is usable
+ *     gate.c       the wait for a recovering pair that others try
  *     headers.c    the headers of an answer
  *     state.c
  *
@@ -30,6 +31,7 @@ enum exchange_state {
     EX_READ,    /* the body is there: what does it ask for? */
     EX_ROUTE,   /* which chain? */
     EX_CHOOSE,  /* which entry is next? */
+    EX_GATE,    /* passed by only for their gates; waits for one, at most CLAIMS_GATE_WAIT_MS */
     EX_QUEUE,   /* no pair is usable now; waits until one may be */
     EX_ATTEMPT, /* an attempt runs, the client has seen nothing of it */
     EX_RETRY,   /* the same entry is tried again, perhaps after the wait it asked for */
@@ -93,6 +95,9 @@ struct exchange {
 
     struct queue_waiter queue_waiter;
     uint64_t queued_until_at; /* 0 = was never queued */
+
+    /* first wait at a gate, next look at it; 0 = none */
+    uint64_t gate_since_at, gate_look_at;
 
     uint64_t deadline_at, heartbeat_at, retry_at, confirm_until_at; /* 0 = none */
     uint64_t silent_since_at; /* the latest heartbeat, or the time when the first one's began */

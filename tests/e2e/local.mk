@@ -26,6 +26,7 @@ EXTRA_DIST += \
 	tests/e2e/test_field_faults.py \
 	tests/e2e/test_weirctl_explain.py \
 	tests/e2e/test_framing.py \
+	tests/e2e/test_gate.py \
 	tests/e2e/test_hostile.py \
 	tests/e2e/test_lifecycle.py \
 	tests/e2e/test_limits.py \

@@ -393,15 +393,17 @@ def test_a_cooldown_never_shortens_a_longer_one(t):
 @case()
 def test_one_request_at_a_time_tries_a_recovering_pair(t):
     t.start(midStreamFailureThreshold=1, midStreamCooldownMs=1000)
-    t.sim.script("one", ["cut=1", "delay=100,tokens=10", "ok"])
+    t.sim.script("one", ["cut=1", "hang", "ok"])
     t.fail_midstream(1)
     t.wait_row("alpha/one", within=5, status="recovering")
-    first = t.chat()
-    eq(first.headers["x-weir-provider"], "alpha/one", "provider of the one that tries")
+    first = t.send_chat()
+    t.sim.wait(model="one", active=1)
     for _ in range(6):
         s = t.stream()
         eq(s.headers["x-weir-provider"], "beta/two", "provider while it is tried")
-    list(first.events())
+    first.close()
+    t.sim.wait(model="one", active=0)
+    eq(t.stream().headers["x-weir-provider"], "alpha/one", "provider of the next that tries")
     t.wait_row("alpha/one", status="available")
     eq(t.stream().headers["x-weir-provider"], "alpha/one", "provider after it succeeded")
 

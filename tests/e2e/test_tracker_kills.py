@@ -157,11 +157,11 @@ def test_killed_workers(t):
 @case()
 def test_a_dead_worker_gives_the_recovery_place_back(t):
     t.start(midStreamFailureThreshold=1, midStreamCooldownMs=1000)
-    t.sim.script("one", ["cut=1", "stall=1", "ok"])
+    t.sim.script("one", ["cut=1", "hang", "ok"])
     t.fail_midstream(1)
     t.wait_row("alpha/one", within=5, status="recovering")
-    response = t.chat()
-    next(response.events())
+    t.send_chat()
+    t.sim.wait(model="one", active=1)
     for _ in range(4):
         eq(t.stream().headers["x-weir-provider"], "beta/two", "provider while the place is taken")
     for pid in t.weir.children():  # whichever has it

@@ -104,6 +104,34 @@ def test_a_recovering_pair_whose_place_is_taken(t):
 
 
 @case()
+def test_a_recovering_pair_and_nothing_else(t):
+    t.start()
+    t.ctl("cooldown", "alpha", "one", "0.1")
+    t.ctl("cooldown", "beta", "two", "60")
+    t.wait_row("alpha/one", status="recovering")
+    t.sim.script("one", ["hang", "ok"])
+    trying = t.send_chat(False)
+    t.sim.wait(model="one", requests=1, active=1)
+    found = route(t)
+    eq(verdicts(found), [("alpha/one", "in_recovery"), ("beta/two", "in_cooldown")], "verdicts")
+    eq((found["taken"], found["answer"], found["gate"]), (None, None, {"position": 1, "maxWaitMs": 5000}),
+       "what it would do")
+    out = text(t)
+    assert "would wait until somebody who tries it has content, at most 5.0s, and take alpha/one, entry 1 of 2." \
+        in out, out
+    waiting = t.send(t.body(False), headers={"X-Weir-Explain": "1"})
+    t.weir.wait_log("choose -> gate")
+    trying.close()
+    answer = waiting.response("POST")
+    answer.read()
+    eq((answer.status, answer.headers["x-weir-provider"]), (200, "alpha/one"), "answer")
+    trail = json.loads(t.ctl("--json", "explain", answer.headers["x-request-id"])[1])["trail"]
+    eq([(s["model"], s["outcome"]) for s in trail],
+       [("one", "in_recovery"), ("two", "in_cooldown"), ("one", "answer_completed")], "trail")
+    assert trail[0]["elapsedMs"] is not None and trail[1]["elapsedMs"] is None, trail
+
+
+@case()
 def test_concurrent_requests(t):
     t.start(providers={"alpha": {"rateLimits": {"concurrentRequests": 1}}})
     t.sim.script("one", ["hang"])

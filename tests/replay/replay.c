@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/alloc.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/shm/ledger.h"
+#include "common/shm/pages.h"
 #include "common/tableview/tableview.h"
 #include "common/terms/pair_key.h"
 #include "server/exchange/exchange.h"
@@ -21,6 +24,8 @@
 #define EVENTS_MAX    64
 #define DEFERRED_MAX  64
 #define QUEUE_LOOK_MS 20
+#define OUR_SLOT      0
+#define OTHER_SLOT    1
 #define RECENT_MAX    8
 
 struct transfer {
@@ -57,6 +62,11 @@ static struct {
     /* table */
     uint64_t cooldown_began_at[REPLAY_PAIRS], cooldown_until_at[REPLAY_PAIRS];
     bool wants_reset[REPLAY_PAIRS];
+    /* gates; NULL until a pair recovers */
+    struct ledger *ledger;
+    struct pages *pages;
+    bool recovers[REPLAY_PAIRS];
+    int32_t others[REPLAY_PAIRS];
     struct evwire_event events[EVENTS_MAX];
     unsigned n_events;
     bool acks_are_held;
@@ -150,7 +160,8 @@ const char *transfer_header(const void *headers, const char *name)
 enum outcome tableview_verdict(struct tableview *view, uint32_t pair, uint64_t now_at,
                                struct pair_seen *seen, uint64_t *rest_ms)
 {
-    *seen = (struct pair_seen){.row = pair, .incident = 7};
+    *seen = (struct pair_seen){
+        .row = pair, .incident = 7, .is_recovering = r.recovers[pair], .recovery_concurrency = 1};
     if (r.cooldown_until_at[pair] <= now_at)
         return OUTCOME_NONE;
     *rest_ms = (r.cooldown_until_at[pair] - now_at) / CLOCK_NS_PER_MS;
@@ -337,6 +348,12 @@ void replay_end(void)
     ck_assert_uint_eq(pages_counter_get(&r.slot.active_streams), 0);
     queue_free(&r.queue);
     claims_free(&r.claims);
+    if (r.ledger != NULL) {
+        ledger_unlink(r.ledger);
+        ledger_close(&r.ledger);
+        pages_unlink(r.pages);
+        pages_close(&r.pages);
+    }
     recorder_free(&r.recorder);
     credit_free(&r.credit);
     free(r.recent.ring);
@@ -582,6 +599,54 @@ void replay_wants_reset(uint32_t pair)
 void replay_hold_acks(void)
 {
     r.acks_are_held = true;
+}
+
+static void open_gates(void)
+{
+    char name[64];
+    if (r.ledger != NULL)
+        return;
+    snprintf(name, sizeof(name), "/weir-replay-%d", (int)getpid());
+    r.pages = pages_create(name, 2, REPLAY_PAIRS, -1);
+    ck_assert_ptr_nonnull(r.pages);
+    r.ledger = ledger_create(name, REPLAY_PAIRS, -1);
+    ck_assert_ptr_nonnull(r.ledger);
+    for (uint32_t i = 0; i < REPLAY_PAIRS; i++) {
+        const struct conf_pair *pair = &r.conf->pairs[i];
+        r.conf->pairs[i].key_hash = pair_key_hash(pair->provider->id, pair->model);
+        pages_pair_add(r.pages, pair->provider->id, pair->model);
+    }
+    claims_free(&r.claims);
+    r.claims = claims_new(r.conf, r.ledger, r.pages, ledger_owner(OUR_SLOT, 1));
+    r.env.claims = r.claims;
+}
+
+void replay_recovering(uint32_t pair, bool recovers)
+{
+    open_gates();
+    r.recovers[pair] = recovers;
+}
+
+void replay_other_tries(uint32_t pair)
+{
+    r.others[pair] =
+        ledger_claim(r.ledger, (int)pair, LEDGER_RECOVERY, 1, ledger_owner(OTHER_SLOT, 1));
+    ck_assert_int_ne(r.others[pair], LEDGER_REFUSED);
+}
+
+void replay_other_has_content(uint32_t pair)
+{
+    ledger_release(r.ledger, r.others[pair], ledger_owner(OTHER_SLOT, 1));
+}
+
+void replay_other_stops(void)
+{
+    pages_counter_set(&pages_slot(r.pages, OTHER_SLOT)->heartbeat_at, clock_boot_ns());
+}
+
+unsigned replay_at_gate(uint32_t pair)
+{
+    return ledger_in_use(r.ledger, (int)pair, LEDGER_RECOVERY);
 }
 
 unsigned replay_events(enum ev_kind kind, uint32_t pair)

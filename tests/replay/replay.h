@@ -69,6 +69,13 @@ void replay_client_reads(void);          /* it read everything */
 void replay_cooldown_ms(uint32_t pair, uint64_t ms); /* the pair is in cooldown from now */
 void replay_wants_reset(uint32_t pair);              /* its row has something to reset */
 void replay_hold_acks(void);                         /* trackerd does not answer from now */
+/* The pair recovers, with recoveryConcurrency 1, or no longer does. */
+void replay_recovering(uint32_t pair, bool recovers);
+/* A request of another worker tries the pair and has no content yet; or it has some now. */
+void replay_other_tries(uint32_t pair);
+void replay_other_has_content(uint32_t pair);
+void replay_other_stops(void);          /* that worker: its loop turns no more */
+unsigned replay_at_gate(uint32_t pair); /* places taken */
 unsigned replay_events(enum ev_kind kind, uint32_t pair);
 unsigned replay_all_events(void);
 const struct evwire_event *replay_last_event(void);

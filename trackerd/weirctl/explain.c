@@ -76,6 +76,12 @@ static const char *entry_name(char out[NAME_BYTES], const struct names *names,
     return out;
 }
 
+/* A try, or the wait at a gate before one. */
+static bool took_time(const struct recent_step *step)
+{
+    return outcome_was_attempted(step->outcome) || step->elapsed_ms != 0;
+}
+
 /* ---- for people ------------------------------------------------------------------------------ */
 
 static const char *when_text(char out[PRINT_TIME_BYTES], const struct recent_request *r)
@@ -128,7 +134,7 @@ static void print_step_text(const struct names *names, const struct recent_step 
                             uint32_t number, int width)
 {
     char name[NAME_BYTES], time[PRINT_DURATION_BYTES] = "-", rest[PRINT_DURATION_BYTES] = "-";
-    if (outcome_was_attempted(step->outcome))
+    if (took_time(step))
         print_duration(time, step->elapsed_ms);
     if (step->rest_ms != 0)
         print_duration(rest, step->rest_ms);
@@ -185,7 +191,7 @@ static json_object *step_json(const struct names *names, const struct recent_ste
     json_out_text(o, "model", model);
     json_out_text(o, "outcome", outcome_info(step->outcome)->word);
     json_out_nonzero(o, "status", step->status);
-    json_out_known(o, "elapsedMs", outcome_was_attempted(step->outcome), step->elapsed_ms);
+    json_out_known(o, "elapsedMs", took_time(step), step->elapsed_ms);
     json_out_number(o, "restMs", step->rest_ms);
     return o;
 }

@@ -44,6 +44,7 @@ struct route {
     struct entry *entries;
     uint32_t n;           /* how many were looked at */
     int taken;            /* index of the entry a request takes; -1 = none is usable */
+    int gate;             /* of the first that is passed by for its gate only; -1 = none */
     uint64_t soonest_ms;  /* until the first resting pair comes back; 0 = unknown */
     uint64_t n_queued;    /* requests that already wait */
     struct sources *from; /* for the verdicts */
@@ -87,11 +88,14 @@ static void find_route(struct route *route)
 {
     struct trail trail = TRAIL_INIT;
     int entry = -1;
-    route->taken = -1;
+    route->taken = route->gate = -1;
     do {
         entry = trail_next_entry(&trail, route->chain, (uint32_t)(entry + 1), verdict, route);
         route->taken = route->taken < 0 ? entry : route->taken;
     } while (entry >= 0);
+    for (uint32_t i = route->n; i > 0; i--)
+        if (route->entries[i - 1].look.outcome == OUTCOME_IN_RECOVERY)
+            route->gate = (int)i - 1;
     for (uint32_t i = 0; i < trail.n; i++) {
         uint64_t rest_ms = trail.steps[i].rest_ms;
         if (rest_ms != 0 && (route->soonest_ms == 0 || rest_ms < route->soonest_ms))
@@ -148,18 +152,26 @@ static void print_entry(const struct route *route, uint32_t i, int width)
     putchar('\n');
 }
 
+static void print_position(const struct route *route, int i)
+{
+    print_clean(route->entries[i].row.provider, 0);
+    putchar('/');
+    print_clean(route->entries[i].row.model, 0);
+    printf(", entry %d of %" PRIu32, i + 1, route->n);
+}
+
 static void print_headline(const struct route *route, const struct conf *conf)
 {
     char text[PRINT_DURATION_BYTES];
-    const struct entry *entry = &route->entries[route->taken >= 0 ? route->taken : 0];
     printf("A request for chain ");
     print_clean(route->chain->name, 0);
     if (route->taken >= 0) {
         printf(" would take ");
-        print_clean(entry->row.provider, 0);
-        putchar('/');
-        print_clean(entry->row.model, 0);
-        printf(", entry %d of %" PRIu32, route->taken + 1, route->n);
+        print_position(route, route->taken);
+    } else if (route->gate >= 0) {
+        printf(" would wait until somebody who tries it has content, at most %s, and take ",
+               print_duration(text, CLAIMS_GATE_WAIT_MS));
+        print_position(route, route->gate);
     } else if (conf->queue_mode) {
         printf(" would wait in the queue, at most %s",
                print_duration(text, conf->queue_max_wait_ms));
@@ -219,13 +231,22 @@ static json_object *entry_json(const struct route *route, uint32_t i)
 static json_object *answer_json(const struct route *route, const struct conf *conf)
 {
     json_object *o = json_object_new_object();
-    if (route->taken >= 0 || conf->queue_mode) {
+    if (route->taken >= 0 || route->gate >= 0 || conf->queue_mode) {
         json_object_put(o);
         return NULL;
     }
     json_out_number(o, "status", 503);
     json_out_text(o, "code", "all_providers_exhausted");
     json_out_nonzero(o, "retryAfterMs", route->soonest_ms);
+    return o;
+}
+
+/* What it waits for when nothing else is usable. */
+static json_object *gate_json(const struct route *route)
+{
+    json_object *o = json_object_new_object();
+    json_out_number(o, "position", (uint64_t)(route->gate + 1));
+    json_out_number(o, "maxWaitMs", CLAIMS_GATE_WAIT_MS);
     return o;
 }
 
@@ -253,6 +274,8 @@ static void print_as_json(const struct route *route, const struct sources *s)
     json_out_bool(o, "weir", s->weir_pid != 0);
     json_out_text(o, "chain", route->chain->name);
     json_out_nonzero(o, "taken", (uint64_t)(route->taken + 1));
+    if (route->taken < 0 && route->gate >= 0)
+        json_object_object_add(o, "gate", gate_json(route));
     json_object_object_add(o, "answer", answer_json(route, s->conf));
     json_object_object_add(o, "queue", queue_json(route, s->conf));
     json_object_object_add(o, "entries", list);

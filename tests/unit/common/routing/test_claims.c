@@ -44,7 +44,7 @@ static void set_up(void)
     provider = (struct conf_provider){.id = (char *)"p"};
     pairs[0].key_hash = pair_key_hash("p", "m");
     snprintf(name, sizeof(name), "/weir-test-%d", (int)getpid());
-    pages = pages_create(name, 1, 8, -1);
+    pages = pages_create(name, 2, 8, -1);
     ck_assert_ptr_nonnull(pages);
     pages_pair_add(pages, "p", "m");
     ledger = ledger_create(name, 8, -1);
@@ -189,6 +189,54 @@ START_TEST(taking_anyway)
 }
 END_TEST
 
+START_TEST(the_first_content_opens_the_gate)
+{
+    set_up();
+    table = (struct pair_seen){.is_recovering = true, .recovery_concurrency = 1};
+    provider.concurrent_requests = 2;
+    ck_assert_int_eq(take(NOW), OUTCOME_NONE);
+    struct claim first = claim;
+    claims_open_gate(claims, &first);
+    look(NOW, OUTCOME_NONE, 0, NULL);
+    ck_assert_int_eq(take(NOW), OUTCOME_NONE); /* the next one has the place now */
+    claims_open_gate(claims, &first);
+    claims_release(claims, &first);
+    look(NOW, OUTCOME_IN_RECOVERY, 0, "recoveryConcurrency");
+    ck_assert_uint_eq(ledger_in_use(read_only, 0, LEDGER_CONCURRENT), 1);
+    claims_release(claims, &claim);
+    look(NOW, OUTCOME_NONE, 0, NULL);
+    tear_down();
+}
+END_TEST
+
+/* Its heartbeat tells. A worker that has never had one is only just beginning. */
+START_TEST(a_worker_that_has_stopped_holds_no_gate)
+{
+    static const uint64_t stopped_ns = CLAIMS_STOPPED_MS * UINT64_C(1000000);
+    set_up();
+    table = (struct pair_seen){.is_recovering = true, .recovery_concurrency = 1};
+    provider.concurrent_requests = 1;
+    struct claims *other = claims_new(&conf, ledger, pages, ledger_owner(1, 7));
+    ck_assert_int_eq(claims_take(other, PAIR, &table, NOW, &claim, &used_up), OUTCOME_NONE);
+    struct claim stopped = claim;
+    look(NOW + 2 * stopped_ns, OUTCOME_IN_RECOVERY, 0, "recoveryConcurrency");
+    pages_counter_set(&pages_slot(pages, 1)->heartbeat_at, NOW);
+    look(NOW + stopped_ns, OUTCOME_IN_RECOVERY, 0, "recoveryConcurrency");
+    ck_assert_int_eq(take(NOW + stopped_ns), OUTCOME_IN_RECOVERY);
+    /* what it does at the provider goes on: its concurrent place stays its own */
+    look(NOW + stopped_ns + 1, OUTCOME_NO_QUOTA, 0, "concurrentRequests");
+    provider.concurrent_requests = 0;
+    look(NOW + stopped_ns + 1, OUTCOME_NONE, 0, NULL);
+    ck_assert_int_eq(take(NOW + stopped_ns + 1), OUTCOME_NONE);
+    claims_release(other, &stopped); /* it goes on, and gives back what is no longer its own */
+    look(NOW + stopped_ns + 1, OUTCOME_IN_RECOVERY, 0, "recoveryConcurrency");
+    claims_release(claims, &claim);
+    look(NOW + stopped_ns + 1, OUTCOME_NONE, 0, NULL);
+    claims_free(&other);
+    tear_down();
+}
+END_TEST
+
 START_TEST(without_a_ledger_nothing_is_limited)
 {
     set_up();
@@ -203,4 +251,5 @@ START_TEST(without_a_ledger_nothing_is_limited)
 END_TEST
 
 UNIT_MAIN("claims", the_table_speaks_first, places, budgets, tokens, taking_anyway,
+          the_first_content_opens_the_gate, a_worker_that_has_stopped_holds_no_gate,
           without_a_ledger_nothing_is_limited)

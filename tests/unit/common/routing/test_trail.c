@@ -125,6 +125,47 @@ START_TEST(of_a_long_trail_the_middle_is_left_out)
 }
 END_TEST
 
+static unsigned n_asked;
+
+static enum outcome say(void *arg, uint32_t pair, uint64_t *rest_ms)
+{
+    n_asked++;
+    return verdict(arg, pair, rest_ms);
+}
+
+START_TEST(at_the_gates_only_who_was_passed_by_for_them)
+{
+    uint32_t in_order[] = {0, 1};
+    const struct conf_chain both = {.pairs = in_order, .n_pairs = 2};
+    struct trail trail = TRAIL_INIT;
+    ck_assert_ptr_null(trail_last(&trail, 0));
+    trail_add(&trail, 0, OUTCOME_SERVER_ERROR);
+    trail_add(&trail, 1, OUTCOME_IN_RECOVERY);
+    verdicts[0] = OUTCOME_NONE;
+    verdicts[1] = OUTCOME_IN_RECOVERY;
+    n_asked = 0;
+    ck_assert_int_eq(trail_next_at_gate(&trail, &both, 0, false, say, NULL), -1);
+    ck_assert_uint_eq(n_asked, 1);
+    ck_assert_uint_eq(trail.n, 2); /* nothing new */
+    verdicts[1] = OUTCOME_NONE;
+    ck_assert_int_eq(trail_next_at_gate(&trail, &both, 0, false, say, NULL), 1);
+    ck_assert_int_eq(trail_next_at_gate(&trail, &both, 0, true, say, NULL), 0);
+    verdicts[1] = OUTCOME_IN_COOLDOWN; /* while it waited */
+    ck_assert_int_eq(trail_next_at_gate(&trail, &both, 1, false, say, NULL), -1);
+    ck_assert_int_eq(trail.steps[1].outcome, OUTCOME_IN_COOLDOWN);
+    ck_assert_uint_eq(trail.steps[1].rest_ms, 1001);
+    /* a retry that finds its pair at rest does not overwrite what the try came to */
+    verdicts[0] = OUTCOME_IN_COOLDOWN;
+    ck_assert_int_eq(trail_next_at_gate(&trail, &both, 0, true, say, NULL), -1);
+    ck_assert_uint_eq(trail.n, 3);
+    ck_assert_int_eq(trail.steps[0].outcome, OUTCOME_SERVER_ERROR);
+    ck_assert_ptr_eq(trail_last(&trail, 0), &trail.steps[2]);
+    trail_begin_pass(&trail);
+    ck_assert_ptr_null(trail_last(&trail, 0)); /* of another pass */
+    trail_free(&trail);
+}
+END_TEST
+
 UNIT_MAIN("choose", the_first_usable_entry_from_a_position_on,
-          of_a_long_trail_the_middle_is_left_out,
-          a_trail_reads_for_people_and_for_headers, a_new_pass_keeps_what_was_tried)
+          of_a_long_trail_the_middle_is_left_out, a_trail_reads_for_people_and_for_headers,
+          a_new_pass_keeps_what_was_tried, at_the_gates_only_who_was_passed_by_for_them)

@@ -77,7 +77,13 @@ START_TEST(only_the_owner_gives_back)
 {
     struct ledger *ledger = create();
     uint64_t old = ledger_owner(1, 100), new = ledger_owner(1, 200);
-    int32_t place = ledger_claim(ledger, PAIR, LEDGER_RECOVERY, 1, old);
+    int32_t found, place = ledger_claim(ledger, PAIR, LEDGER_RECOVERY, 1, old);
+    ck_assert_uint_eq(ledger_owner_of(ledger, PAIR, LEDGER_RECOVERY, 0, &found), old);
+    ck_assert_int_eq(found, place);
+    ck_assert_uint_eq(ledger_owner_of(ledger, PAIR, LEDGER_RECOVERY, 1, &found), 0);
+    ck_assert_uint_eq(ledger_owner_of(ledger, PAIR, LEDGER_RECOVERY, 99999, &found), 0);
+    ck_assert_uint_eq(ledger_owner_of(ledger, -1, LEDGER_RECOVERY, 0, &found), 0);
+    ck_assert_uint_eq(ledger_slot_of(ledger_owner(13, 1)), 13);
     ck_assert_uint_eq(ledger_reap(ledger, 1, 3), 1);
     ck_assert_int_eq(ledger_claim(ledger, PAIR, LEDGER_RECOVERY, 1, new), place);
     ledger_release(ledger, place, old); /* too late: it is another's */

@@ -88,6 +88,9 @@ static void free_lists(struct conf *conf)
         free(conf->listen[i].unix_path);
     }
     free(conf->listen);
+    for (uint32_t i = 0; i < conf->n_cors_origins; i++)
+        free(conf->cors_origins[i]);
+    free(conf->cors_origins);
 }
 
 void conf_free(struct conf **conf)

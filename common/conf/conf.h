@@ -114,6 +114,8 @@ struct conf {
     /* server */
     struct conf_listen *listen;
     uint32_t n_listen;
+    char **cors_origins; /* as browsers send them, or "*" */
+    uint32_t n_cors_origins;
     uint32_t workers; /* resolved: `auto` is the number of CPUs */
     char *pid_file, *user, *group, *access_log, *error_log; /* NULL = none */
     uint32_t max_connections;
@@ -137,10 +139,6 @@ WEIR_MUST_CHECK int conf_find_chain_by_hash(const struct conf *conf,
 WEIR_MUST_CHECK int conf_find_pair(const struct conf *conf, uint64_t key_hash); /* pair_key_hash */
 WEIR_MUST_CHECK int conf_find_pair_by_name(const struct conf *conf,
                                            const char *name); /* PROVIDER/MODEL */
-int conf_find_chain(const struct conf *conf, const char *name, size_t len);
-int conf_find_chain_by_hash(const struct conf *conf, uint64_t name_hash); /* chain_name_hash */
-int conf_find_pair(const struct conf *conf, uint64_t key_hash);           /* pair_key_hash */
-int conf_find_pair_by_name(const struct conf *conf, const char *name);    /* PROVIDER/MODEL */
 /* The first place in the chains that has the model; NULL = none. */
 const struct conf_model *conf_find_model(const struct conf *conf, const char *name, size_t len);
 

@@ -133,6 +133,19 @@ static void print_listen(const struct printer *p, const struct conf_key *key)
     }
 }
 
+static void print_origins(const struct printer *p, const struct conf_key *key)
+{
+    if (p->conf->n_cors_origins == 0)
+        return;
+    put_key(p, key);
+    buf_putc(p->out, '\n');
+    for (uint32_t i = 0; i < p->conf->n_cors_origins; i++) {
+        put_dash(p);
+        put_string(p, p->conf->cors_origins[i]);
+        buf_putc(p->out, '\n');
+    }
+}
+
 /* A mapping with nothing in it is left out: a key without a value does not load. */
 static void print_mapping(const struct printer *p, const struct conf_key *key)
 {
@@ -183,25 +196,16 @@ static void print_entries(const struct printer *p, const struct conf_key *key)
 }
 
 static print_fn *const print_kind[] = {
-    [CONF_INT] = print_number,
-    [CONF_BOOL] = print_bool,
-    [CONF_WORD] = print_word,
-    [CONF_TEXT] = print_text,
-    [CONF_SECRET] = print_secret,
-    [CONF_URL] = print_text,
-    [CONF_PATH] = print_text,
-    [CONF_LOG] = print_text,
-    [CONF_FILE] = print_text,
-    [CONF_SHM] = print_text,
-    [CONF_WORKERS] = print_number,
-    [CONF_VERSION] = print_version,
-    [CONF_IGNORED] = print_nothing,
-    [CONF_CHAIN_REF] = print_chain_ref,
-    [CONF_SECRETS] = print_secrets,
-    [CONF_LISTEN] = print_listen,
-    [CONF_SECTION] = print_mapping,
-    [CONF_PROVIDERS] = print_providers,
-    [CONF_CHAINS] = print_chains,
+    [CONF_INT] = print_number,          [CONF_BOOL] = print_bool,
+    [CONF_WORD] = print_word,           [CONF_TEXT] = print_text,
+    [CONF_SECRET] = print_secret,       [CONF_URL] = print_text,
+    [CONF_PATH] = print_text,           [CONF_LOG] = print_text,
+    [CONF_FILE] = print_text,           [CONF_SHM] = print_text,
+    [CONF_WORKERS] = print_number,      [CONF_VERSION] = print_version,
+    [CONF_IGNORED] = print_nothing,     [CONF_CHAIN_REF] = print_chain_ref,
+    [CONF_SECRETS] = print_secrets,     [CONF_LISTEN] = print_listen,
+    [CONF_ORIGINS] = print_origins,     [CONF_SECTION] = print_mapping,
+    [CONF_PROVIDERS] = print_providers, [CONF_CHAINS] = print_chains,
     [CONF_ENTRIES] = print_entries,
 };
 
@@ -246,8 +250,8 @@ size_t conf_print_fixed_changes(const struct conf *running, const struct conf *f
 
 static bool is_text(const struct conf_key *key)
 {
-    return key->kind == CONF_TEXT || key->kind == CONF_PATH ||
-           key->kind == CONF_LOG || key->kind == CONF_SHM;
+    return key->kind == CONF_TEXT || key->kind == CONF_PATH || key->kind == CONF_LOG ||
+           key->kind == CONF_SHM;
 }
 
 static void keep(const struct conf *running, struct conf *fresh, const struct conf_key *key)

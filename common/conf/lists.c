@@ -104,3 +104,40 @@ void conf_read_listen(struct conf_reader *reader, const struct conf_field *field
     for (size_t i = 0; i < conf->n_listen; i++)
         read_element(reader, field, i, sizeof(*conf->listen), conf->listen, read_address);
 }
+
+/* "https://app.example:8443", as a browser sends it in Origin: no path, not even a slash. */
+static bool is_origin(const char *text)
+{
+    const char *host = strstr(text, "://");
+    if (strcmp(text, "*") == 0)
+        return true;
+    if (host == NULL || host == text || host[3] == '\0' || strchr(host + 3, '/') != NULL)
+        return false;
+    for (const char *p = text; *p != '\0'; p++)
+        if (*p <= ' ' || *p >= 0x7f || strchr(",;\"<>*?#@", *p) != NULL)
+            return false;
+    return true;
+}
+
+static void read_origin(struct conf_reader *reader, const struct conf_field *field)
+{
+    char *text = conf_take_string(reader, field);
+    if (text != NULL && !is_origin(text)) {
+        conf_complain_type(reader, field, "* or an origin such as https://app.example, no path");
+        free(text);
+        text = NULL;
+    }
+    *(char **)field->base = text;
+}
+
+void conf_read_origins(struct conf_reader *reader, const struct conf_field *field)
+{
+    if (!conf_is_filled_list(reader, field))
+        return;
+    struct conf *conf = reader->conf;
+    conf->n_cors_origins = (uint32_t)field->node->n_items;
+    conf->cors_origins = xcalloc(conf->n_cors_origins, sizeof(*conf->cors_origins));
+    for (size_t i = 0; i < conf->n_cors_origins; i++)
+        read_element(reader, field, i, sizeof(*conf->cors_origins), conf->cors_origins,
+                     read_origin);
+}

@@ -106,6 +106,8 @@ static const struct conf_key server_keys[] = {
     {KEY("listen"), IN(conf, listen), TEXT(CONF_LISTEN, CONF_PATH_MAX),
      PRESET("127.0.0.1"),
      HELP("where clients connect: ADDRESS, ADDRESS:PORT, [v6]:PORT or unix:PATH")},
+    {KEY("corsOrigins"), IN(conf, cors_origins), TEXT(CONF_ORIGINS, CONF_NAME_MAX),
+     HELP("web pages of these origins, * for all, may use /v1/*")},
     {KEY("workers"), IN(conf, workers), .kind = CONF_WORKERS, .min = 1, .max = CONF_WORKERS_MAX,
      PRESET("auto"), HELP("worker processes; auto = one a CPU")},
     {KEY("pidFile"), IN(conf, pid_file), TEXT(CONF_PATH, CONF_PATH_MAX), FIXED,

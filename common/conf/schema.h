@@ -45,6 +45,7 @@ enum conf_kind {
     CONF_CHAIN_REF, /* the name of a chain; stored as its index once all chains are known */
     CONF_SECRETS,   /* a list of CONF_SECRET: api_keys */
     CONF_LISTEN,    /* a list of addresses: listen */
+    CONF_ORIGINS,   /* a list of web origins, or *: cors_origins */
     CONF_SECTION,   /* a mapping, see section; its members lie in the same struct */
     CONF_PROVIDERS, /* lists of mappings, see section */
     CONF_CHAINS,

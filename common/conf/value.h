@@ -9,8 +9,8 @@
 #include "common/conf/reader.h"
 
 conf_read_fn conf_read_int, conf_read_bool, conf_read_word, conf_read_text, conf_read_url,
-    conf_read_path, conf_read_log, conf_read_file, conf_read_shm, conf_read_workers, conf_read_version,
-    conf_read_ignored, conf_read_chain_ref;
+    conf_read_path, conf_read_log, conf_read_file, conf_read_shm, conf_read_workers,
+    conf_read_version, conf_read_ignored, conf_read_chain_ref;
 
 /* A copy of the field's string, for the caller to free, if it is one and keeps to the key's bounds;
  * else NULL, and the fault has been noted. */

@@ -71,6 +71,8 @@ void client_answer_head(struct client *c, int status, const char *headers, size_
     put_text(c, "\r\n");
     put_framing(c, length);
     client_put(c, headers, headers_len);
+    if (c->cors.len > 0)
+        client_put(c, c->cors.data, c->cors.len);
     put_text(c, "\r\n");
 }
 

@@ -10,6 +10,7 @@
 #include "common/http/request.h"
 #include "common/http/target.h"
 #include "server/client/answer.h"
+#include "server/client/cors.h"
 #include "server/client/endpoint.h"
 #include "server/client/keys.h"
 #include "server/client/output.h"
@@ -236,6 +237,27 @@ void client_serve(struct client *c)
     free(call.body);
 }
 
+/* The row of a preflight, for its record. */
+static const struct client_endpoint preflight = {.method = "OPTIONS", .path = "/v1/"};
+
+/* For web pages: notes the headers that the answer needs. True: it was a preflight, and is
+ * answered. */
+static bool serve_page(struct client *c, const struct http_request *req)
+{
+    struct buf headers = BUF_INIT;
+    if (!cors_has_path(req->path) || !cors_put_headers(c->owner->setup.conf, req, &c->cors) ||
+        !cors_is_preflight(req))
+        return false;
+    cors_put_preflight(req, &headers);
+    client_set_state(c, CLIENT_BUSY);
+    c->endpoint = &preflight;
+    c->is_head_request = false;
+    c->keep_alive = c->keep_alive && req->framing == HTTP_REQUEST_NO_BODY;
+    client_answer(c, 200, "text/plain", buf_cstr(&headers), "", 0);
+    buf_free(&headers);
+    return true;
+}
+
 static void begin_body(struct client *c, const struct http_request *req)
 {
     static const char go_ahead[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -281,8 +303,8 @@ static void on_head(struct client *c, const char *head, size_t len)
     take_request_id(c, &req);
     struct buf room = BUF_INIT;
     req.path = http_target_tidy(req.path, &room);
-    if (find_endpoint(c, &req) && check_key(c, &req) && check_body(c, &req) &&
-        check_wishes(c, &req)) {
+    if (!serve_page(c, &req) && find_endpoint(c, &req) && check_key(c, &req) &&
+        check_body(c, &req) && check_wishes(c, &req)) {
         take_target(c, &req);
         begin_body(c, &req);
     }

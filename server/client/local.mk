@@ -4,6 +4,7 @@ noinst_LIBRARIES += libserver_client.a
 libserver_client_a_SOURCES = \
 	server/client/answer.c server/client/answer.h \
 	server/client/client.c server/client/client.h \
+	server/client/cors.c server/client/cors.h \
 	server/client/endpoint.h \
 	server/client/head.c server/client/head.h \
 	server/client/input.c server/client/input.h \

@@ -124,6 +124,7 @@ void client_await_request(struct client *c)
     c->dialect = DIALECT_DEFAULT;
     c->head_looked = 0;
     buf_free(&c->body);
+    buf_free(&c->cors);
     buf_free(&c->name);
     buf_free(&c->query);
     client_set_wait_timer(c);
@@ -136,6 +137,7 @@ static void destroy(void *ptr)
         evbuffer_free(c->out);
     buf_free(&c->in);
     buf_free(&c->body);
+    buf_free(&c->cors);
     buf_free(&c->name);
     buf_free(&c->query);
     free(c);

@@ -21,7 +21,8 @@
 #define CLIENT_OUT_BYTES      (64u << 10) /* collected for a send; a chunk's size has four digits */
 #define CLIENT_LOOK_MS        1000        /* how soon one that leaves is noticed without reading */
 /* No input is read while more than this waits: */
-#define CLIENT_OUT_HIGH (64u << 10)  /* for the client to take, before its next request is served \
+#define CLIENT_OUT_HIGH                                                                           \
+    (64u << 10)                      /* for the client to take, before its next request is served \
                                       */
 #define CLIENT_AHEAD_MAX (64u << 10) /* that it sent ahead while its answer is being made */
 
@@ -52,6 +53,7 @@ struct client {
     bool is_loopback, is_http10, keep_alive, is_head_request;
     int delivery; /* asked for by X-Weir-Delivery: enum delivery; -1 = not */
     bool explain, is_probe;
+    struct buf cors;                   /* header lines of the answer for web pages; empty: none */
     struct buf name, query;            /* of the path and for the provider; empty: there is none */
     bool is_chunked_answer, is_broken; /* broken: the socket takes nothing any more */
     enum http_request_framing framing;

@@ -4,6 +4,7 @@
 import datetime
 import re
 
+import rawhttp
 from daemons import wait_until
 from weirtest import between, case, eq
 
@@ -43,6 +44,49 @@ def test_one_model(t):
         eq((answer.status, answer.json()["error"]["code"]), (404, "model_not_found"), path)
     eq(t.get("/v1/models/one", key=None).status, 401, "without a key")
     eq(t.get("/v1/models/").json()["object"], "list", "no name at all")
+
+
+@case()
+def test_web_pages(t):
+    """Preflights without a key; the answers of /v1/*, errors too, may be read; nothing else may."""
+    t.start(server={"corsOrigins": ["https://app.example"]})
+    ask = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST",
+           "Access-Control-Request-Headers": "authorization,content-type,x-stainless-os"}
+    answer = t.get("/v1/chat/completions", key=None, headers=ask, method="OPTIONS")
+    eq((answer.status, answer.body), (200, b""), "preflight")
+    eq(answer.headers["access-control-allow-origin"], "https://app.example", "origin")
+    eq(answer.headers["access-control-allow-headers"], ask["Access-Control-Request-Headers"], "headers")
+    assert "POST" in answer.headers["access-control-allow-methods"], answer.headers
+    assert "access-control-allow-credentials" not in answer.headers
+    page = {"Origin": "https://app.example"}
+    stream = t.post(t.body(), headers=page)
+    for what, answer, status in (
+            ("stream", stream, 200), ("list", t.get("/v1/models", headers=page), 200),
+            ("no key", t.get("/v1/models", key=None, headers=page), 401),
+            ("no path", t.get("/v1/nothing", headers=page), 404)):
+        eq((answer.status, answer.headers.get("access-control-allow-origin"), answer.headers.get("vary")),
+           (status, "https://app.example", "Origin"), what)
+        assert "x-request-id" in answer.headers["access-control-expose-headers"], what
+    assert rawhttp.Stream(stream).is_done
+    other = {**ask, "Origin": "https://evil.example"}
+    answer = t.get("/v1/models", key=None, headers=other, method="OPTIONS")
+    eq(answer.status, 405, "a preflight of another origin")
+    assert "access-control-allow-origin" not in answer.headers, answer.headers
+    for path in ("/status", "/status.json", "/metrics", "/health"):
+        for method in ("OPTIONS", "GET"):
+            answer = t.get(path, headers=ask, method=method)
+            assert not any(h.startswith("access-control") for h in answer.headers), (path, method)
+
+
+@case()
+def test_no_web_pages_by_default(t):
+    t.start()
+    ask = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
+    answer = t.get("/v1/models", headers=ask, method="OPTIONS")
+    eq((answer.status, answer.headers["allow"]), (405, "GET, HEAD"), "OPTIONS")
+    answer = t.get("/v1/models", headers=ask)
+    assert "vary" not in answer.headers and not any(
+        h.startswith("access-control") for h in answer.headers), answer.headers
 
 
 @case()

@@ -58,6 +58,7 @@ static void print_type(const struct conf_key *key)
         [CONF_CHAIN_REF] = "Name of a chain",
         [CONF_SECRETS] = "List of secret strings of at most %u bytes each",
         [CONF_LISTEN] = "List of addresses",
+        [CONF_ORIGINS] = "List of origins of at most %u bytes each",
         [CONF_SECTION] = "Mapping",
         [CONF_PROVIDERS] = "List of mappings",
         [CONF_CHAINS] = "List of mappings",

@@ -80,6 +80,7 @@ UNIT_TESTS = \
 	tests/unit/common/wire/test_evwire \
 	tests/unit/server/api/test_health \
 	tests/unit/server/client/test_client \
+	tests/unit/server/client/test_cors \
 	tests/unit/server/client/test_keys \
 	tests/unit/server/client/test_path \
 	tests/unit/server/client/test_peer \

@@ -207,6 +207,10 @@ static const struct row rest_rows[] = {
      "L:19: server.workers must be an integer from 1 to 256 or auto, not the string \"Auto\""},
     {"server: {user: 5}\n", "L:16: server.user must be a string (put it in quotes), not 5"},
     {"server: {pidFile: \"\"}\n", "L:19: server.pidFile must not be empty"},
+    {"server: {corsOrigins: ['https://a.example/']}\n",
+     "L:24: server.corsOrigins[0] must be * or an origin such as https://app.example, no path, not "
+     "the string \"https://a.example/\""},
+    {"server: {corsOrigins: []}\n", "L:23: server.corsOrigins needs at least one element"},
     {"server: {streamHeartbeatMs: 99}\n",
      "L:29: server.streamHeartbeatMs must be 0 or an integer of at least 100 (ms), not 99"},
     {"server: {maxHeaderBytes: 0}\n",

@@ -627,12 +627,25 @@ START_TEST(a_model_is_found_where_a_chain_names_it_first)
 }
 END_TEST
 
-UNIT_MAIN("conf", a_model_is_found_where_a_chain_names_it_first, numbers_have_their_defaults,
-          numbers_keep_to_their_bounds, heartbeat_may_be_0, the_rest_has_its_defaults,
-          a_provider_has_its_defaults, a_provider_has_what_it_is_given, types_bring_their_addresses,
-          settings_depend_on_each_other, the_order_of_sections_does_not_matter,
-          pairs_are_the_distinct_ones_in_order, chains_are_found_by_name,
-          pairs_are_found_by_key_and_by_name, variables_are_substituted,
+START_TEST(origins_are_listed)
+{
+    struct conf *conf = fixture_load((struct addition){
+        .rest = "server: {corsOrigins: ['https://app.example', 'http://localhost:3000']}\n"});
+    ck_assert_uint_eq(conf->n_cors_origins, 2);
+    ck_assert_str_eq(conf->cors_origins[1], "http://localhost:3000");
+    conf_free(&conf);
+    conf = fixture_load((struct addition){0});
+    ck_assert_uint_eq(conf->n_cors_origins, 0);
+    conf_free(&conf);
+}
+END_TEST
+
+UNIT_MAIN("conf", origins_are_listed, a_model_is_found_where_a_chain_names_it_first,
+          numbers_have_their_defaults, numbers_keep_to_their_bounds, heartbeat_may_be_0,
+          the_rest_has_its_defaults, a_provider_has_its_defaults, a_provider_has_what_it_is_given,
+          types_bring_their_addresses, settings_depend_on_each_other,
+          the_order_of_sections_does_not_matter, pairs_are_the_distinct_ones_in_order,
+          chains_are_found_by_name, pairs_are_found_by_key_and_by_name, variables_are_substituted,
           client_keys_are_substituted, without_an_environment_nothing_is_needed_of_it,
           a_dash_is_standard_error_for_logs_only, paths_start_from_the_file,
           names_may_be_as_long_as_the_table_holds, the_printed_form_loads_again,

@@ -2,6 +2,7 @@
 /* See attempt.h. */
 #include "server/attempt/attempt.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,19 +13,37 @@
 #include "server/attempt/body.h"
 #include "server/attempt/classify.h"
 #include "server/attempt/key_mask.h"
+#include "server/coding/coding.h"
 #include "server/judge/judge.h"
 #include "server/loop/crumb.h"
 #include "server/loop/defer.h"
 #include "server/provider/provider.h"
 
 #define REQUEST_TEXT_BYTES 1024 /* what URL and headers of a request usually need */
+/* Decoding steps a turn of the loop: at most 64 KiB of input, 256 KiB of output. */
+#define SLICE_STEPS 4
 
+/* What comes is known for sure with the first bytes of the body that are no blanks: until then it
+ * is taken for what was asked for. */
 enum attempt_phase {
     PHASE_WAITING, /* for the response's head */
     PHASE_STREAM,  /* 2xx, events come */
     PHASE_ANSWER,  /* 2xx, one JSON body comes */
     PHASE_ERROR,   /* not 2xx, its body comes */
     PHASE_OVER,
+};
+
+/* A body that comes in a content coding. */
+struct packed {
+    enum coding coding; /* as its header says, then as its first byte does */
+    struct coding_decoder *decoder;
+    struct buf waiting; /* input for the next slices */
+    size_t at;          /* how much of it was used */
+    bool is_slice_due;
+    bool has_ended; /* the transfer has, behind what is waiting: so, and why */
+    enum transfer_end end;
+    char detail[ATTEMPT_MESSAGE_BYTES];
+    char out[CODING_STEP_OUT];
 };
 
 struct attempt {
@@ -39,6 +58,13 @@ struct attempt {
     bool is_stream;
     bool was_refused_usage;    /* what runs is the second try, without asking for it */
     struct transfer *transfer; /* NULL once it is over */
+    bool is_sure;              /* its body is of the kind that the phase says */
+    bool is_plain;             /* its body needs no decoding */
+    bool is_labelled_stream;
+    char first[CLASSIFY_FIRST_BYTES]; /* of the body, blanks before them left out */
+    uint8_t n_first;
+    enum coding coding;    /* of the body, as its header says */
+    struct packed *packed; /* NULL: it is plain, or did not begin */
     struct sse *sse;
     struct buf body;
     unsigned malformed;  /* events in a row */
@@ -63,6 +89,8 @@ static void end(struct attempt *a, enum outcome outcome)
     a->result.ended_at = clock_boot_ns();
     a->result.has_finish = a->stream.has_finish;
     a->transfer = NULL;
+    if (a->packed != NULL && a->packed->is_slice_due)
+        defer_cancel_slice(a);
     if (transfer == NULL)
         return;
     if (outcome == OUTCOME_STREAM_COMPLETED || outcome == OUTCOME_STREAM_UNPROVED)
@@ -87,6 +115,12 @@ static void set_message(struct attempt *a, const char *text, size_t len)
     memcpy(a->result.message, text, len);
     a->result.message[len] = '\0';
     key_mask_text(a->provider->api_key, a->result.message, len);
+}
+
+static void end_with_message(struct attempt *a, enum outcome outcome, const char *text)
+{
+    set_message(a, text, strlen(text));
+    end_with(a, outcome);
 }
 
 static void set_message_json(struct attempt *a, struct jsonscan_span words)
@@ -306,6 +340,10 @@ static bool on_event(void *arg, const struct sse_event *event)
 
 static void stream_ended(struct attempt *a, enum transfer_end end, const char *detail)
 {
+    if (!a->is_sure && !a->is_labelled_stream && end == TRANSFER_COMPLETE) {
+        end_with_message(a, OUTCOME_BAD_ANSWER, "nothing, in place of a stream");
+        return;
+    }
     if (sse_finish(a->sse) == SSE_TOO_LARGE)
         end_with(a, OUTCOME_EVENT_TOO_LARGE);
     if (a->phase == PHASE_OVER)
@@ -316,8 +354,7 @@ static void stream_ended(struct attempt *a, enum transfer_end end, const char *d
     } else if (end == TRANSFER_COMPLETE) {
         end_with(a, OUTCOME_STREAM_TRUNCATED);
     } else {
-        set_message(a, detail, strlen(detail));
-        end_with(a, OUTCOME_STREAM_LOST);
+        end_with_message(a, OUTCOME_STREAM_LOST, detail);
     }
 }
 
@@ -337,8 +374,7 @@ static void answer_ended(struct attempt *a, enum transfer_end end, const char *d
 {
     struct dialect_reply reply;
     if (end != TRANSFER_COMPLETE) {
-        set_message(a, detail, strlen(detail));
-        end_with(a, OUTCOME_ANSWER_CUT);
+        end_with_message(a, OUTCOME_ANSWER_CUT, detail);
         return;
     }
     a->dialect->read_reply(a->spec.operation->kind, buf_cstr(&a->body), a->body.len, &reply);
@@ -348,6 +384,10 @@ static void answer_ended(struct attempt *a, enum transfer_end end, const char *d
     }
     if (reply.kind != DIALECT_REPLY_GOOD) {
         end_with(a, OUTCOME_BAD_ANSWER);
+        return;
+    }
+    if (a->is_stream) {
+        end_with_message(a, OUTCOME_BAD_ANSWER, "a whole answer, though a stream was asked for");
         return;
     }
     set_usage(a, &reply.usage);
@@ -368,6 +408,16 @@ static bool is_refusal_of_usage(const struct attempt *a)
 
 static void send_request(struct attempt *a);
 
+static void free_packed(struct attempt *a)
+{
+    if (a->packed == NULL)
+        return;
+    coding_decoder_free(&a->packed->decoder);
+    buf_free(&a->packed->waiting);
+    free(a->packed);
+    a->packed = NULL;
+}
+
 static void send_without_usage(struct attempt *a)
 {
     a->request.asks_usage = false;
@@ -376,6 +426,10 @@ static void send_without_usage(struct attempt *a)
     a->result.status = 0;
     a->result.content_type[0] = '\0';
     a->result.has_named_wait = false;
+    a->is_sure = a->is_plain = false;
+    a->n_first = 0;
+    a->coding = CODING_NONE;
+    free_packed(a);
     buf_clear(&a->body);
     attempt_body_free(&a->sent_body);
     send_request(a);
@@ -416,11 +470,24 @@ static void read_limits(struct attempt *a, const struct transfer_headers *header
                    "the provider asked for a longer rest than maxRestMs");
 }
 
+/* A coding that this weir does not decode. What the status says holds all the same. */
+static void refuse_coding(struct attempt *a, const char *word)
+{
+    char text[ATTEMPT_MESSAGE_BYTES];
+    snprintf(text, sizeof(text), "the Content-Encoding is %s", word);
+    set_message(a, text, strlen(text));
+    if (a->phase == PHASE_ERROR)
+        error_ended(a, false);
+    else
+        end_with(a, OUTCOME_BAD_ANSWER);
+}
+
 static void on_head(void *arg, int status, const struct transfer_headers *headers)
 {
     struct attempt *a = arg;
     crumb_leave(CRUMB_HEAD);
     const char *type = transfer_header(headers, "content-type");
+    const char *coding = transfer_header(headers, "content-encoding");
     uint64_t was_due_at = attempt_due_at(a);
     a->last_sign_at = clock_boot_ns();
     a->result.status = status;
@@ -429,39 +496,67 @@ static void on_head(void *arg, int status, const struct transfer_headers *header
     read_limits(a, headers);
     if (a->was_refused_usage && status >= 200 && status < 300)
         a->events->usage_refused(a->arg);
+    a->is_labelled_stream = classify_is_event_stream(type);
     if (status < 200 || status >= 300) {
         a->phase = PHASE_ERROR;
-    } else if (a->is_stream && classify_is_event_stream(type)) {
+        a->is_sure = true;
+    } else if (a->is_stream) {
         a->phase = PHASE_STREAM;
         a->sse = sse_new(on_event, a, a->spec.conf->max_event_bytes);
-    } else if (!a->is_stream && !classify_is_event_stream(type)) {
-        a->phase = PHASE_ANSWER;
     } else {
-        end_with(a, OUTCOME_BAD_ANSWER);
+        a->phase = PHASE_ANSWER;
+    }
+    if (coding != NULL) {
+        a->coding = coding_find(coding, strlen(coding));
+        if (a->coding == CODING_ZSTD || !coding_is_known(a->coding))
+            refuse_coding(a, coding);
     }
     if (a->phase != PHASE_OVER && attempt_due_at(a) < was_due_at)
         a->events->due_sooner(a->arg);
 }
 
+/* ---- its body ------------------------------------------------------------------------------ */
+
 /* Some providers keep a connection alive with blanks before an answer. */
-static bool has_more_than_blanks(const char *data, size_t len)
+static size_t skip_blanks(const char *data, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if (strchr(" \t\r\n", data[i]) == NULL)
-            return true;
-    return false;
+    size_t n = 0;
+    while (n < len && (data[n] == ' ' || data[n] == '\n' || data[n] == '\r' || data[n] == '\t'))
+        n++;
+    return n;
 }
 
-static void on_data(void *arg, const char *data, size_t len)
+/* What was asked for is one thing, what the label says another, and what comes may be a third: the
+ * body's first bytes decide. What they are too few to tell is harmless to either reader. */
+static void look_at_first_bytes(struct attempt *a, const char *data, size_t len)
 {
-    struct attempt *a = arg;
-    crumb_leave(CRUMB_BODY);
+    size_t skip = a->n_first == 0 ? skip_blanks(data, len) : 0;
+    size_t room = sizeof(a->first) - a->n_first, n = len - skip < room ? len - skip : room;
+    memcpy(a->first + a->n_first, data + skip, n);
+    a->n_first += (uint8_t)n;
+    enum classify_body kind = classify_body(a->first, a->n_first);
+    a->is_sure = kind != CLASSIFY_UNSAID;
+    if (kind == CLASSIFY_JSON)
+        a->phase = PHASE_ANSWER;
+    else if (kind == CLASSIFY_STREAM && !a->is_stream)
+        end_with_message(a, OUTCOME_BAD_ANSWER, "a stream, though none was asked for");
+    else if (kind == CLASSIFY_OTHER && !(a->is_stream && a->is_labelled_stream))
+        end_with_message(a, OUTCOME_BAD_ANSWER, "neither a stream nor JSON");
+}
+
+/* Some of the body, as it is meant. */
+static void take_data(struct attempt *a, const char *data, size_t len)
+{
+    if (!a->is_sure)
+        look_at_first_bytes(a, data, len);
     if (a->phase == PHASE_STREAM) {
         if (sse_feed(a->sse, data, len) == SSE_TOO_LARGE)
             end_with(a, OUTCOME_EVENT_TOO_LARGE);
         return;
     }
-    if (has_more_than_blanks(data, len))
+    if (a->phase == PHASE_OVER)
+        return;
+    if (skip_blanks(data, len) < len)
         a->last_sign_at = clock_boot_ns();
     size_t max = a->phase == PHASE_ERROR ? ATTEMPT_ERROR_MAX_BYTES : a->spec.conf->max_answer_bytes;
     if (len <= max - a->body.len)
@@ -472,15 +567,16 @@ static void on_data(void *arg, const char *data, size_t len)
         end_with(a, OUTCOME_EVENT_TOO_LARGE);
 }
 
-static void on_done(void *arg, enum transfer_end end, const char *detail)
+static void body_ended(struct attempt *a, enum transfer_end end, const char *detail)
 {
-    struct attempt *a = arg;
-    crumb_leave(CRUMB_END);
-    a->transfer = NULL;
+    if (a->packed != NULL && end == TRANSFER_COMPLETE &&
+        !coding_decoder_may_end(a->packed->decoder)) {
+        end = TRANSFER_CUT;
+        detail = "the coded body ends too early";
+    }
     switch (a->phase) {
     case PHASE_WAITING:
-        set_message(a, detail, strlen(detail));
-        end_with(a, classify_no_head(end));
+        end_with_message(a, classify_no_head(end), detail);
         break;
     case PHASE_STREAM:
         stream_ended(a, end, detail);
@@ -493,6 +589,128 @@ static void on_done(void *arg, enum transfer_end end, const char *detail)
         break;
     case PHASE_OVER:
         break;
+    }
+}
+
+/* ---- decoding it --------------------------------------------------------------------------- */
+
+/* Reading waits for the client, and for what was read to be decoded. */
+static void hold_back(struct attempt *a)
+{
+    bool is_slice_due = a->packed != NULL && a->packed->is_slice_due;
+    if (a->transfer != NULL)
+        transfer_pause(a->transfer, a->is_paused || is_slice_due);
+}
+
+static void refuse_coded(struct attempt *a)
+{
+    set_message(a, "the coded body is malformed", strlen("the coded body is malformed"));
+    if (a->phase == PHASE_ERROR)
+        error_ended(a, false);
+    else
+        end_with(a, a->n_events > 0 ? OUTCOME_STREAM_MALFORMED : OUTCOME_BAD_ANSWER);
+}
+
+/* Some steps of decoding; true when there is nothing more to do until more comes. */
+static bool decode_some(struct attempt *a)
+{
+    struct packed *p = a->packed;
+    size_t used, got;
+    for (unsigned step = 0; step < SLICE_STEPS; step++) {
+        enum coding_result result =
+            coding_decode(p->decoder, p->waiting.data + p->at, p->waiting.len - p->at, &used,
+                          p->out, sizeof(p->out), &got);
+        p->at += used;
+        if (got > 0)
+            take_data(a, p->out, got);
+        if (a->phase == PHASE_OVER)
+            return true;
+        if (result != CODING_GOOD) {
+            refuse_coded(a);
+            return true;
+        }
+        if (p->at == p->waiting.len && got < sizeof(p->out)) {
+            buf_clear(&p->waiting);
+            p->at = 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void decode_slice(void *ptr);
+
+/* Decodes in this turn what a turn may take, the rest in the next ones. */
+static void decode(struct attempt *a)
+{
+    struct packed *p = a->packed;
+    bool was_due = p->is_slice_due;
+    p->is_slice_due = !decode_some(a);
+    if (a->phase == PHASE_OVER)
+        return;
+    if (p->is_slice_due && !a->is_paused)
+        defer_slice(decode_slice, a);
+    if (p->is_slice_due != was_due)
+        hold_back(a);
+    if (!p->is_slice_due && p->has_ended)
+        body_ended(a, p->end, p->detail);
+}
+
+static void decode_slice(void *ptr)
+{
+    struct attempt *a = ptr;
+    crumb_leave(CRUMB_BODY);
+    decode(a);
+    if (a->phase == PHASE_STREAM)
+        a->events->fed(a->arg);
+}
+
+/* The first bytes of a body: is it coded, as its header says or without a word? */
+static void unpack_first(struct attempt *a, const char *data)
+{
+    bool is_gzip = (unsigned char)data[0] == CODING_GZIP_MAGIC;
+    if (a->coding == CODING_NONE && is_gzip)
+        a->coding = CODING_GZIP;
+    else if (a->coding == CODING_GZIP && !is_gzip)
+        a->coding = CODING_NONE;
+    a->is_plain = a->coding == CODING_NONE;
+    if (a->is_plain)
+        return;
+    if (!coding_is_known(a->coding)) {
+        refuse_coding(a, "gzip");
+        return;
+    }
+    a->packed = xcalloc(1, sizeof(*a->packed));
+    a->packed->decoder = coding_decoder_new(a->coding);
+}
+
+static void on_data(void *arg, const char *data, size_t len)
+{
+    struct attempt *a = arg;
+    crumb_leave(CRUMB_BODY);
+    if (!a->is_plain && a->packed == NULL && len > 0)
+        unpack_first(a, data);
+    if (a->is_plain) {
+        take_data(a, data, len);
+    } else if (a->packed != NULL) {
+        buf_put(&a->packed->waiting, data, len);
+        if (!a->packed->is_slice_due)
+            decode(a);
+    }
+}
+
+static void on_done(void *arg, enum transfer_end end, const char *detail)
+{
+    struct attempt *a = arg;
+    struct packed *p = a->packed;
+    crumb_leave(CRUMB_END);
+    a->transfer = NULL;
+    if (p != NULL && p->is_slice_due) {
+        p->has_ended = true;
+        p->end = end;
+        snprintf(p->detail, sizeof(p->detail), "%s", detail);
+    } else {
+        body_ended(a, end, detail);
     }
 }
 
@@ -583,11 +801,16 @@ void attempt_on_timer(struct attempt *a, uint64_t now_at)
 
 void attempt_pause(struct attempt *a, bool paused)
 {
-    if (a->transfer == NULL || a->is_paused == paused)
+    bool is_slice_due = a->packed != NULL && a->packed->is_slice_due;
+    if ((a->transfer == NULL && !is_slice_due) || a->is_paused == paused)
         return;
     a->is_paused = paused;
     a->last_sign_at = clock_boot_ns();
-    transfer_pause(a->transfer, paused);
+    if (is_slice_due && paused)
+        defer_cancel_slice(a);
+    else if (is_slice_due)
+        defer_slice(decode_slice, a);
+    hold_back(a);
 }
 
 /* ---- beginning and freeing ----------------------------------------------------------------- */
@@ -665,6 +888,7 @@ static void destroy(void *ptr)
     struct attempt *a = ptr;
     if (a->sse != NULL)
         sse_free(&a->sse);
+    free_packed(a);
     attempt_body_free(&a->sent_body);
     buf_free(&a->body);
     free(a);

@@ -44,6 +44,31 @@ bool classify_is_event_stream(const char *content_type)
            strchr("; \t", content_type[len]) != NULL;
 }
 
+enum classify_body classify_body(const char *first, size_t n)
+{
+    static const char mark[] = "\xef\xbb\xbf", *const fields[] = {"data", "event", "id", "retry"};
+    size_t in_mark = n < 3 ? n : 3;
+    if (memcmp(first, mark, in_mark) == 0) {
+        first += in_mark;
+        n -= in_mark;
+    }
+    if (n == 0)
+        return CLASSIFY_UNSAID;
+    if (first[0] == '{' || first[0] == '[')
+        return CLASSIFY_JSON;
+    if (first[0] == ':')
+        return CLASSIFY_STREAM;
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        size_t len = strlen(fields[i]);
+        if (memcmp(first, fields[i], n < len ? n : len) != 0)
+            continue;
+        if (n <= len)
+            return CLASSIFY_UNSAID;
+        return memchr(":\r\n", first[len], 3) != NULL ? CLASSIFY_STREAM : CLASSIFY_OTHER;
+    }
+    return CLASSIFY_OTHER;
+}
+
 uint64_t classify_rest_ms(enum outcome outcome, const struct conf *conf,
                           const struct limits *limits)
 {

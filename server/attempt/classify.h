@@ -25,6 +25,16 @@ enum outcome classify_status(int status);
 /* Is this the Content-Type of an event stream? NULL (none was sent) is none. */
 bool classify_is_event_stream(const char *content_type);
 
+/* What a body is by its first bytes, blanks not among them. */
+enum classify_body {
+    CLASSIFY_UNSAID, /* too few to tell; it is not JSON */
+    CLASSIFY_JSON,   /* an object or a list */
+    CLASSIFY_STREAM, /* a field or a comment of an event stream */
+    CLASSIFY_OTHER,
+};
+#define CLASSIFY_FIRST_BYTES 9 /* that is always enough: a byte order mark and `event:` */
+enum classify_body classify_body(const char *first, size_t n);
+
 /* The cooldown of a pair after an outcome, in ms, by what the response's head said; 0 = none. */
 uint64_t classify_rest_ms(enum outcome outcome, const struct conf *conf,
                           const struct limits *limits);

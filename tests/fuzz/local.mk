@@ -49,6 +49,11 @@ tests_fuzz_fuzz_http_response_SOURCES = tests/fuzz/fuzz_http_response.c $(FUZZ_S
 tests_fuzz_fuzz_http_response_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_http_response_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_coding
+tests_fuzz_fuzz_coding_SOURCES = tests/fuzz/fuzz_coding.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_coding_LDADD = libserver_coding.a $(FUZZ_LIBS) $(CODING_LIBS)
+tests_fuzz_fuzz_coding_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_jsonscan
 tests_fuzz_fuzz_jsonscan_SOURCES = tests/fuzz/fuzz_jsonscan.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_jsonscan_LDADD = $(FUZZ_LIBS)

@@ -77,6 +77,8 @@ static struct {
         void *ptr;
     } deferred[DEFERRED_MAX];
     size_t n_deferred;
+    void (*slice)(void *ptr); /* NULL = none is due */
+    void *slice_ptr;
 } r;
 
 /* ---- stand-ins ----------------------------------------------------------------------------- */
@@ -86,6 +88,18 @@ void defer_call(void (*fn)(void *ptr), void *ptr)
     ck_assert(r.n_deferred < DEFERRED_MAX);
     r.deferred[r.n_deferred].fn = fn;
     r.deferred[r.n_deferred++].ptr = ptr;
+}
+
+void defer_slice(void (*fn)(void *ptr), void *ptr)
+{
+    ck_assert_ptr_null(r.slice); /* there is one attempt at a time */
+    r.slice = fn;
+    r.slice_ptr = ptr;
+}
+
+void defer_cancel_slice(void *ptr)
+{
+    r.slice = NULL;
 }
 
 static void end_turn(void)
@@ -345,6 +359,7 @@ void replay_end(void)
     if (r.exchange != NULL)
         replay_client_leaves();
     ck_assert_ptr_null(r.transfer);
+    ck_assert_ptr_null(r.slice);
     ck_assert_uint_eq(pages_counter_get(&r.slot.active_streams), 0);
     queue_free(&r.queue);
     claims_free(&r.claims);
@@ -498,11 +513,26 @@ void replay_head(int status, const char *headers)
 
 void replay_data(const char *text)
 {
+    replay_bytes(text, strlen(text));
+}
+
+void replay_bytes(const void *data, size_t len)
+{
     ck_assert_ptr_nonnull(r.transfer);
-    r.transfer->events->data(r.transfer->arg, text, strlen(text));
+    r.transfer->events->data(r.transfer->arg, data, len);
     if (r.transfer != NULL)
         r.transfer->events->fed(r.transfer->arg);
     end_turn();
+}
+
+bool replay_slice(void)
+{
+    void (*slice)(void *ptr) = r.slice;
+    r.slice = NULL;
+    if (slice != NULL)
+        slice(r.slice_ptr);
+    end_turn();
+    return slice != NULL;
 }
 
 void replay_done(enum transfer_end end)

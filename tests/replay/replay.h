@@ -48,6 +48,9 @@ uint32_t replay_pair(void);                        /* whose transfer it is; fail
 const char *replay_sent_body(void);                /* what the pair was sent */
 void replay_head(int status, const char *headers); /* "name: value\n..." in lower case */
 void replay_data(const char *text);
+void replay_bytes(const void *data, size_t len);
+/* The loop's next turn; false when no slice of work was due in it. */
+bool replay_slice(void);
 void replay_done(enum transfer_end end);
 unsigned replay_transfers(void); /* started so far */
 unsigned replay_aborts(void);    /* of them aborted */

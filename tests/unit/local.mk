@@ -7,7 +7,7 @@ EXTRA_DIST += tests/unit/conf_fixture.h
 EXTRA_DIST += tests/unit/trackerd/table/cooldown_fixture.h
 if HAVE_CHECK
 # What automake knows: build all of this before any test is linked. The lines behind narrow it.
-LDADD = libsim.a $(SERVER_LIBS) libweirctl.a libtrackerd_daemon.a libtrackerd_table.a $(COMMON_LIBS) $(CHECK_LIBS)
+LDADD = libsim.a $(SERVER_LIBS) libweirctl.a libtrackerd_daemon.a libtrackerd_table.a $(COMMON_LIBS) $(CODING_LIBS) $(CHECK_LIBS)
 tests/unit/%: AM_CFLAGS += $(CHECK_CFLAGS)
 tests/unit/common/base/%: LDADD = libcommon_base.a $(JSONC_LIBS) $(CHECK_LIBS)
 tests/unit/common/terms/%: LDADD = $(TERMS_LIBS) $(CHECK_LIBS)
@@ -21,11 +21,13 @@ tests/unit/common/process/%: LDADD = libcommon_process.a $(CONF_LIBS) $(CHECK_LI
 tests/unit/server/dialect/%: LDADD = libserver_dialect.a libserver_judge.a libcommon_json.a $(TERMS_LIBS) $(CHECK_LIBS)
 tests/unit/server/judge/%: LDADD = libserver_judge.a libcommon_json.a $(TERMS_LIBS) $(CHECK_LIBS)
 tests/unit/server/provider/%: LDADD = libserver_provider.a libserver_dialect.a libserver_judge.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
+tests/unit/server/coding/%: LDADD = libserver_coding.a libcommon_base.a $(CODING_LIBS) $(CHECK_LIBS)
+tests/unit/server/coding/%: AM_CFLAGS += $(ZLIB_CFLAGS) $(ZSTD_CFLAGS)
 tests/unit/server/record/%: LDADD = libserver_record.a libcommon_routing.a libcommon_wire.a libcommon_shm.a $(CONF_LIBS) $(CHECK_LIBS)
 tests/unit/server/tracker/%: LDADD = libserver_tracker.a libserver_loop.a libcommon_wire.a libcommon_shm.a $(TERMS_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
-tests/unit/server/attempt/%: LDADD = libserver_attempt.a libserver_dialect.a libserver_judge.a libserver_provider.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
-tests/unit/server/exchange/%: LDADD = libserver_exchange.a libserver_attempt.a libserver_dialect.a libserver_judge.a libserver_provider.a $(COMMON_LIBS) $(CHECK_LIBS)
-tests/unit/server/client/%: LDADD = libserver_client.a libserver_loop.a libserver_dialect.a libserver_judge.a libcommon_http.a libcommon_json.a libcommon_shm.a $(CONF_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
+tests/unit/server/attempt/%: LDADD = libserver_attempt.a libserver_coding.a libserver_dialect.a libserver_judge.a libserver_provider.a libcommon_http.a libcommon_json.a $(CONF_LIBS) $(CHECK_LIBS)
+tests/unit/server/exchange/%: LDADD = libserver_exchange.a libserver_attempt.a libserver_coding.a libserver_dialect.a libserver_judge.a libserver_provider.a $(COMMON_LIBS) $(CODING_LIBS) $(CHECK_LIBS)
+tests/unit/server/client/%: LDADD = libserver_client.a libserver_coding.a libserver_loop.a libserver_dialect.a libserver_judge.a libcommon_http.a libcommon_json.a libcommon_shm.a $(CONF_LIBS) $(LIBEVENT_LIBS) $(CODING_LIBS) $(CHECK_LIBS)
 tests/unit/server/worker/%: LDADD = libserver_worker.a libcommon_shm.a $(TERMS_LIBS) $(CHECK_LIBS)
 tests/unit/server/master/%: LDADD = libserver_master.a libcommon_base.a $(CHECK_LIBS)
 tests/unit/server/loop/%: LDADD = libserver_loop.a $(CHECK_LIBS)
@@ -86,6 +88,7 @@ UNIT_TESTS = \
 	tests/unit/server/client/test_peer \
 	tests/unit/server/attempt/test_classify \
 	tests/unit/server/attempt/test_key_mask \
+	tests/unit/server/coding/test_coding \
 	tests/unit/server/dialect/test_chat_event \
 	tests/unit/server/dialect/test_chat_normalize \
 	tests/unit/server/dialect/test_chat_request \

@@ -105,6 +105,47 @@ START_TEST(content_types)
 }
 END_TEST
 
+START_TEST(bodies)
+{
+    static const struct {
+        const char *first;
+        enum classify_body kind;
+    } rows[] = {
+        {"{", CLASSIFY_JSON},
+        {"[", CLASSIFY_JSON},
+        {"\xef\xbb\xbf{", CLASSIFY_JSON},
+        {":", CLASSIFY_STREAM},
+        {"data:", CLASSIFY_STREAM},
+        {"data\n", CLASSIFY_STREAM},
+        {"event:", CLASSIFY_STREAM},
+        {"event\r", CLASSIFY_STREAM},
+        {"id:", CLASSIFY_STREAM},
+        {"retry:1", CLASSIFY_STREAM},
+        {"\xef\xbb\xbfretry:", CLASSIFY_STREAM},
+        {"", CLASSIFY_UNSAID},
+        {"\xef", CLASSIFY_UNSAID},
+        {"\xef\xbb\xbf", CLASSIFY_UNSAID},
+        {"d", CLASSIFY_UNSAID},
+        {"data", CLASSIFY_UNSAID},
+        {"\xef\xbb\xbf"
+         "event",
+         CLASSIFY_UNSAID},
+        {"datum:", CLASSIFY_OTHER},
+        {"data :", CLASSIFY_OTHER},
+        {"database", CLASSIFY_OTHER},
+        {"idea", CLASSIFY_OTHER},
+        {"Data:", CLASSIFY_OTHER},
+        {"<html>", CLASSIFY_OTHER},
+        {"\"", CLASSIFY_OTHER},
+        {"\xef\xbb<", CLASSIFY_OTHER},
+        {"ping", CLASSIFY_OTHER},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++)
+        ck_assert_msg(classify_body(rows[i].first, strlen(rows[i].first)) == rows[i].kind, "%s",
+                      rows[i].first);
+}
+END_TEST
+
 static const char *find(const void *arg, const char *name)
 {
     return strcmp(name, "retry-after") == 0 ? arg : NULL;
@@ -138,4 +179,4 @@ START_TEST(rests)
 }
 END_TEST
 
-UNIT_MAIN("classify", ends_without_a_head, statuses, content_filters, content_types, rests)
+UNIT_MAIN("classify", ends_without_a_head, statuses, content_filters, content_types, bodies, rests)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Named places at which a test makes trackerd die (or stop) by its own hand, to prove that no
+/* Named places at which a test makes a daemon die (or stop) by its own hand, to prove that no
  * instant is a bad one. Compiled in with `configure --enable-kill-points` only; otherwise nothing.
  *
  *   WEIR_KILL_AT=NAME[:N]   SIGKILL at the N-th passing (default 1) of place NAME

@@ -20,6 +20,7 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/fd.h"
+#include "common/base/killpoint.h"
 #include "common/base/log.h"
 #include "common/base/unixsock.h"
 #include "common/process/daemon.h"
@@ -278,7 +279,9 @@ static void dismiss_launcher(struct master *m)
 static void hand_over(struct master *m, pid_t successor)
 {
     char *main_pid = xasprintf("MAINPID=%d", (int)successor);
+    KILL_POINT("hand-over");
     dismiss_launcher(m);
+    KILL_POINT("hand-over-alone");
     m->successor.is_under_way = false;
     m->successor.pid = successor;
     m->successor.due_at = 0;
@@ -286,11 +289,13 @@ static void hand_over(struct master *m, pid_t successor)
     pidfile_release();
     if (m->pages != NULL)
         pages_release(m->pages);
+    KILL_POINT("hand-over-released");
     daemon_notify(main_pid);
     free(main_pid);
     m->owns_names = false;
     if (!send_message(m->successor.link, WORD_GO))
         log_warn("the new weir, pid %d, has gone already", (int)successor);
+    KILL_POINT("hand-over-said");
     if (m->wants_reload) /* asked of us while it started */
         kill(successor, SIGHUP);
     log_info("upgrade: pid %d has taken over, running requests finish here", (int)successor);
@@ -429,6 +434,7 @@ void master_upgrade_successor_ended(struct master *m)
 /* Pid file and shared memory are ours from now on. */
 static void take_over(struct master *m)
 {
+    KILL_POINT("take-over");
     m->owns_names = true;
     if (m->pages != NULL && !pages_take_name(m->pages)) {
         log_warn("the workers' pages cannot be published: %s", strerror(errno));
@@ -442,9 +448,11 @@ static void take_over(struct master *m)
         log_warn("the recent requests cannot be published: %s", strerror(errno));
         recent_close(&m->recent);
     }
+    KILL_POINT("take-over-named");
     if (!pidfile_inherit(m->conf->pid_file, m->pid_file))
         log_error("pid file %s: %s", m->conf->pid_file, strerror(errno));
     m->pid_file = -1;
+    KILL_POINT("take-over-pid-file");
     daemon_leave_terminal(m->options);
     daemon_ready();
     log_info("upgrade: took over from pid %d", (int)m->predecessor.pid);

@@ -168,7 +168,7 @@ def _is_running(pid):
         return False
 
 
-def _start_for_upgrade(t, server=None, **settings):
+def _start_for_upgrade(t, server=None, env=None, **settings):
     """weir runs from a file of the case's own, which a case may replace, and has a pid file."""
     t.binary = os.path.join(t.dir, "bin", "weir")
     t.pid_file = os.path.join(t.dir, "weir.pid")
@@ -179,7 +179,7 @@ def _start_for_upgrade(t, server=None, **settings):
                 {"default": ["alpha/one", "beta/two"]},
                 server={"pidFile": t.pid_file, **(server or {})}, **settings)
     t.start_trackerd()
-    t.weir = t.spawn("weir", [t.binary, "-f", "-c", t.conf_path])
+    t.weir = t.spawn("weir", [t.binary, "-f", "-c", t.conf_path], env=env)
     t.wait_ready()
 
 
@@ -544,6 +544,53 @@ def test_an_upgrade_waits_for_room(t):
     eq(t.weir.wait_exit(), 0, "exit code of the old weir")
     t.weir.was_stopped = True
     new.stop()
+
+
+def test_the_old_weir_is_killed_while_it_hands_over(t, point):
+    """Wherever: the new one takes over, and the stream that runs is not cut."""
+    _start_for_upgrade(t, env={"WEIR_KILL_AT": point})
+    t.sim.script("one", ["tokens=30,delay=50"])
+    running = t.chat()
+    t.sim.script("one", ["ok"])
+    old = t.weir.pid
+    t.weir.is_expected_dead = True
+    t.weir.send_signal(signal.SIGUSR2)
+    eq(t.weir.process.wait(20), -signal.SIGKILL, "how the old weir ended")
+    new = _upgraded(t, old)
+    s = rawhttp.Stream(running)
+    assert s.is_done and not s.errors, "a running stream was cut"
+    assert t.stream().is_done
+    _children_are(t, t.workers, new)
+    new.stop()
+    assert not os.path.exists(t.pid_file), "the pid file is still there"
+
+
+def test_the_new_weir_is_killed_while_it_takes_over(t, point):
+    """The old one has handed over and ends; whoever is started next finds nothing in its way."""
+    _start_for_upgrade(t, env={"WEIR_KILL_AT": point})
+    t.sim.script("one", ["tokens=30,delay=50"])
+    running = t.chat()
+    t.sim.script("one", ["ok"])
+    t.weir.send_signal(signal.SIGUSR2)
+    s = rawhttp.Stream(running)
+    assert s.is_done and not s.errors, "a running stream was cut"
+    eq(t.weir.wait_exit(), 0, "exit code of the old weir")
+    t.weir.is_expected_dead = True  # as the new one is
+    t.start_weir()
+    assert t.stream().is_done
+    eq(_pid(t), t.weir.pid, "pid in the pid file")
+
+
+def _has_kill_points():
+    with open(daemons.program("weir"), "rb") as f:
+        return b"WEIR_KILL_AT" in f.read()
+
+
+if os.path.exists(daemons.program("weir")) and _has_kill_points():
+    case(params=[(p, p) for p in ("hand-over", "hand-over-alone", "hand-over-released", "hand-over-said")])(
+        test_the_old_weir_is_killed_while_it_hands_over)
+    case(params=[(p, p) for p in ("take-over", "take-over-named", "take-over-pid-file")])(
+        test_the_new_weir_is_killed_while_it_takes_over)
 
 
 @case()

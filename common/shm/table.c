@@ -165,6 +165,11 @@ bool shm_table_is_retired(const struct shm_table *tab)
     return get(&tab->head->retired) != 0 || tab->head->identity.magic != SHM_TABLE_MAGIC;
 }
 
+bool shm_table_is_named(const struct shm_table *tab)
+{
+    return shm_object_is_named(&tab->object);
+}
+
 uint64_t shm_table_rows_generation(const struct shm_table *tab)
 {
     return get(&tab->head->rows_generation);

@@ -111,6 +111,9 @@ void shm_table_close(struct shm_table **tab);
 
 /* The tracker made a newer table under the same name: open again. */
 bool shm_table_is_retired(const struct shm_table *tab);
+/* False also when it lost its name without being told so: a tracker was killed between the two
+ * steps of a switch, or somebody removed the name. A system call. */
+bool shm_table_is_named(const struct shm_table *tab);
 /* Changes whenever rows were given to other pairs: resolve row indexes again. */
 uint64_t shm_table_rows_generation(const struct shm_table *tab);
 /* trackerd's pid, start (boot clock) and last sign of life; any may be 0. */

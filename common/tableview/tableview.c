@@ -52,7 +52,9 @@ static void open_table(struct tableview *view)
 
 void tableview_refresh(struct tableview *view)
 {
-    if (view->tab != NULL && shm_table_is_retired(view->tab)) {
+    bool is_old =
+        view->tab != NULL && (shm_table_is_retired(view->tab) || !shm_table_is_named(view->tab));
+    if (is_old) {
         struct shm_table *old = view->tab;
         view->tab = NULL;
         open_table(view);

@@ -110,3 +110,19 @@ def test_a_removed_socket_comes_back(t):
     t.trackerd.wait_log("was removed: listening there again", 5)
     eq(t.ctl("cooldown", "alpha", "one", "60")[0], 0, "exit code")
     t.wait_row("alpha/one", status="exhausted")
+
+
+@case()
+def test_a_table_that_lost_its_name_is_left(t):
+    """Nobody told its readers: not a tracker that was killed before it could, nor whoever removed the file."""
+    t.start()
+    eq(t.stream().is_done, True, "a stream, so that the workers have the table")
+    t.trackerd.kill()
+    os.unlink(eventline.table_path(t.shm))
+    t.start_trackerd()
+    t.wait_tracker_everywhere()
+    eq(t.ctl("cooldown", "alpha", "one", "60")[0], 0, "exit code")
+    for _ in range(8):  # of either worker
+        response = t.chat()
+        eq(response.headers["x-weir-provider"], "beta/two", "who served")
+        response.read()

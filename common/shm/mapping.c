@@ -67,6 +67,35 @@ static void unguard(const void *base)
             guarded[i].base = NULL;
 }
 
+/* ---- owners ---------------------------------------------------------------------------------- */
+
+static uid_t trusted[SHM_TRUSTED_MAX];
+static unsigned n_trusted;
+
+static bool is_trusted(uid_t uid)
+{
+    if (uid == 0 || uid == geteuid())
+        return true;
+    for (unsigned i = 0; i < n_trusted; i++)
+        if (trusted[i] == uid)
+            return true;
+    return false;
+}
+
+void shm_trust_uid(int uid)
+{
+    if (uid >= 0 && !is_trusted((uid_t)uid) && n_trusted < SHM_TRUSTED_MAX)
+        trusted[n_trusted++] = (uid_t)uid;
+}
+
+bool shm_remove_strangers(const char *name)
+{
+    char path[SHM_NAME_MAX + sizeof(SHM_DIR)];
+    struct stat st;
+    snprintf(path, sizeof(path), SHM_DIR "%s", name);
+    return lstat(path, &st) == 0 && !is_trusted(st.st_uid) && unlink(path) == 0;
+}
+
 /* ---- making and opening ---------------------------------------------------------------------- */
 
 static bool fail(struct shm_mapping *mapping, int error)
@@ -144,7 +173,7 @@ bool shm_mapping_open(const char *name, bool is_writable, size_t min_size, struc
         return fail(out, errno);
     if (!S_ISREG(st.st_mode) || st.st_size < (off_t)min_size)
         return fail(out, EPROTO);
-    if ((st.st_mode & S_IWOTH) != 0)
+    if ((st.st_mode & S_IWOTH) != 0 || !is_trusted(st.st_uid))
         return fail(out, EPERM);
     out->size = (size_t)st.st_size;
     out->dev = st.st_dev;
@@ -155,7 +184,7 @@ bool shm_mapping_open(const char *name, bool is_writable, size_t min_size, struc
 void shm_mapping_give(const char *name, int uid)
 {
     struct stat st;
-    if (geteuid() != 0 || uid <= 0)
+    if (geteuid() != 0 || uid <= 0 || shm_remove_strangers(name))
         return;
     int fd = shm_open(name, O_RDONLY | O_NOFOLLOW, 0);
     if (fd < 0)

@@ -31,6 +31,13 @@ struct shm_mapping {
 };
 #define SHM_MAPPING_NONE ((struct shm_mapping){.fd = -1})
 
+/* Anybody may make a file of any name there: only those of root, of ourselves and of these users
+ * are opened. Called at the start, with the users that the configuration names; -1 = none. */
+#define SHM_TRUSTED_MAX 4
+void shm_trust_uid(int uid);
+/* Removes the name of a file whose owner is not trusted, as only root can. */
+bool shm_remove_strangers(const char *name);
+
 /* Writes NAME and suffix to out. False with ENAMETOOLONG. */
 WEIR_MUST_CHECK bool shm_name(char out[SHM_NAME_MAX], const char *name, const char *suffix);
 
@@ -46,12 +53,13 @@ WEIR_MUST_CHECK bool shm_mapping_take_name(struct shm_mapping *mapping, const ch
                                            mode_t mode, int gid);
 
 /* Maps a whole existing file of at least min_size bytes. False with errno: EPROTO when it is too
- * small or no plain file, EPERM when anybody may write to it. */
+ * small or no plain file, EPERM when anybody may write to it, or its owner is nobody we trust. */
 WEIR_MUST_CHECK bool shm_mapping_open(const char *name, bool is_writable, size_t min_size,
                                       struct shm_mapping *out);
 
 /* As root, before leaving it: a file of that name which root has made goes to the user we are going
- * to be, who could not replace it otherwise. Harmless when there is none. */
+ * to be, who could not replace it otherwise; one of somebody else is removed. Harmless when there
+ * is none. */
 void shm_mapping_give(const char *name, int uid);
 
 /* Does the name still lead to this file? At its full size, where it is mapped. */

@@ -19,6 +19,7 @@
 #include "common/base/log.h"
 #include "common/process/daemon.h"
 #include "common/process/user.h"
+#include "common/shm/mapping.h"
 #include "server/master/children.h"
 #include "server/master/orphans.h"
 #include "server/master/reload.h"
@@ -358,6 +359,8 @@ static void open_pipes(struct master *m)
 static void leave_root(struct master *m)
 {
     daemon_lookup_user(m->conf, &m->uid, &m->gid);
+    shm_trust_uid(m->uid);
+    shm_trust_uid(daemon_lookup_tracker_user(m->conf));
     master_listeners_give(m->listeners, m->uid, m->gid);
     if (!access_log_open(m->conf->access_log, m->uid, m->gid))
         log_fatal(EX_UNAVAILABLE, "cannot open %s: %s", m->conf->access_log, strerror(errno));

@@ -15,6 +15,7 @@
 #include "common/base/log.h"
 #include "common/process/daemon.h"
 #include "common/process/user.h"
+#include "common/shm/mapping.h"
 #include "trackerd/daemon/intake.h"
 #include "trackerd/daemon/reload.h"
 #include "trackerd/table/keeper.h"
@@ -103,6 +104,8 @@ static void become_user(struct trackerd *td, const struct conf *conf)
 {
     int own_uid = daemon_lookup_tracker_user(conf);
     daemon_lookup_user(conf, &td->uid, &td->gid);
+    shm_trust_uid(td->uid);
+    shm_trust_uid(own_uid);
     daemon_make_folder(conf->tracker_socket, DAEMON_RUN_MODE, own_uid, td->gid);
     daemon_make_folder(conf->tracker_state_file, DAEMON_STATE_MODE, own_uid, td->gid);
     segment_give(conf->tracker_shm, own_uid);

@@ -50,6 +50,10 @@ static bool take_guard(struct segment *seg)
     for (;;) {
         if (try_guard(seg, name))
             return true;
+        int error = errno;
+        if (error == EACCES && shm_remove_strangers(name))
+            continue;
+        errno = error;
         if (errno != EAGAIN)
             return false;
     }

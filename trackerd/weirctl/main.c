@@ -3,13 +3,16 @@
 #include "config.h"
 
 #include <getopt.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 #include "common/base/nearest.h"
 #include "common/conf/load.h"
 #include "common/process/options.h"
+#include "common/shm/mapping.h"
 #include "trackerd/weirctl/commands.h"
 #include "trackerd/weirctl/weirctl.h"
 
@@ -84,6 +87,21 @@ static bool load_conf(struct weirctl *ctl)
     return is_good;
 }
 
+static void trust_user(const char *name)
+{
+    const struct passwd *user = name != NULL ? getpwnam(name) : NULL;
+    shm_trust_uid(user != NULL ? (int)user->pw_uid : -1);
+}
+
+/* Whose shared memory is looked at: the users that the file names, and whoever wrote the file. */
+static void trust_owners(const struct weirctl *ctl)
+{
+    struct stat st;
+    trust_user(ctl->conf->user);
+    trust_user(ctl->conf->tracker_user);
+    shm_trust_uid(stat(ctl->conf_path, &st) == 0 ? (int)st.st_uid : -1);
+}
+
 static int run(struct weirctl *ctl, int argc, char **argv)
 {
     if (argc == 0)
@@ -97,6 +115,8 @@ static int run(struct weirctl *ctl, int argc, char **argv)
         return fail_usage(command);
     if (command->needs_conf && !load_conf(ctl))
         return EX_CONFIG;
+    if (command->needs_conf)
+        trust_owners(ctl);
     int code = command->run(ctl);
     conf_free(&ctl->conf);
     if (fflush(stdout) != 0 && code == 0)

@@ -179,6 +179,28 @@ END_TEST
 
 /* Two mount namespaces may see boot ids that differ: in memory, which ends with its kernel, the id
  * says nothing. In a file that is none it is all there is to tell by. */
+/* Anybody may make a file of that name before we do. */
+START_TEST(a_strangers_is_refused)
+{
+    const int stranger = 65534;
+    struct shm_object object = make(1), seen;
+    if (geteuid() != 0) /* only root can give a file away */
+        return;
+    ck_assert(shm_object_take_name(&object));
+    ck_assert(shm_object_open(&kind, name, false, &seen));
+    shm_object_close(&seen);
+    ck_assert_int_eq(fchown(object.map.fd, (uid_t)stranger, (gid_t)-1), 0);
+    ck_assert(!shm_object_open(&kind, name, false, &seen));
+    ck_assert_int_eq(errno, EPERM);
+    ck_assert(!shm_object_open(&kind, name, true, &seen));
+    shm_trust_uid(stranger); /* the configuration names this user */
+    ck_assert(shm_object_open(&kind, name, false, &seen));
+    shm_object_close(&seen);
+    shm_object_unlink(&object);
+    shm_object_close(&object);
+}
+END_TEST
+
 START_TEST(of_this_boot_or_of_an_earlier_one)
 {
     struct shm_object object = make_named(2);
@@ -256,5 +278,5 @@ START_TEST(heads_stay_where_they_are)
 END_TEST
 
 UNIT_MAIN("shm_object", unseen_until_it_takes_its_name, filled_from_its_predecessor,
-          damaged_ones_are_refused, of_this_boot_or_of_an_earlier_one, prepared_by_hand,
-          heads_stay_where_they_are)
+          damaged_ones_are_refused, a_strangers_is_refused, of_this_boot_or_of_an_earlier_one,
+          prepared_by_hand, heads_stay_where_they_are)

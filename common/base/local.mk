@@ -16,6 +16,7 @@ libcommon_base_a_SOURCES = \
 	common/base/killpoint.c common/base/killpoint.h \
 	common/base/log.c common/base/log.h \
 	common/base/logfile.c common/base/logfile.h \
+	common/base/logsink.c common/base/logsink.h \
 	common/base/nearest.c common/base/nearest.h \
 	common/base/siphash.h \
 	common/base/unixsock.c common/base/unixsock.h \

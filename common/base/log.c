@@ -13,18 +13,23 @@
 #include "common/base/alloc.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/base/logsink.h"
 
 static struct {
     const char *prog;
     enum log_level level;
-    int fd;
-    char *path; /* of the file fd is open on; NULL on standard error and syslog */
-    bool to_syslog;
+    struct logsink sink;
+    char *path; /* of the file; NULL on standard error and syslog */
+    bool to_syslog, to_stderr;
     bool echoes_errors;
     bool is_text; /* a terminal: people read it */
     struct logfile_owner owner;
     struct buf line;
-} lg = {.prog = "weir", .level = LOGLV_INFO, .fd = STDERR_FILENO, .owner = LOGFILE_INIT};
+} lg = {.prog = "weir",
+        .level = LOGLV_INFO,
+        .sink = {.fd = STDERR_FILENO, .may_block = true},
+        .to_stderr = true,
+        .owner = LOGFILE_INIT};
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const int level_priorities[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR};
@@ -32,7 +37,8 @@ static const int level_priorities[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR
 void log_init(const char *prog)
 {
     lg.prog = prog;
-    lg.is_text = isatty(lg.fd) == 1;
+    logsink_use_stderr(&lg.sink);
+    lg.is_text = isatty(lg.sink.fd) == 1;
 }
 
 void log_set_level(enum log_level level)
@@ -60,14 +66,12 @@ bool log_open_file(const char *path)
     int fd = logfile_open(path, &lg.owner);
     if (fd < 0)
         return false;
-    if (lg.fd > STDERR_FILENO)
-        close(lg.fd);
+    logsink_use_file(&lg.sink, fd);
     if (lg.path != path) {
         free(lg.path);
         lg.path = xstrdup(path);
     }
-    lg.fd = fd;
-    lg.to_syslog = false;
+    lg.to_syslog = lg.to_stderr = false;
     lg.is_text = isatty(fd) == 1;
     return true;
 }
@@ -79,8 +83,9 @@ void log_echo_errors(bool on)
 
 void log_open_syslog(void)
 {
-    openlog(lg.prog, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+    logsink_use_syslog(&lg.sink, LOGSINK_SYSLOG);
     lg.to_syslog = true;
+    lg.to_stderr = false;
     lg.is_text = true;
 }
 
@@ -154,7 +159,32 @@ static void put_text_line(struct buf *b, enum log_level level, const char *msg,
 /* Nothing is written to standard error twice. */
 static bool wants_echo(enum log_level level)
 {
-    return lg.echoes_errors && level == LOGLV_ERROR && (lg.to_syslog || lg.fd != STDERR_FILENO);
+    return lg.echoes_errors && level == LOGLV_ERROR && !lg.to_stderr;
+}
+
+static bool put_line(enum log_level level, const char *msg, const struct log_field *fields,
+                     size_t n)
+{
+    buf_clear(&lg.line);
+    if (lg.is_text)
+        put_text_line(&lg.line, level, msg, fields, n);
+    else
+        put_json_line(&lg.line, level, msg, fields, n);
+    if (!lg.to_syslog)
+        return logsink_write(&lg.sink, lg.line.data, lg.line.len);
+    lg.line.len--; /* a message of its own needs no line end */
+    return logsink_write_syslog(&lg.sink, level_priorities[level], lg.prog, buf_cstr(&lg.line));
+}
+
+/* A line that nobody takes at once, or for which the disk has no room, is lost: what is logged is
+ * never worth a wait. How many there were is said as soon as that can be said. */
+static void tell_of_lost_lines(void)
+{
+    uint64_t lost = lg.sink.lost;
+    lg.sink.lost = 0;
+    if (!put_line(LOGLV_WARN, "lines of the log were lost: nobody took them",
+                  LOG_LIST(LOG_INT("lines", lost))))
+        lg.sink.lost = lost;
 }
 
 static void write_line(enum log_level level, const struct log_field *fields, size_t n,
@@ -166,19 +196,10 @@ static void write_line(enum log_level level, const struct log_field *fields, siz
         return;
     if (wants_echo(level))
         dprintf(STDERR_FILENO, "%s: %s\n", lg.prog, msg);
-    buf_clear(&lg.line);
-    if (lg.is_text)
-        put_text_line(&lg.line, level, msg, fields, n);
-    else
-        put_json_line(&lg.line, level, msg, fields, n);
+    if (lg.sink.lost > 0)
+        tell_of_lost_lines();
+    put_line(level, msg, fields, n);
     free(msg);
-    if (lg.to_syslog) {
-        syslog(level_priorities[level], "%s", buf_cstr(&lg.line));
-    } else {
-        /* A full disk or a closed terminal costs the line; there is nobody to tell. */
-        ssize_t written = write(lg.fd, lg.line.data, lg.line.len);
-        (void)written;
-    }
     errno = saved_errno;
 }
 

@@ -22,7 +22,7 @@ static int open_existing(const char *path, int flags)
 
 static int open_or_create(const char *path, mode_t mode, bool *is_new)
 {
-    const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY;
+    const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     *is_new = false;
     for (;;) {
         int fd = open_existing(path, flags);

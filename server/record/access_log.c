@@ -11,14 +11,16 @@
 #include "common/base/alloc.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/logfile.h"
+#include "common/base/logsink.h"
 #include "server/loop/defer.h"
 #include "server/record/request_record.h"
 
 /* Lines are written early when there is more than this. */
 #define HELD_MAX 65536
 
-static int fd = -1;
+static struct logsink sink = {.fd = -1};
 static bool is_file; /* appended to: several lines in one write stay together */
 static char *file_path;
 static struct logfile_owner owner = LOGFILE_INIT;
@@ -27,9 +29,11 @@ static struct buf lines; /* whole ones, of this turn */
 /* One write, appended: lines of several workers never mix. A full disk costs the lines. */
 static void flush(void *unused)
 {
-    if (fd >= 0 && lines.len > 0) {
-        ssize_t written = write(fd, lines.data, lines.len);
-        (void)written;
+    if (sink.fd >= 0 && lines.len > 0 && logsink_write(&sink, lines.data, lines.len) &&
+        sink.lost > 0) {
+        log_fields(LOGLV_WARN, LOG_LIST(LOG_INT("writes", sink.lost)),
+                   "lines of the access log were lost: nobody took them");
+        sink.lost = 0;
     }
     buf_clear(&lines);
 }
@@ -37,20 +41,18 @@ static void flush(void *unused)
 static bool use(const char *path)
 {
     struct stat st;
-    int opened;
+    bool is_stderr = path != NULL && strcmp(path, "-") == 0;
     if (path == NULL)
         return true;
-    if (strcmp(path, "-") == 0)
-        opened = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-    else
-        opened = logfile_open(path, &owner);
-    if (opened < 0)
+    int opened = is_stderr ? -1 : logfile_open(path, &owner);
+    if (!is_stderr && opened < 0)
         return false;
     flush(NULL);
-    if (fd >= 0)
-        close(fd);
-    fd = opened;
-    is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    if (is_stderr)
+        logsink_use_stderr(&sink);
+    else
+        logsink_use_file(&sink, opened);
+    is_file = fstat(sink.fd, &st) == 0 && S_ISREG(st.st_mode);
     if (file_path != path) {
         free(file_path);
         file_path = xstrdup(path);
@@ -73,9 +75,7 @@ bool access_log_reopen(void)
 void access_log_close(void)
 {
     flush(NULL);
-    if (fd >= 0)
-        close(fd);
-    fd = -1;
+    logsink_close(&sink);
     free(file_path);
     file_path = NULL;
     buf_free(&lines);
@@ -146,7 +146,7 @@ static void put_line(const struct conf *conf, const struct request_record *r)
 
 void access_log_write(const struct conf *conf, const struct request_record *record)
 {
-    if (fd < 0)
+    if (sink.fd < 0)
         return;
     if (lines.len == 0 && is_file)
         defer_call(flush, NULL);

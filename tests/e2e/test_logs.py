@@ -4,10 +4,12 @@
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 
-from daemons import wait_until
+import daemons
+from daemons import SLOW, wait_until
 from weirtest import PROMPT_MARK, between, case, eq, log_records, messages_matching
 
 
@@ -190,3 +192,32 @@ def test_lines_of_several_workers_stay_whole(t):
         return sorted(r["requestId"] for r in map(json.loads, lines) if r["path"] != "/health")
     wait_until(lambda: len(found()) >= len(ids), what="a line for each request")
     eq(found(), sorted(ids), "requests in the access log")
+
+
+@case()
+def test_nobody_reads_standard_error(t):
+    """Requests and the stop go on: lines are lost, and nothing else."""
+    t.start(logLevel="debug", server={"accessLog": "-"})
+    t.weir.stop()
+    reader, writer = os.pipe()
+    weir = subprocess.Popen([daemons.program("weir"), "-f", "-c", t.conf_path], stdin=subprocess.DEVNULL,
+                            stdout=writer, stderr=writer, env=t.environment())
+    os.close(writer)
+    try:
+        wait_until(lambda: _is_served(t), 10, "weir serves")
+        for _ in range(150):
+            assert t.stream().is_done, "the stream was cut"
+        weir.send_signal(signal.SIGTERM)
+        eq(weir.wait(20 * SLOW), 0, "exit code")
+        assert len(os.read(reader, 1 << 20)) > 50000, "the pipe was not full"
+    finally:
+        weir.kill()
+        weir.wait()
+        os.close(reader)
+
+
+def _is_served(t):
+    try:
+        return t.get("/health").status == 200
+    except OSError:
+        return False

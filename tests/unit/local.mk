@@ -44,6 +44,7 @@ UNIT_TESTS = \
 	tests/unit/common/base/test_file \
 	tests/unit/common/base/test_json_out \
 	tests/unit/common/base/test_log \
+	tests/unit/common/base/test_logsink \
 	tests/unit/common/base/test_nearest \
 	tests/unit/common/base/test_siphash \
 	tests/unit/common/base/test_unixsock \

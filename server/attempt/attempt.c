@@ -22,6 +22,8 @@
 #define REQUEST_TEXT_BYTES 1024 /* what URL and headers of a request usually need */
 /* Decoding steps a turn of the loop: at most 64 KiB of input, 256 KiB of output. */
 #define SLICE_STEPS 4
+/* The default of firstTokenTimeoutMs is at least this for a request that asks for reasoning. */
+#define FIRST_TOKEN_EFFORT_MS 120000
 
 /* What comes is known for sure with the first bytes of the body that are no blanks: until then it
  * is taken for what was asked for. */
@@ -742,6 +744,8 @@ static uint64_t first_token_due_at(const struct attempt *a)
     uint64_t ms = a->header_timeout_ms + conf->stream_idle_timeout_ms;
     if (conf->has_first_token_timeout)
         ms = conf->first_token_timeout_ms;
+    else if (a->request.has_effort && ms < FIRST_TOKEN_EFFORT_MS)
+        ms = FIRST_TOKEN_EFFORT_MS;
     return after_ms(a->result.started_at, ms);
 }
 

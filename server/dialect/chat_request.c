@@ -97,6 +97,8 @@ static enum member_id find_member(const struct reading *r, struct jsonscan_span 
 static bool read_member(struct reading *r, struct jsonscan_span key)
 {
     enum member_id id = find_member(r, key);
+    if (id == MEMBERS && jsonscan_equals(key, "reasoning_effort"))
+        r->out->has_effort = jsonscan_peek(&r->scan) != JSONSCAN_NULL;
     if (id == MEMBERS)
         return jsonscan_skip(&r->scan, NULL) || refuse(r, "", "");
     if (r->is_seen[id])

@@ -29,7 +29,8 @@ struct dialect_usage {
  * nothing is copied. */
 struct dialect_request {
     bool has_model, is_stream;
-    struct jsonscan_span model;  /* string content as written, for the chain's name */
+    bool has_effort;            /* it asks for reasoning: the first content may be long in coming */
+    struct jsonscan_span model; /* string content as written, for the chain's name */
     size_t model_from, model_to; /* the value with its quotes; equal when there is no model */
     size_t first_member_at;      /* offset just after the root's opening brace */
     bool asks_usage; /* chat: a stream without stream_options, so weir asks for usage. Whoever does

@@ -286,6 +286,52 @@ START_TEST(a_providers_own_longer_timeout_puts_off_the_first_token_too)
 }
 END_TEST
 
+START_TEST(who_asks_for_reasoning_waits_two_minutes)
+{
+    static const struct {
+        const char *member;
+        uint64_t ms;
+    } rows[] = {
+        {"\"reasoning_effort\":\"high\"", 120000},
+        {"\"reasoning_effort\":\"minimal\"", 120000},
+        {"\"reasoning_effort\":null", 50000},
+        {"\"metadata\":{\"reasoning_effort\":\"high\"}", 50000},
+    };
+    char body[256];
+    snprintf(body, sizeof(body), "{\"model\":\"main\",\"messages\":[],\"stream\":true,%s}",
+             rows[_i].member);
+    replay_chat(body);
+    replay_head(200, SSE);
+    replay_data(ROLE ": queued\n\n");
+    replay_pass_ms(rows[_i].ms - 1);
+    ck_assert_uint_eq(replay_pair(), 0);
+    replay_pass_ms(1);
+    ck_assert_uint_eq(replay_pair(), 1);
+    ck_assert_uint_eq(replay_last_event()->outcome, OUTCOME_STREAM_NO_TOKEN);
+}
+END_TEST
+
+/* What the operator or a provider's own timeout says comes first. */
+START_TEST(two_minutes_are_only_a_default)
+{
+    static const char asks[] = "{\"model\":\"main\",\"messages\":[],\"stream\":true,"
+                               "\"reasoning_effort\":\"low\"}";
+    replay_conf()->providers[0].timeout_ms = 180000;
+    replay_chat(asks);
+    replay_head(200, SSE);
+    replay_pass_ms(199999);
+    ck_assert_uint_eq(replay_pair(), 0);
+    replay_pass_ms(1);
+    ck_assert_uint_eq(replay_pair(), 1);
+    replay_client_leaves();
+    replay_conf()->has_first_token_timeout = true;
+    replay_chat(asks);
+    replay_head(200, SSE);
+    replay_pass_ms(40000);
+    ck_assert_uint_eq(replay_pair(), 1);
+}
+END_TEST
+
 START_TEST(comments_do_not_keep_a_stream_alive)
 {
     begin_stream();
@@ -1728,6 +1774,8 @@ int main(void)
     tcase_add_test(tc, the_idle_timeout_begins_with_the_first_content);
     tcase_add_test(tc, an_answer_without_a_body_is_no_stream);
     tcase_add_test(tc, a_providers_own_longer_timeout_puts_off_the_first_token_too);
+    tcase_add_loop_test(tc, who_asks_for_reasoning_waits_two_minutes, 0, 4);
+    tcase_add_test(tc, two_minutes_are_only_a_default);
     tcase_add_test(tc, comments_do_not_keep_a_stream_alive);
     tcase_add_test(tc, before_the_first_content_a_first_token_timeout_of_the_operator_rules);
     tcase_add_test(tc, events_without_content_do_not_put_off_the_first_token);

@@ -56,6 +56,31 @@ START_TEST(reads_what_matters)
 }
 END_TEST
 
+START_TEST(knows_who_asks_for_reasoning)
+{
+    static const struct {
+        const char *body;
+        bool has_effort;
+    } rows[] = {
+        {"{\"messages\":[]}", false},
+        {"{\"messages\":[],\"reasoning_effort\":\"high\"}", true},
+        {"{\"reasoning_effort\":\"none\",\"messages\":[]}", true},
+        {"{\"reasoning_effort\":null,\"messages\":[]}", false},
+        {"{\"reasoning_effort\":1,\"reasoning_effort\":\"low\",\"messages\":[]}", true},
+        {"{\"messages\":[{\"reasoning_effort\":\"high\"}]}", false},
+    };
+    for (size_t i = 0; i < UNIT_ROWS(rows); i++) {
+        struct dialect_request chat;
+        char why[128] = "", *body = copy(rows[i].body);
+        ck_assert_msg(
+            chat_read_request(CHAT_MESSAGES, body, strlen(rows[i].body), &chat, why, sizeof(why)),
+            "%s: %s", rows[i].body, why);
+        ck_assert_msg(chat.has_effort == rows[i].has_effort, "%s", rows[i].body);
+        free(body);
+    }
+}
+END_TEST
+
 static const struct {
     const char *body, *why;
 } bad[] = {
@@ -245,6 +270,6 @@ START_TEST(usage_is_not_asked_for_where_that_was_cleared)
 }
 END_TEST
 
-UNIT_MAIN("chat", reads_what_matters, refuses_what_is_no_chat_request,
+UNIT_MAIN("chat", reads_what_matters, knows_who_asks_for_reasoning, refuses_what_is_no_chat_request,
           each_kind_demands_its_own_member, refuses_deep_nesting_quickly, a_reason_fits_its_buffer,
           splices_the_model, usage_is_not_asked_for_where_that_was_cleared)

@@ -327,7 +327,7 @@ static bool on_json(struct attempt *a, const struct sse_event *event)
     a->malformed = 0;
     set_usage(a, &facts.usage);
     set_pace(a, &facts, was_complete);
-    if (facts.is_usage && a->request.asks_usage)
+    if (facts.is_usage && a->request.asks_usage && !a->spec.shows_usage)
         return true;
     hand_on(a, event);
     return a->phase == PHASE_STREAM;

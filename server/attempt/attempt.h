@@ -34,6 +34,7 @@ struct attempt_spec {
     const char *request_id;
     const struct dialect_request *request; /* what was read in the body; only for attempt_start */
     bool may_ask_usage; /* where the client did not; the answer to that stays with the attempt */
+    bool shows_usage;   /* it goes on all the same */
     const char *body;   /* the client's; borrowed until attempt_gives_back_body says so */
     size_t body_len;
 };

@@ -155,6 +155,7 @@ static void start_attempt(struct exchange *x, uint32_t pair)
         .request_id = x->request_id,
         .request = &x->asked,
         .may_ask_usage = credit_may_ask_usage(x->env.credit, pair),
+        .shows_usage = x->order.is_probe,
         .body = x->order.body,
         .body_len = x->order.body_len,
     };

@@ -301,3 +301,26 @@ def test_the_header_from_elsewhere(t):
     assert answer.startswith(b"HTTP/1.1 400 "), answer
     assert b"X-Weir-Probe is for this machine only." in answer, answer
     eq(t.sim.stats()["models"], {}, "requests")
+
+
+@case()
+def test_a_whole_chain(t):
+    """Every entry, though some fail and some rest: a line each."""
+    t.start({"default": ["alpha/one", "beta/two", "gamma/three"], "other": ["alpha/one"]})
+    t.sim.script("two", ["status=429"])
+    t.ctl("cooldown", "gamma", "three", "100")
+    code, out, err = t.ctl("probe", "--chain", "default")
+    eq((code, err), (1, ""), "exit code, errors")
+    lines = out.splitlines()
+    eq([line.split(",")[0] for line in lines],
+       ["alpha/one: stream_completed (HTTP 200)", "beta/two: rate_limited (HTTP 429)",
+        "gamma/three: stream_completed (HTTP 200)"], "lines")
+    code, out, err = t.ctl("--json", "probe", "--chain", "default")
+    eq([(p["provider"], p["outcome"]) for p in json.loads(out)],
+       [("alpha", "stream_completed"), ("beta", "rate_limited"), ("gamma", "stream_completed")], "json")
+    eq(t.ctl("probe", "--chain", "other")[0], 0, "exit code when all are well")
+    code, out, err = t.ctl("probe", "--chain", "nobody")
+    eq((code, out), (1, ""), "no such chain")
+    assert "no chain is called nobody" in err, err
+    eq(t.ctl("probe", "--chain", "other", "alpha", "one")[0], 64, "both")
+    eq(t.ctl("status", "--chain", "other")[0], 64, "a command that takes none")

@@ -1587,6 +1587,16 @@ START_TEST(usage_that_only_weir_asked_for_stays_with_weir)
 }
 END_TEST
 
+START_TEST(a_probe_shows_the_usage_that_weir_asked_for)
+{
+    replay_probe();
+    replay_chat("{\"model\":\"a/m0\",\"messages\":[],\"stream\":true}");
+    replay_head(200, SSE);
+    replay_data(TOKEN FINISH USAGE DONE);
+    ck_assert_str_eq(replay_body(), TOKEN FINISH USAGE DONE);
+}
+END_TEST
+
 START_TEST(usage_that_the_client_asked_for_is_relayed)
 {
     replay_chat("{\"stream_options\":{\"include_usage\":true},\"messages\":[],\"stream\":true}");
@@ -1858,6 +1868,7 @@ int main(void)
     tcase_add_test(tc, a_named_entry_that_rests_is_passed_by);
     tcase_add_test(tc, usage_that_only_weir_asked_for_stays_with_weir);
     tcase_add_test(tc, usage_that_the_client_asked_for_is_relayed);
+    tcase_add_test(tc, a_probe_shows_the_usage_that_weir_asked_for);
     tcase_add_test(tc, usage_beside_an_answer_is_relayed);
     tcase_add_test(tc, usage_is_not_asked_for_where_the_provider_must_not_be);
     tcase_add_loop_test(tc, refused_stream_options_are_taken_back, 0, N(refused_options));

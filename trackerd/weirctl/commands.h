@@ -13,6 +13,7 @@ struct command {
     bool needs_conf;
     bool takes_all, takes_effective;
     int (*run)(const struct weirctl *ctl); /* returns an exit code; failures have been told */
+    bool takes_chain;
 };
 
 /* Ends with an entry without a name. */

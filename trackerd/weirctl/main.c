@@ -18,6 +18,7 @@
 
 enum {
     OPT_ALL = 256,
+    OPT_CHAIN,
     OPT_EFFECTIVE
 };
 
@@ -25,6 +26,7 @@ static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
     {"json", no_argument, NULL, 'j'},
     {"all", no_argument, NULL, OPT_ALL},
+    {"chain", required_argument, NULL, OPT_CHAIN},
     {"effective", no_argument, NULL, OPT_EFFECTIVE},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
@@ -71,10 +73,12 @@ static const struct command *find_command(const char *name)
 
 static bool arguments_fit(const struct command *command, const struct weirctl *ctl)
 {
-    int min = ctl->is_all && command->takes_all ? 0 : command->min_args;
-    int max = ctl->is_all && command->takes_all ? 0 : command->max_args;
+    bool is_named = (ctl->is_all && command->takes_all) ||
+                    (ctl->chain != NULL && command->takes_chain); /* by an option */
+    int min = is_named ? 0 : command->min_args, max = is_named ? 0 : command->max_args;
     return ctl->argc >= min && (max < 0 || ctl->argc <= max) &&
-           (!ctl->is_all || command->takes_all) && (!ctl->is_effective || command->takes_effective);
+           (!ctl->is_all || command->takes_all) && (ctl->chain == NULL || command->takes_chain) &&
+           (!ctl->is_effective || command->takes_effective);
 }
 
 static bool load_conf(struct weirctl *ctl)
@@ -138,6 +142,9 @@ int main(int argc, char **argv)
             break;
         case OPT_ALL:
             ctl.is_all = true;
+            break;
+        case OPT_CHAIN:
+            ctl.chain = optarg;
             break;
         case OPT_EFFECTIVE:
             ctl.is_effective = true;

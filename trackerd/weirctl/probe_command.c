@@ -124,6 +124,26 @@ static void print_text(const struct report *report)
         print_rest(&report->row);
 }
 
+/* "groq/llama-3.3-70b: rate_limited (HTTP 429), 120ms: Rate limit reached" */
+static void print_line(const struct report *report)
+{
+    const struct probe_result *r = report->result;
+    char text[PRINT_DURATION_BYTES];
+    print_clean(report->row.provider, 0);
+    putchar('/');
+    print_clean(report->row.model, 0);
+    printf(": %s", r->outcome);
+    if (r->status != 0)
+        printf(" (HTTP %d)", r->status);
+    printf(", %s", print_duration(text, ms_between(report->began_at, report->ended_at)));
+    if (r->message[0] != '\0') {
+        printf(": ");
+        print_clean(r->message, 0);
+    }
+    putchar('\n');
+    fflush(stdout); /* the next one may take its time */
+}
+
 /* ---- for programs ---------------------------------------------------------------------------- */
 
 /* "" becomes null. */
@@ -142,7 +162,7 @@ static json_object *usage_json(const struct probe_result *r)
     return o;
 }
 
-static void print_as_json(const struct report *report)
+static json_object *report_json(const struct report *report)
 {
     const struct probe_result *r = report->result;
     json_object *o = json_object_new_object();
@@ -160,7 +180,7 @@ static void print_as_json(const struct report *report)
     add_told(o, "reportedModel", r->model);
     json_object_object_add(o, "usage", usage_json(r));
     json_object_object_add(o, "ratelimit", report->has_table ? pair_row_json(&report->row) : NULL);
-    print_json(o);
+    return o;
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
@@ -175,7 +195,8 @@ static void look_at_pair(struct report *report, const struct conf *conf, uint32_
     shm_table_close(&tab);
 }
 
-static int tell(const struct weirctl *ctl, struct report *report, uint32_t pair)
+/* WEIRCTL_DONE: the report says how the pair did. Else why there is none was told. */
+static int check_report(struct report *report, const struct conf *conf, uint32_t pair)
 {
     const struct probe_result *r = report->result;
     switch (r->end) {
@@ -189,52 +210,113 @@ static int tell(const struct weirctl *ctl, struct report *report, uint32_t pair)
     case PROBE_NOT_WEIR:
         return weirctl_fail(EX_UNAVAILABLE, "what answers there is not weir");
     }
-    look_at_pair(report, ctl->conf, pair);
-    if (ctl->as_json)
-        print_as_json(report);
-    else
-        print_text(report);
-    return r->end == PROBE_COMPLETED ? WEIRCTL_DONE : WEIRCTL_REFUSED;
+    look_at_pair(report, conf, pair);
+    return WEIRCTL_DONE;
 }
 
-static int probe_with_key(const struct weirctl *ctl, const char *api_key, uint32_t pair)
+/* Probes the pair; the same result. */
+static int probe_pair(const struct weirctl *ctl, const char *api_key, uint32_t pair,
+                      struct probe *probe, struct report *report)
 {
     int fd = door_open(ctl->conf, patience_s(ctl->conf, ctl->conf->pairs[pair].provider));
     if (fd < 0)
         return weirctl_fail(EX_UNAVAILABLE, "weir at %s: %s",
                             ctl->conf->listen[ctl->conf->n_listen - 1].text, strerror(errno));
     struct buf request = BUF_INIT;
-    struct probe *probe = probe_new();
-    struct report report = {.result = probe_result(probe), .began_at = clock_boot_ns()};
     int code;
+    *report = (struct report){.result = probe_result(probe), .began_at = clock_boot_ns()};
     probe_put_request(&request, &ctl->conf->pairs[pair], api_key);
     bool is_whole = door_send(fd, request.data, request.len) && receive_all(fd, probe);
-    report.ended_at = clock_boot_ns();
+    report->ended_at = clock_boot_ns();
     if (is_whole)
-        code = tell(ctl, &report, pair);
+        code = check_report(report, ctl->conf, pair);
     else
         code = weirctl_fail(EX_UNAVAILABLE, "weir: %s",
                             errno == EAGAIN ? "no answer in time" : strerror(errno));
     close(fd);
     buf_free(&request);
+    return code;
+}
+
+static int verdict_of(const struct report *report)
+{
+    return report->result->end == PROBE_COMPLETED ? WEIRCTL_DONE : WEIRCTL_REFUSED;
+}
+
+static int run_pair(const struct weirctl *ctl, const char *api_key, uint32_t pair)
+{
+    struct probe *probe = probe_new();
+    struct report report;
+    int code = probe_pair(ctl, api_key, pair, probe, &report);
+    if (code == WEIRCTL_DONE) {
+        if (ctl->as_json)
+            print_json(report_json(&report));
+        else
+            print_text(&report);
+        code = verdict_of(&report);
+    }
     probe_free(&probe);
     return code;
+}
+
+/* Each entry, though some fail. Stops where weir itself is the trouble. */
+static int run_chain(const struct weirctl *ctl, const char *api_key, const struct conf_chain *chain)
+{
+    json_object *list = ctl->as_json ? json_object_new_array() : NULL;
+    int worst = WEIRCTL_DONE, code = WEIRCTL_DONE;
+    for (uint32_t i = 0; i < chain->n_pairs && code == WEIRCTL_DONE; i++) {
+        struct probe *probe = probe_new();
+        struct report report;
+        code = probe_pair(ctl, api_key, chain->pairs[i], probe, &report);
+        if (code == WEIRCTL_DONE) {
+            if (ctl->as_json)
+                json_object_array_add(list, report_json(&report));
+            else
+                print_line(&report);
+            if (verdict_of(&report) != WEIRCTL_DONE)
+                worst = WEIRCTL_REFUSED;
+        }
+        probe_free(&probe);
+    }
+    if (code == WEIRCTL_DONE && ctl->as_json)
+        print_json(list);
+    else
+        json_object_put(list);
+    return code != WEIRCTL_DONE ? code : worst;
+}
+
+/* A pair or, with --chain, a chain; -1: there is none of that name, which was told. */
+static int find_target(const struct weirctl *ctl)
+{
+    int found;
+    if (ctl->chain != NULL) {
+        found = conf_find_chain(ctl->conf, ctl->chain, strlen(ctl->chain));
+        if (found < 0)
+            weirctl_fail(WEIRCTL_REFUSED, "no chain is called %s", ctl->chain);
+        return found;
+    }
+    const char *provider = ctl->argv[0], *model = ctl->argv[1];
+    found = conf_find_pair(ctl->conf, pair_key_hash(provider, model));
+    if (found < 0)
+        weirctl_fail(WEIRCTL_REFUSED, "no pair is called %s/%s; did you mean %s?", provider, model,
+                     weirctl_nearest_pair(ctl->conf, provider, model));
+    return found;
 }
 
 /* The only command that needs a client's key: the file is read once more for it. */
 int probe_command_run(const struct weirctl *ctl)
 {
-    const char *provider = ctl->argv[0], *model = ctl->argv[1];
     struct buf messages = BUF_INIT;
     struct conf *with_keys = NULL;
-    int pair = conf_find_pair(ctl->conf, pair_key_hash(provider, model)), code = EX_CONFIG;
-    if (pair < 0)
-        return weirctl_fail(WEIRCTL_REFUSED, "no pair is called %s/%s; did you mean %s?", provider,
-                            model, weirctl_nearest_pair(ctl->conf, provider, model));
-    if (conf_load_with_client_keys(ctl->conf_path, &with_keys, &messages))
-        code = probe_with_key(ctl, with_keys->api_keys[0], (uint32_t)pair);
-    else
+    int target = find_target(ctl), code = EX_CONFIG;
+    if (target < 0)
+        return WEIRCTL_REFUSED;
+    if (!conf_load_with_client_keys(ctl->conf_path, &with_keys, &messages))
         fputs(buf_cstr(&messages), stderr);
+    else if (ctl->chain != NULL)
+        code = run_chain(ctl, with_keys->api_keys[0], &ctl->conf->chains[target]);
+    else
+        code = run_pair(ctl, with_keys->api_keys[0], (uint32_t)target);
     conf_free(&with_keys);
     buf_free(&messages);
     return code;

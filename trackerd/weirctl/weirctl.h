@@ -22,6 +22,7 @@ struct weirctl {
     const char *conf_path;
     struct conf *conf; /* NULL for commands that need none */
     bool as_json;
+    const char *chain; /* --chain; NULL = not given */
     bool is_all;       /* --all */
     bool is_effective; /* --effective */
     int argc;          /* arguments after the command */

@@ -364,9 +364,7 @@ void replay_end(void)
     queue_free(&r.queue);
     claims_free(&r.claims);
     if (r.ledger != NULL) {
-        ledger_unlink(r.ledger);
         ledger_close(&r.ledger);
-        pages_unlink(r.pages);
         pages_close(&r.pages);
     }
     recorder_free(&r.recorder);
@@ -641,6 +639,9 @@ static void open_gates(void)
     ck_assert_ptr_nonnull(r.pages);
     r.ledger = ledger_create(name, REPLAY_PAIRS, -1);
     ck_assert_ptr_nonnull(r.ledger);
+    /* nothing is left behind when a case fails */
+    ledger_unlink(r.ledger);
+    pages_unlink(r.pages);
     for (uint32_t i = 0; i < REPLAY_PAIRS; i++) {
         const struct conf_pair *pair = &r.conf->pairs[i];
         r.conf->pairs[i].key_hash = pair_key_hash(pair->provider->id, pair->model);

@@ -257,9 +257,12 @@ static void hear_end(struct reference *ref, enum end how)
 
 /* ---- the play -------------------------------------------------------------------------------- */
 
-static struct event random_event(void)
+/* Often the like of the one before, so that there are rows of them. */
+static struct event random_event(const struct event *before)
 {
     unsigned dice = random_below(100);
+    if (before != NULL && random_below(3) == 0)
+        return *before;
     for (enum what what = 0; what < WHATS; what++) {
         if (dice < weights[what])
             return (struct event){what, random_below(2) ? 0 : random_below(CHOICES)};
@@ -355,7 +358,7 @@ static void play_one(void)
     enum conf_finish_reason setting = ANY(settings);
     enum end how = (enum end)random_below(ENDS);
     unsigned n = random_below(EVENTS_MAX);
-    struct event event = random_event(), next;
+    struct event event = random_event(NULL), next;
     p.sent_len = p.seen_len = 0;
     p.sent[0] = p.seen[0] = '\0';
     replay_begin();
@@ -365,7 +368,7 @@ static void play_one(void)
     replay_conf()->first_token_timeout_ms = TOKEN_MS;
     replay_wants_reset(0); /* so that a success is told */
     for (; n > 0 && !ref.is_over; n--, event = next) {
-        next = random_event();
+        next = random_event(&event);
         hear(&ref, &event, setting);
         add_event(&p, &event, n > 1 && !ref.is_over ? &next : NULL);
     }

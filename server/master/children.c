@@ -291,11 +291,12 @@ static bool is_stuck(const struct master *m, const struct child *c)
     return c->pid != 0 && c->watchdog.still_ms >= m->conf->stuck_worker_ms;
 }
 
-/* Is there one who may be killed for it? The successor of the last one must serve first, so that
- * whatever stops them all does not make us kill them all. */
+/* The successor of the last one must serve first, so that whatever stops them all does not make us
+ * kill them all. When we leave there are no successors, and a stuck one would keep our port. */
 static bool may_kill(const struct master *m, const struct child *c)
 {
-    return m->phase == MASTER_REPLACED || m->stuck_index < 0 || m->stuck_index == (int)c->index ||
+    bool is_leaving = m->phase == MASTER_REPLACED || m->phase == MASTER_STOPPING;
+    return is_leaving || m->stuck_index < 0 || m->stuck_index == (int)c->index ||
            serves(find(m, (uint32_t)m->stuck_index));
 }
 

@@ -201,8 +201,7 @@ static void predecessor_ended(struct master *m)
 
 static uint64_t next_due_at(const struct master *m)
 {
-    bool is_stopping = m->phase == MASTER_STOPPING;
-    uint64_t dues[] = {is_stopping ? m->kill_at : m->respawn_at, is_stopping ? 0 : m->look_at,
+    uint64_t dues[] = {m->phase == MASTER_STOPPING ? m->kill_at : m->respawn_at, m->look_at,
                        m->successor.due_at};
     uint64_t next = 0;
     for (size_t i = 0; i < sizeof(dues) / sizeof(dues[0]); i++)
@@ -226,7 +225,7 @@ static void take_dues(struct master *m)
     }
     if ((m->phase == MASTER_SERVING || m->phase == MASTER_STARTING) && is_due(m->respawn_at))
         master_children_spawn_missing(m);
-    if (m->phase != MASTER_STOPPING && is_due(m->look_at))
+    if (is_due(m->look_at))
         master_children_watch(m);
     if (is_due(m->successor.due_at))
         master_upgrade_give_up(m);

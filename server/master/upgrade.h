@@ -23,11 +23,11 @@
  * only for a main process that is its own child. If the launcher is killed, the upgrade goes on; if
  * it is stopped, nobody waits for it.
  *
- * Killed at any step (kill points "hand-over...", "take-over..."): the predecessor's end, told by its
- * pidfd, makes the successor take over whatever is left. The successor killed while it takes over
- * leaves nobody, as any killed master does; its workers finish, and nothing is in the way of the
- * next start. Weak: addresses and sockets that only the new configuration has listen from before
- * the hand-over, and what they were dealt is reset should the successor fail. */
+ * Killed at any step (kill points "hand-over...", "take-over..."): the predecessor's end, told by
+ * its pidfd, makes the successor take over whatever is left. The successor killed while it takes
+ * over leaves nobody, as any killed master does; its workers finish, and nothing is in the way of
+ * the next start. Weak: addresses and sockets that only the new configuration has listen from
+ * before the hand-over, and what they were dealt is reset should the successor fail. */
 #ifndef WEIR_SERVER_MASTER_UPGRADE_H
 #define WEIR_SERVER_MASTER_UPGRADE_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A worker's end of the listening sockets: accepts connections and hands them to the room of
  * clients. It serves its own sockets, and while another worker leaves its connections waiting, that
- * one's as well. The sockets belong to the master; a worker closes its own copies only. */
+ * one's as well. The sockets belong to the master; a worker closes its own copies only.
+ * Weak: what connects between acceptor_empty and the close of the last copy is reset. */
 #ifndef WEIR_SERVER_WORKER_ACCEPT_H
 #define WEIR_SERVER_WORKER_ACCEPT_H
 

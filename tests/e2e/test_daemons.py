@@ -455,6 +455,19 @@ def test_stuck_workers_are_replaced_one_by_one(t):
 
 
 @case()
+def test_a_stuck_worker_does_not_hold_up_a_stop(t):
+    """Every worker holds all listeners: one that is stopped would keep the port until the drain's end."""
+    t.start(server={"workers": 2, "stuckWorkerMs": 500, "drainTimeoutMs": 30000})
+    victim = t.weir.children()[0]
+    os.kill(victim, signal.SIGSTOP)
+    t.weir.send_signal(signal.SIGTERM)
+    eq(t.weir.wait_exit(5), 0, "exit code")
+    t.weir.was_stopped = True
+    eq(_stuck(t), [victim], "workers killed")
+    t.start_weir()
+
+
+@case()
 def test_a_suspended_machine_kills_nobody(t):
     t.start(server={"workers": 2, "stuckWorkerMs": 1000})
     workers = t.weir.children()

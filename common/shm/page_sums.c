@@ -49,6 +49,32 @@ uint64_t page_sums_requests(const struct pages *pages, uint32_t chain, unsigned 
     return sum;
 }
 
+uint64_t page_sums_answers(const struct pages *pages, uint32_t chain, enum pages_answer answer)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; pages != NULL && i < pages_slots(pages); i++)
+        sum += pages_counter_get(&pages_slot(pages, i)->answers[chain][answer]);
+    return sum;
+}
+
+struct page_sums_all page_sums_all(const struct pages *pages)
+{
+    struct page_sums_all all = {0};
+    for (uint32_t i = 0; pages != NULL && i < pages_slots(pages); i++) {
+        const struct pages_slot *slot = pages_slot(pages, i);
+        if (pages_counter_get(&slot->incarnation) == 0)
+            continue; /* never used: its pages stay untouched */
+        for (uint32_t chain = 0; chain < PAGES_CHAINS_MAX; chain++)
+            for (unsigned answer = 0; answer < PAGES_ANSWERS; answer++) {
+                uint64_t n = pages_counter_get(&slot->answers[chain][answer]);
+                bool has_failed = answer == PAGES_ANSWER_ERROR || answer == PAGES_ANSWER_BROKEN;
+                all.answers += n;
+                all.failed += has_failed ? n : 0;
+            }
+    }
+    return all;
+}
+
 struct page_sums_workers page_sums_workers(const struct pages *pages)
 {
     struct page_sums_workers out = {0};

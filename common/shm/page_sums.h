@@ -26,6 +26,14 @@ uint64_t page_sums_queued(const struct pages *pages, const char *chain);
 /* Requests of one place in the chains' directory that ended with one status (pages_code_index). */
 uint64_t page_sums_requests(const struct pages *pages, uint32_t chain, unsigned code);
 
+/* The same by what the client got. */
+uint64_t page_sums_answers(const struct pages *pages, uint32_t chain, enum pages_answer answer);
+/* Of all chains together. Failed: an error in place of an answer, or a broken one. */
+struct page_sums_all {
+    uint64_t answers, failed;
+};
+struct page_sums_all page_sums_all(const struct pages *pages);
+
 struct page_sums_workers {
     uint64_t workers, restarts, active_streams, connections;
 };

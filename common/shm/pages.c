@@ -329,6 +329,17 @@ int pages_code_status(unsigned index)
     return index < PAGES_CODES ? codes[index] : 0;
 }
 
+const char *pages_answer_word(enum pages_answer answer)
+{
+    static const char *const words[] = {
+        [PAGES_ANSWER_COMPLETE] = "complete",
+        [PAGES_ANSWER_ERROR] = "error",
+        [PAGES_ANSWER_BROKEN] = "broken",
+        [PAGES_ANSWER_LEFT] = "left",
+    };
+    return words[answer];
+}
+
 void pages_note(struct pages *pages, enum pages_note what)
 {
     pages_counter_add(&pages->head->notes[what], 1);

@@ -66,6 +66,16 @@ struct pages_histogram {
     pages_counter sum_us;
 };
 
+/* What the client got. */
+enum pages_answer {
+    PAGES_ANSWER_COMPLETE, /* all of it; also an error that is the request's own */
+    PAGES_ANSWER_ERROR,    /* an error in place of an answer: nobody could serve */
+    PAGES_ANSWER_BROKEN,   /* a part, and then an error */
+    PAGES_ANSWER_LEFT,     /* it left before */
+    PAGES_ANSWERS
+};
+const char *pages_answer_word(enum pages_answer answer);
+
 struct pages_slot {      /* 12288 bytes */
     _Atomic int32_t pid; /* 0 = nobody */
     uint32_t zero;
@@ -79,7 +89,8 @@ struct pages_slot {      /* 12288 bytes */
      * nobody's: it has not begun, or accepts no more. */
     pages_counter generation_at, index;
     pages_counter crumb; /* what it began last: server/loop/crumb.h */
-    pages_counter reserved[373];
+    pages_counter reserved[117];
+    pages_counter answers[PAGES_CHAINS_MAX][PAGES_ANSWERS];
     pages_counter requests[PAGES_CHAINS_MAX][PAGES_CODES]; /* pages_chain_add, pages_code_index */
 };
 _Static_assert(sizeof(struct pages_slot) == 12288, "layout of the pages");

@@ -8,11 +8,13 @@
 #include <stdint.h>
 
 #include "common/shm/pages.h"
+#include "server/api/health.h"
 #include "server/exchange/exchange.h"
 
 struct api {
     const struct exchange_env *env; /* for exchanges; also the configuration and the view */
     const struct pages *pages;      /* of all workers; NULL: no statistics */
+    struct health_answers answers;  /* of the last minute: the worker's tick notes them */
     uint64_t started_at;            /* weir itself, not this worker; boot clock ns */
     /* Is this worker connected to trackerd? */
     bool (*has_tracker)(const void *worker);

@@ -122,6 +122,7 @@ static void health(void *arg, struct client *client, struct client_call *call)
                      OUTCOME_IN_COOLDOWN;
         health_note_pair(&facts, rests ? clock_wall_ms() + rest_ms : 0);
     }
+    health_note_answers(&facts, &api->answers, now_at, page_sums_all(api->pages));
     health_add_members(root, &facts);
     json_out_text(root, "version", PACKAGE_VERSION);
     json_out_number(root, "uptimeMs", (now_at - api->started_at) / CLOCK_NS_PER_MS);
@@ -153,6 +154,7 @@ static void status_document(void *arg, struct client *client, struct client_call
                     .table = api->env->view,
                     .claims = api->env->claims,
                     .pages = api->pages,
+                    .answers = &api->answers,
                     .has_tracker = api_has_tracker(api),
                     .started_at = api->started_at,
                 }));

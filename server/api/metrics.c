@@ -122,6 +122,23 @@ static void put_requests(const struct pages *pages, struct buf *out)
     }
 }
 
+static void put_answers(const struct pages *pages, struct buf *out)
+{
+    put_family(out, "weir_answers_total", "counter",
+               "Answers by chain and what reached the client: complete, an error in its place, "
+               "broken, or it left before.");
+    for (uint32_t c = 0; pages != NULL && c < PAGES_CHAINS_MAX; c++) {
+        for (unsigned answer = 0; answer < PAGES_ANSWERS; answer++) {
+            uint64_t sum = page_sums_answers(pages, c, answer);
+            if (sum == 0 || pages_chain_name(pages, c) == NULL)
+                continue;
+            buf_puts(out, "weir_answers_total{chain=\"");
+            put_label(out, pages_chain_name(pages, c));
+            buf_printf(out, "\",result=\"%s\"} %" PRIu64 "\n", pages_answer_word(answer), sum);
+        }
+    }
+}
+
 /* Of each bucket's counts over all slots; `offset` is the histogram's place in a slot. */
 static void put_histogram(const struct pages *pages, size_t offset, const char *name,
                           const char *help, struct buf *out)
@@ -155,6 +172,7 @@ void metrics_print(const struct conf *conf, const struct shm_table *tab, const s
                    bool has_tracker, struct buf *out)
 {
     put_requests(pages, out);
+    put_answers(pages, out);
     put_attempts(conf, pages, out);
     put_mid_failures(conf, pages, out);
     put_cooldown_counts(conf, tab, out);

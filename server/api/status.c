@@ -33,6 +33,7 @@ static void add_health(json_object *o, const struct status_view *view, const str
 {
     const struct conf_chain *chain = &view->conf->chains[view->conf->default_chain];
     struct health_facts facts = {.has_tracker = view->has_tracker};
+    health_note_answers(&facts, view->answers, clock_boot_ns(), page_sums_all(view->pages));
     for (uint32_t i = 0; i < chain->n_pairs; i++)
         health_note_pair(&facts, rows[chain->pairs[i]].cooldown_until_wall_ms);
     health_add_members(o, &facts);
@@ -98,6 +99,19 @@ static json_object *requests_json(const struct pages *pages, uint32_t first, uin
     return o;
 }
 
+/* The same by what the client got. */
+static json_object *answers_json(const struct pages *pages, uint32_t first, uint32_t last)
+{
+    json_object *o = json_object_new_object();
+    for (unsigned answer = 0; answer < PAGES_ANSWERS; answer++) {
+        uint64_t sum = 0;
+        for (uint32_t chain = first; chain <= last; chain++)
+            sum += page_sums_answers(pages, chain, answer);
+        json_out_number(o, pages_answer_word(answer), sum);
+    }
+    return o;
+}
+
 static json_object *chain_json(const struct status_view *view, uint32_t index, uint64_t *queued)
 {
     const struct conf_chain *chain = &view->conf->chains[index];
@@ -110,6 +124,7 @@ static json_object *chain_json(const struct status_view *view, uint32_t index, u
     json_out_text(o, "delivery", delivery_word(chain->delivery));
     json_out_number(o, "queued", waiting);
     json_object_object_add(o, "requests", requests_json(pages, place, place));
+    json_object_object_add(o, "answers", answers_json(pages, place, place));
     for (uint32_t i = 0; i < chain->n_pairs; i++)
         json_object_array_add(entries, json_object_new_int64(chain->pairs[i]));
     json_object_object_add(o, "entries", entries);
@@ -125,6 +140,7 @@ static void add_chains(json_object *o, const struct status_view *view)
         json_object_array_add(chains, chain_json(view, i, &queued));
     json_out_number(o, "queued", queued);
     json_object_object_add(o, "requests", requests_json(view->pages, 0, PAGES_CHAINS_MAX - 1));
+    json_object_object_add(o, "answers", answers_json(view->pages, 0, PAGES_CHAINS_MAX - 1));
     json_object_object_add(o, "chains", chains);
 }
 

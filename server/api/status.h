@@ -13,14 +13,16 @@
 #include "common/routing/claims.h"
 #include "common/shm/pages.h"
 #include "common/tableview/tableview.h"
+#include "server/api/health.h"
 
 struct status_view {
     const struct conf *conf;
     struct tableview *table;     /* NULL: there is none; the same for the next two */
     const struct claims *claims; /* for what would pass a pair by */
     const struct pages *pages;
-    bool has_tracker;    /* this worker is connected to trackerd */
-    uint64_t started_at; /* of the master, boot clock ns */
+    const struct health_answers *answers; /* of the last minute */
+    bool has_tracker;                     /* this worker is connected to trackerd */
+    uint64_t started_at;                  /* of the master, boot clock ns */
 };
 
 /* The caller frees it with json_object_put. */

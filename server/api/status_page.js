@@ -110,7 +110,7 @@ function sampleOf(found) {
     at: performance.now(),
     uptime: found.uptimeMs,
     requests: sum(codes.map(([, n]) => n)),
-    errors: sum(codes.map(([code, n]) => (Number(code) >= 500 ? n : 0))),
+    errors: found.answers.error + found.answers.broken,
     broken: sum(found.pairs.map((p) => p.midStreamFailuresTotal)),
     streams: found.activeStreams,
     buckets: found.timeToFirstToken.buckets,

@@ -221,6 +221,18 @@ static const struct conf_pair *served_by(const struct exchange *x)
                                         : NULL;
 }
 
+/* A stream's status was 200 before anybody knew. */
+static enum pages_answer answer_of(const struct exchange *x)
+{
+    if (x->outcome == OUTCOME_CLIENT_LEFT)
+        return PAGES_ANSWER_LEFT;
+    if (x->ending == ENDING_BROKEN)
+        return PAGES_ANSWER_BROKEN;
+    bool nobody_served = x->ending == ENDING_EXHAUSTED ||
+                         (x->ending == ENDING_REFUSED && own_error_status(x->refusal) >= 500);
+    return nobody_served ? PAGES_ANSWER_ERROR : PAGES_ANSWER_COMPLETE;
+}
+
 static void record(const struct exchange *x)
 {
     uint64_t now_at = clock_boot_ns(), own_ns = x->own_ns;
@@ -238,6 +250,7 @@ static void record(const struct exchange *x)
                                         .is_stream = x->asked.is_stream,
                                         .delivery = x->delivery,
                                         .status = x->status,
+                                        .answer = answer_of(x),
                                         .outcome = word(x),
                                         .received_at = x->order.received_at,
                                         .ended_at = now_at,

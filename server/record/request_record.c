@@ -43,6 +43,7 @@ static void count(struct recorder *r, const struct request_record *record)
     if (record->chain >= conf->chains && record->chain < conf->chains + conf->n_chains)
         place = r->chains[record->chain - conf->chains];
     pages_counter_add(&page->requests[place][pages_code_index(record->status)], 1);
+    pages_counter_add(&page->answers[place][record->answer], 1);
     if (record->chain == NULL)
         return;
     pages_observe_us(&page->overhead, record->overhead_us);

@@ -26,6 +26,7 @@ struct request_record {
     bool is_stream;
     enum delivery delivery;
     int status;                               /* of the answer; 499: the client left */
+    enum pages_answer answer;                 /* what the client got of it */
     const char *outcome;                      /* outcome's word, or a code of weir's own errors */
     uint64_t received_at, ended_at;           /* boot clock ns; both 0 = was not timed */
     uint64_t first_token_us;                  /* since received_at; 0 = never */

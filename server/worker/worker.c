@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* See worker.h. What init makes, deinit undoes in reverse. */
 #include "server/worker/worker.h"
+#include "common/shm/page_sums.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -152,6 +153,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         acceptor_stand_in(w->acceptor, is_stale, w);
     refresh_view(w);
     credit_send_late_quotas(w->env.credit, now_at);
+    if (health_answers_are_due(&w->api.answers, now_at))
+        health_answers_note(&w->api.answers, now_at, page_sums_all(w->in.pages));
     leave_when_empty(w);
 }
 

@@ -194,6 +194,31 @@ ALL_REST = r"every pair of the default chain rests, the first one until (\S+Z)"
 
 
 @case()
+def test_what_reached_clients_broken_is_an_error(t):
+    """A status of 200 does not hide it: /health, /status.json and the metrics count it."""
+    t.start({"default": ["alpha/one"]}, midStreamFailureThreshold=100)
+    t.sim.script("one", ["cut=1"])
+    t.fail_midstream(9)
+    eq(t.get("/health").json()["status"], "ok", "status after a few")
+    t.fail_midstream(1)
+    health = t.get("/health").json()
+    eq((health["status"], health["why"]),
+       ("degraded", "more than 5 % of the last minute's answers were errors or broke"), "status, why")
+    t.sim.script("one", ["ok"])
+    assert t.stream().is_done
+    eq(t.get("/status.json").json()["answers"], {"complete": 1, "error": 0, "broken": 10, "left": 0}, "answers")
+    eq(t.get("/v1/nowhere").status, 404, "status of a path that is none")  # the client's own fault
+    t.ctl("cooldown", "alpha", "one", "60")
+    wait_until(lambda: t.chat().status == 503, 5, "nobody can serve")
+    metrics = t.get("/metrics").body.decode()
+    for line in ('weir_answers_total{chain="default",result="complete"} 1',
+                 'weir_answers_total{chain="default",result="broken"} 10',
+                 'weir_answers_total{chain="",result="complete"} 1'):
+        assert line + "\n" in metrics, f"no line {line} in\n{metrics}"
+    assert 'weir_answers_total{chain="default",result="error"}' in metrics, metrics
+
+
+@case()
 def test_health_is_degraded_when_the_default_chain_rests(t):
     t.start({"default": ["alpha/one", "beta/two"], "other": ["beta/two", "gamma/three"]})
     t.ctl("cooldown", "gamma", "three", "100")

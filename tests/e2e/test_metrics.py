@@ -12,6 +12,7 @@ from weirtest import Skipped, between, case, eq
 
 METRICS = [
     r'weir_requests_total\{chain="default",code="200"\} 3',
+    r'weir_answers_total\{chain="default",result="[a-z]+"\} \d+',
     r'weir_attempts_total\{provider="alpha",model="one",outcome="stream_completed"\} 2',
     r'weir_mid_stream_failures_total\{provider="alpha",model="one"\} 1',
     r'weir_active_streams 0', r'weir_workers 2', r'weir_worker_restarts_total 0', r'weir_tracker_up 1',
@@ -44,6 +45,7 @@ def test_metrics(t):
 # Each with its type and its labels.
 FAMILIES = {
     "weir_requests_total": ("counter", {"chain", "code"}),
+    "weir_answers_total": ("counter", {"chain", "result"}),
     "weir_attempts_total": ("counter", {"provider", "model", "outcome"}),
     "weir_mid_stream_failures_total": ("counter", {"provider", "model"}),
     "weir_cooldowns_total": ("counter", {"provider", "model", "cause"}),

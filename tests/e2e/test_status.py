@@ -13,7 +13,7 @@ ROW = {"cooldownRemainingMs", "cooldownUntil", "cooldowns", "failures", "midStre
        "provider", "quota", "reason", "requests", "status", "successes"}
 DOCUMENT = {"status", "why", "version", "time", "uptimeMs", "workers", "activeStreams", "connections",
             "tracker", "timeToFirstToken", "midStreamFailureThreshold", "recoveryConcurrency", "queued",
-            "requests", "chains", "pairs"}
+            "requests", "answers", "chains", "pairs"}
 PATHS = ("/status", "/status.json", "/metrics")
 
 

@@ -117,6 +117,7 @@ def test_life_of_a_cooldown(t):
     wait_texts(browser, {
         entry(1, ".word"): "^exhausted$", entry(1, ".reason"): "^mid-stream failures exceeded threshold$",
         entry(1, ".takes-word"): "^$", entry(2, ".takes-word"): "^← requests go here$", "#errors-more": "^3 streams broke$",
+        "#errors": "^100 %$",
         "#incidents li": "rests for 10 s\nalpha/one\nmid-stream failures exceeded threshold$",
     })
     seconds = countdown(browser, entry(1, ".clock"))

@@ -95,7 +95,8 @@ static void print_documents(const struct conf *conf)
 {
     struct pair_row row = {.provider = "", .model = "", .has_quota = true};
     print_members("weirctl.8", pair_row_json(&row));
-    print_members("weir.8", status_json(&(struct status_view){.conf = conf}));
+    const struct health_answers none = {.n = 0};
+    print_members("weir.8", status_json(&(struct status_view){.conf = conf, .answers = &none}));
 }
 
 /* Every metric has its head, also when it has no value yet. */

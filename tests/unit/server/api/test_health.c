@@ -46,4 +46,36 @@ START_TEST(reasons)
 }
 END_TEST
 
-UNIT_MAIN("health", reasons)
+/* What reached clients as an error, or broken, within the last minute. */
+START_TEST(answers_of_the_last_minute)
+{
+    const uint64_t step = HEALTH_STEP_MS * UINT64_C(1000000), start = 5 * step;
+    struct health_answers answers = {0};
+    ck_assert(health_answers_are_due(&answers, start));
+    for (unsigned i = 0; i < 20; i++) {
+        ck_assert(health_answers_are_due(&answers, start + i * step));
+        health_answers_note(&answers, start + i * step,
+                            (struct page_sums_all){.answers = 100 * i, .failed = 2 * i});
+        ck_assert(!health_answers_are_due(&answers, start + i * step + step - 1));
+    }
+    static const struct {
+        unsigned steps, answers, failed, is_degraded;
+    } cases[] = {
+        {19, 1900, 38, 0},  /* 10 of 500: 2 % */
+        {19, 1900, 54, 1},  /* 26 of 500 */
+        {19, 1401, 37, 0},  /* 9 of 1: too few to say anything */
+        {40, 9000, 900, 0}, /* nothing is known of the last minute */
+        {19, 10, 10, 0},    /* counters of another weir */
+    };
+    for (size_t i = 0; i < UNIT_ROWS(cases); i++) {
+        struct health_facts facts = {.has_tracker = true};
+        struct buf why = BUF_INIT;
+        health_note_answers(&facts, &answers, start + cases[i].steps * step,
+                            (struct page_sums_all){cases[i].answers, cases[i].failed});
+        ck_assert_msg(health_put_why(&facts, &why) == (cases[i].is_degraded != 0), "case %zu", i);
+        buf_free(&why);
+    }
+}
+END_TEST
+
+UNIT_MAIN("health", reasons, answers_of_the_last_minute)

@@ -16,12 +16,19 @@ struct attempt_body attempt_body_for(const struct conf_pair *pair, const struct 
     const struct rewrite_rules *rules = provider_rules(pair->provider->type, pair->model);
     const struct jsonscan_span model = {pair->model_json, strlen(pair->model_json)};
     struct splices edits = SPLICES_INIT;
-    struct attempt_body out;
+    struct attempt_body out = {0};
     dialect->edit_request(request, model, &edits);
     if (rules != NULL)
         rewrite_request(rules, body, len, &edits);
-    out.pieces = xcalloc(SPLICES_PIECES_MAX(&edits), sizeof(*out.pieces));
-    out.n = splices_pieces(&edits, body, len, out.pieces);
+    if (edits.n <= ATTEMPT_BODY_EDITS_MAX) {
+        out.pieces = xcalloc(SPLICES_PIECES_MAX(&edits), sizeof(*out.pieces));
+        out.n = splices_pieces(&edits, body, len, out.pieces);
+    } else {
+        out.pieces = xcalloc(1, sizeof(*out.pieces));
+        out.copy = splices_apply(&edits, body, len, &out.pieces[0].iov_len);
+        out.pieces[0].iov_base = out.copy;
+        out.n = 1;
+    }
     splices_free(&edits);
     return out;
 }
@@ -29,5 +36,6 @@ struct attempt_body attempt_body_for(const struct conf_pair *pair, const struct 
 void attempt_body_free(struct attempt_body *body)
 {
     free(body->pieces);
+    free(body->copy);
     *body = (struct attempt_body){0};
 }

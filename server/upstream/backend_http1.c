@@ -56,7 +56,8 @@ struct http1_transfer {
     LIST_ENTRY(http1_transfer) link;
     TAILQ_ENTRY(http1_transfer) finish_link;
     const struct iovec *body;
-    size_t n_body, body_len, head_len, sent; /* sent: of head and body together */
+    size_t n_body, body_len, head_len;
+    size_t sent, piece, piece_sent; /* of head and body together; the head is piece 0 */
     char head[];
 };
 
@@ -112,20 +113,33 @@ static bool is_sent(const struct http1_transfer *t)
     return t->sent == t->head_len + t->body_len;
 }
 
+static struct iovec piece_of(const struct http1_transfer *t, size_t i)
+{
+    return i == 0 ? (struct iovec){(char *)t->head, t->head_len} : t->body[i - 1];
+}
+
 /* What comes next of head and body; returns the number of pieces. */
 static size_t next_pieces(const struct http1_transfer *t, struct iovec *pieces)
 {
-    struct iovec piece = {(char *)t->head, t->head_len};
-    size_t skip = t->sent, n = 0, at = 0;
-    for (;;) {
-        size_t skipped = skip < piece.iov_len ? skip : piece.iov_len;
-        skip -= skipped;
-        if (skipped < piece.iov_len)
-            pieces[n++] = (struct iovec){(char *)piece.iov_base + skipped, piece.iov_len - skipped};
-        if (at == t->n_body || n == SEND_PIECES)
-            return n;
-        piece = t->body[at++];
+    size_t n = 0;
+    for (size_t i = t->piece; i <= t->n_body && n < SEND_PIECES; i++) {
+        struct iovec piece = piece_of(t, i);
+        size_t skip = i == t->piece ? t->piece_sent : 0;
+        pieces[n++] = (struct iovec){(char *)piece.iov_base + skip, piece.iov_len - skip};
     }
+    return n;
+}
+
+static void note_sent(struct http1_transfer *t, size_t len)
+{
+    t->sent += len;
+    for (size_t left; len >= (left = piece_of(t, t->piece).iov_len - t->piece_sent);) {
+        len -= left;
+        t->piece_sent = 0;
+        if (++t->piece > t->n_body)
+            return;
+    }
+    t->piece_sent += len;
 }
 
 /* Sends what the connection takes. If that fails for good, the reading side is made to end, and
@@ -138,7 +152,8 @@ static void send_request(void *user)
     ssize_t n = 0;
     while (n >= 0 && !is_sent(t)) {
         n = conn_send(t->conn, pieces, next_pieces(t, pieces));
-        t->sent += n > 0 ? (size_t)n : 0;
+        if (n > 0)
+            note_sent(t, (size_t)n);
     }
     if (t->sent_at == 0)
         t->sent_at = clock_boot_ns();
@@ -155,7 +170,7 @@ static void send_request(void *user)
 static void begin_sending(struct http1_transfer *t)
 {
     http_response_init(&t->response);
-    t->sent = 0;
+    t->sent = t->piece = t->piece_sent = 0;
     t->conn = t->is_fresh ? NULL : conn_take(t->host, t);
     if (t->conn != NULL)
         send_request(t);

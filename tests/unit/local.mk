@@ -87,6 +87,7 @@ UNIT_TESTS = \
 	tests/unit/server/client/test_keys \
 	tests/unit/server/client/test_path \
 	tests/unit/server/client/test_peer \
+	tests/unit/server/attempt/test_body \
 	tests/unit/server/attempt/test_classify \
 	tests/unit/server/attempt/test_key_mask \
 	tests/unit/server/coding/test_coding \

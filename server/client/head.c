@@ -154,9 +154,34 @@ static void take_target(struct client *c, const struct http_request *req)
         http_target_put_query(req->query, credentials, &c->query);
 }
 
+/* Of the body; other also where more than one header names one. */
+static enum coding coding_of(const struct http_request *req)
+{
+    static const char name[] = "content-encoding";
+    enum coding coding = CODING_NONE;
+    unsigned n = 0;
+    for (size_t i = 0; i < req->n_headers; i++) {
+        const struct http_text *value = &req->headers[i].value;
+        if (req->headers[i].name.len != sizeof(name) - 1 ||
+            strncasecmp(req->headers[i].name.at, name, sizeof(name) - 1) != 0)
+            continue;
+        coding = n++ == 0 ? coding_find(value->at, value->len) : CODING_OTHER;
+    }
+    return coding;
+}
+
 static bool check_body(struct client *c, const struct http_request *req)
 {
     const struct conf *conf = c->owner->setup.conf;
+    c->coding = coding_of(req);
+    if (!coding_is_known(c->coding)) {
+        struct buf headers = BUF_INIT;
+        buf_printf(&headers, "Accept-Encoding: %s\r\n", coding_known_words());
+        decline(c, req, OWN_ERROR_UNSUPPORTED_ENCODING, buf_cstr(&headers),
+                "The body's Content-Encoding is none that weir decodes, or more than one.");
+        buf_free(&headers);
+        return false;
+    }
     if (c->endpoint->has_body && req->framing == HTTP_REQUEST_NO_BODY) {
         decline(c, req, OWN_ERROR_INVALID_REQUEST, NULL, "The request has no body.");
         return false;

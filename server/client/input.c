@@ -9,6 +9,7 @@
 #include "server/client/head.h"
 #include "server/client/output.h"
 #include "server/client/state.h"
+#include "server/client/unpack.h"
 #include "server/loop/crumb.h"
 
 #define LINGER_MAX (256u << 20) /* sent after the last answer: more closes the connection */
@@ -20,7 +21,7 @@ static size_t take_counted(struct client *c, const char *data, size_t len)
     size_t n = len < missing ? len : missing;
     buf_put(&c->body, data, n);
     if (c->body.len == c->body_expected)
-        client_serve(c);
+        client_take_body(c);
     return n;
 }
 
@@ -44,7 +45,7 @@ static size_t take_chunked(struct client *c, const char *data, size_t len)
             break;
         case HTTP_CHUNKED_END:
             c->body_expected = c->body.len;
-            client_serve(c);
+            client_take_body(c);
             return taken;
         case HTTP_CHUNKED_BAD:
             client_refuse(c, OWN_ERROR_INVALID_REQUEST, "The chunked body is malformed.");

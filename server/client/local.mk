@@ -12,4 +12,5 @@ libserver_client_a_SOURCES = \
 	server/client/output.c server/client/output.h \
 	server/client/path.c server/client/path.h \
 	server/client/peer.c server/client/peer.h \
-	server/client/state.c server/client/state.h
+	server/client/state.c server/client/state.h \
+	server/client/unpack.c server/client/unpack.h

@@ -21,7 +21,7 @@ void client_set_state(struct client *c, enum client_state state)
     static const unsigned char next[] = {
         [CLIENT_HEAD] = TO(HEAD) | TO(BODY) | TO(BUSY) | TO(DEAD),
         [CLIENT_BODY] = TO(BUSY) | TO(DEAD),
-        [CLIENT_BUSY] = TO(HEAD) | TO(LINGER) | TO(DEAD),
+        [CLIENT_BUSY] = TO(BUSY) | TO(HEAD) | TO(LINGER) | TO(DEAD), /* BUSY: its body is decoded */
         [CLIENT_LINGER] = TO(DEAD),
         [CLIENT_DEAD] = 0,
     };
@@ -153,11 +153,22 @@ static void discard_output(struct client *c)
     box->is_in_chunk = false;
 }
 
+void client_end_unpacking(struct client *c)
+{
+    struct client_unpacking *u = &c->unpacking;
+    if (u->is_slice_due)
+        defer_cancel_slice(c);
+    coding_decoder_free(&u->decoder);
+    buf_free(&u->out);
+    *u = (struct client_unpacking){.out = BUF_INIT};
+}
+
 void client_drop(struct client *c)
 {
     if (c->state == CLIENT_DEAD)
         return;
     client_set_state(c, CLIENT_DEAD);
+    client_end_unpacking(c);
     discard_output(c);
     if (c->job != NULL) {
         void *job = c->job;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A client's connection and all connections of a worker, for the files of this room: what they
  * hold, how a connection changes its state, its one timer, its end. The other files stand on it in
- * this order, each calling only those before it: output, answer, head, input, client. */
+ * this order, each calling only those before it: output, answer, head, unpack, input,
+ * client. */
 #ifndef WEIR_SERVER_CLIENT_STATE_H
 #define WEIR_SERVER_CLIENT_STATE_H
 
@@ -15,6 +16,7 @@
 #include "common/http/date.h"
 #include "common/http/request.h"
 #include "server/client/client.h"
+#include "server/coding/coding.h"
 
 #define CLIENT_REQUEST_ID_MAX 128
 #define CLIENT_READ_BYTES     (64u << 10) /* of a recv: the worker's shared buffer */
@@ -32,6 +34,14 @@ enum client_state {
     CLIENT_BUSY,   /* its answer is being made */
     CLIENT_LINGER, /* answered for the last time, waits for the peer to close */
     CLIENT_DEAD,   /* closed; its memory lives until the callback has returned to the loop */
+};
+
+/* A coded body on its way to a plain one. */
+struct client_unpacking {
+    struct coding_decoder *decoder; /* NULL: there is none */
+    size_t at;                      /* how much of the body was used */
+    struct buf out;
+    bool is_slice_due;
 };
 
 struct client {
@@ -59,7 +69,9 @@ struct client {
     enum http_request_framing framing;
     struct http_chunked chunked;
     uint64_t body_expected;
+    enum coding coding; /* of the body */
     struct buf body;
+    struct client_unpacking unpacking;
     size_t body_at_timer; /* body.len when its timer was set */
     size_t lingered;      /* bytes that came since the last answer */
     uint64_t linger_until_at;
@@ -116,6 +128,9 @@ void client_arm_timer(struct client *c);
 
 /* Reads on or stops reading, by what is kept and what waits. */
 void client_update_reading(struct client *c);
+
+/* Nothing more is decoded. */
+void client_end_unpacking(struct client *c);
 
 /* Ready for the next request. */
 void client_await_request(struct client *c);

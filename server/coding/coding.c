@@ -38,9 +38,8 @@ static const struct {
     const char *word;
     enum coding coding;
 } words[] = {
-    {"", CODING_NONE},     {"identity", CODING_NONE}, {"utf-8", CODING_NONE},
-    {"gzip", CODING_GZIP}, {"x-gzip", CODING_GZIP},   {"deflate", CODING_DEFLATE},
-    {"zstd", CODING_ZSTD},
+    {"", CODING_NONE},       {"identity", CODING_NONE},   {"gzip", CODING_GZIP},
+    {"x-gzip", CODING_GZIP}, {"deflate", CODING_DEFLATE}, {"zstd", CODING_ZSTD},
 };
 
 enum coding coding_find(const char *value, size_t len)

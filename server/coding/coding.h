@@ -18,8 +18,7 @@ enum coding {
     CODING_OTHER,   /* one that weir does not know, or more than one */
 };
 
-/* Of the value of a Content-Encoding. None: an empty one, `identity`, and `utf-8`, which is no
- * coding but is sent. */
+/* Of the value of a Content-Encoding. None: an empty one, and `identity`. */
 enum coding coding_find(const char *value, size_t len);
 /* Can this weir decode it? By how it was configured; true for none. */
 bool coding_is_known(enum coding coding);

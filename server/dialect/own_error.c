@@ -16,6 +16,7 @@ static const struct {
     [OWN_ERROR_METHOD_NOT_ALLOWED] = {405, "method_not_allowed"},
     [OWN_ERROR_REQUEST_TIMEOUT] = {408, "request_timeout"},
     [OWN_ERROR_REQUEST_TOO_LARGE] = {413, "request_too_large"},
+    [OWN_ERROR_UNSUPPORTED_ENCODING] = {415, "unsupported_encoding"},
     [OWN_ERROR_HEADERS_TOO_LARGE] = {431, "headers_too_large"},
     [OWN_ERROR_EXPECTATION_FAILED] = {417, "invalid_request"},
     [OWN_ERROR_HTTP_VERSION] = {505, "invalid_request"},

@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: MIT
 """The request body goes upstream byte for byte, the model's value replaced in place (CONTRACT 4.1)."""
 
+import gzip
 import hashlib
 import json
+import select
+import shutil
+import subprocess
+import time
+import zlib
 
-from weirtest import KEY, case, eq
+from daemons import SLOW
+from weirtest import KEY, Skipped, between, case, eq
 
 MESSAGES = b'"messages":[{"role":"user","content":"hi"}]'
 OPTIONS = b'"stream_options":{"include_usage":true}'
@@ -212,3 +219,130 @@ def test_request_ids(t):
         eq(response.status, 200, f"status with {bad[:20]!r}")
         assert response.headers["x-request-id"] not in ("", bad), f"{bad[:20]!r} was kept"
     eq(t.get("/nothing").headers.get("x-request-id") is not None, True, "X-Request-Id of an error")
+
+
+# ---- coded bodies --------------------------------------------------------------------------------
+
+
+def _raw_deflate(data):
+    z = zlib.compressobj(6, zlib.DEFLATED, -15)
+    return z.compress(data) + z.flush()
+
+
+def _zstd(data, *options):
+    if not shutil.which("zstd"):
+        raise Skipped("no zstd command")
+    return subprocess.run(["zstd", "-q", "-c", *options], input=data, stdout=subprocess.PIPE,
+                          check=True).stdout
+
+
+CODINGS = {
+    "gzip": gzip.compress, "x-gzip": gzip.compress, "GZIP": gzip.compress, "deflate": zlib.compress,
+    "deflate,raw": _raw_deflate, "zstd": _zstd, "identity": lambda data: data, "": lambda data: data,
+    "gzip,members": lambda data: gzip.compress(data[:50]) + gzip.compress(data[50:]),
+}
+
+
+@case(params=[(name, (name.split(",")[0], encode)) for name, encode in CODINGS.items()])
+def test_a_coded_body(t, param):
+    """It goes upstream decoded, byte for byte; counted, chunked, and behind a 100."""
+    t.start({"default": ["alpha/m-one"]})
+    word, encode = param
+    plain = EXACT["escapes"].replace(b"@@", b'"default"')
+    coded = encode(plain)
+    eq(_sent(t, coded, {"Content-Encoding": word}), plain.replace(b'"default"', b'"m-one"'), "upstream")
+    conn = t.connect()
+    conn.request("POST", "/v1/chat/completions", {
+        "Authorization": f"Bearer {KEY}", "Content-Encoding": word, "Transfer-Encoding": "chunked"})
+    for at in range(len(coded)):
+        conn.send(b"1\r\n" + coded[at:at + 1] + b"\r\n")
+    conn.send(b"0\r\n\r\n")
+    eq(conn.response().status, 200, "status of a chunked one")
+    eq(t.sim.requests()[-1]["body"].encode(), plain.replace(b'"default"', b'"m-one"'), "chunked, upstream")
+    assert "content-encoding" not in {k.lower() for k in t.sim.requests()[-1].get("headers", {})}
+
+
+@case()
+def test_codings_that_are_refused(t):
+    t.start()
+    plain = t.body(False)
+    for headers, body, status, code in (
+        ({"Content-Encoding": "br"}, plain, 415, "unsupported_encoding"),
+        ({"Content-Encoding": "compress"}, plain, 415, "unsupported_encoding"),
+        ({"Content-Encoding": "gzip, gzip"}, gzip.compress(gzip.compress(plain)), 415, "unsupported_encoding"),
+        ({"Content-Encoding": "identity, gzip"}, gzip.compress(plain), 415, "unsupported_encoding"),
+        ({"Content-Encoding": "gzip", "content-encoding": "deflate"}, plain, 415, "unsupported_encoding"),
+        ({"Content-Encoding": "gzip"}, plain, 400, "invalid_request"),
+        ({"Content-Encoding": "gzip"}, gzip.compress(plain)[:-3], 400, "invalid_request"),
+        ({"Content-Encoding": "gzip"}, gzip.compress(plain) + b"{}", 400, "invalid_request"),
+        ({"Content-Encoding": "deflate"}, gzip.compress(plain), 400, "invalid_request"),
+        ({"Content-Encoding": "zstd"}, plain, 400, "invalid_request"),
+        ({}, gzip.compress(plain), 400, "invalid_request"),
+    ):
+        response = t.post(body, headers=headers)
+        t.error_of(response, status, code)
+        if status == 415:
+            eq(response.headers.get("accept-encoding"), "gzip, deflate, zstd", "what weir takes")
+    eq(t.sim.stats()["requests"], 0, "requests that reached the provider")
+    t.error_of(t.post(gzip.compress(plain), key="wrong", headers={"Content-Encoding": "br"}), 401,
+               "invalid_api_key")
+
+
+@case()
+def test_a_zstd_window(t):
+    """Up to 8 MiB, and no larger: what a decoder must hold is the sender's choice."""
+    t.start({"default": ["alpha/m-one"]})
+    plain = b'{"model":"default","user":"' + b"u" * (9 << 20) + b'",' + MESSAGES + b"}"
+    for log, status in ((23, 200), (24, 415)):
+        coded = _zstd(plain, "--no-check", f"--zstd=wlog={log}", "--no-content-size")
+        response = t.post(coded, headers={"Content-Encoding": "zstd"})
+        if status == 200:
+            eq(response.status, 200, "status")
+            response.read()
+        else:
+            t.error_of(response, status, "unsupported_encoding")
+
+
+@case()
+def test_a_connection_after_a_coded_body(t):
+    """Refused or served, it goes on, also with what was sent ahead."""
+    t.start()
+    conn = t.connect()
+    for body, status in ((gzip.compress(t.body(False)), 200), (b"no gzip", 400),
+                         (gzip.compress(b" " * (2 << 20) + t.body(False)), 200)):
+        head = (f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+                f"Content-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n").encode()
+        conn.send(head + body + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        response = conn.response()
+        eq(response.status, status, "status")
+        response.read()
+        eq(conn.response("GET").json()["status"], "ok", "the request behind it")
+
+
+@case(params=[("of-json", b'{"model":"default","user":"'), ("of-blanks", b"")], alone=True, limit=90)
+def test_a_bomb(t, first):
+    """30 KB that are 100 MB: 413, others in that worker hardly wait, memory stays bounded."""
+    t.start(server={"workers": 1})
+    z = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = z.compress(first) + b"".join(z.compress(b" " * (1 << 20)) for _ in range(100)) + z.flush()
+    before = t.weir.rss_bytes()
+    conn = t.send(bomb, headers={"Content-Encoding": "gzip"})
+    worst = 0.0
+    while not select.select([conn.sock], [], [], 0)[0]:
+        started = time.monotonic()
+        eq(t.get("/health").status, 200, "health")
+        worst = max(worst, time.monotonic() - started)
+    t.error_of(conn.response(), 413, "request_too_large")
+    between(worst, 0, 0.2 * SLOW, "s that another request waited")
+    between((t.weir.rss_bytes() - before) / (1 << 20), 0, 80, "MB more")
+
+
+@case()
+def test_a_client_that_leaves_while_its_body_is_decoded(t):
+    t.start(server={"workers": 1})
+    bomb = gzip.compress(b" " * (30 << 20))
+    for _ in range(20):
+        conn = t.send(bomb, headers={"Content-Encoding": "gzip"})
+        conn.reset()
+    eq(t.get("/health").status, 200, "health")
+    eq(t.sim.stats()["requests"], 0, "requests that reached the provider")

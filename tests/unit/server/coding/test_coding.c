@@ -21,7 +21,7 @@ static const struct {
     enum coding coding;
 } values[] = {
     {"", CODING_NONE},          {"identity", CODING_NONE},
-    {"Identity", CODING_NONE},  {"UTF-8", CODING_NONE},
+    {"Identity", CODING_NONE},  {"UTF-8", CODING_OTHER},
     {"gzip", CODING_GZIP},      {"GZip", CODING_GZIP},
     {"x-gzip", CODING_GZIP},    {"deflate", CODING_DEFLATE},
     {"zstd", CODING_ZSTD},      {"br", CODING_OTHER},

@@ -19,6 +19,7 @@ START_TEST(errors_of_the_contract)
         {OWN_ERROR_METHOD_NOT_ALLOWED, 405, "method_not_allowed"},
         {OWN_ERROR_REQUEST_TIMEOUT, 408, "request_timeout"},
         {OWN_ERROR_REQUEST_TOO_LARGE, 413, "request_too_large"},
+        {OWN_ERROR_UNSUPPORTED_ENCODING, 415, "unsupported_encoding"},
         {OWN_ERROR_HEADERS_TOO_LARGE, 431, "headers_too_large"},
         {OWN_ERROR_ALL_EXHAUSTED, 503, "all_providers_exhausted"},
         {OWN_ERROR_QUEUE_FULL, 503, "queue_full"},

@@ -61,3 +61,9 @@ void nearest_offer(struct nearest *search, const char *candidate)
         search->best = candidate;
     }
 }
+
+const char *nearest_if_close(const struct nearest *search)
+{
+    size_t len = search->len < NEAREST_MAX ? search->len : NEAREST_MAX;
+    return search->best != NULL && search->distance <= (len > 2 ? len : 2) ? search->best : NULL;
+}

@@ -22,5 +22,7 @@ struct nearest {
 
 struct nearest nearest_start(const char *word, size_t len);
 void nearest_offer(struct nearest *search, const char *candidate);
+/* The best one if at least about half of the word is in it, else NULL: worth a question. */
+const char *nearest_if_close(const struct nearest *search);
 
 #endif

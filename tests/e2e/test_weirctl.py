@@ -109,7 +109,7 @@ REFUSED = [
     (("clear", "nobody", "one"), 1), (("cooldown", "alpha", "one"), 64), (("cooldown",), 64),
     (("cooldown", "alpha", "one", "abc"), 64), (("cooldown", "alpha", "one", "-5"), 64),
     (("cooldown", "alpha", "one", "1e400"), 64), (("clear",), 64), (("clear", "alpha"), 64),
-    (("status", "a", "b"), 64), (("version", "x"), 64), (("reload", "x"), 64),
+    (("status", "a", "b", "c"), 64), (("version", "x"), 64), (("reload", "x"), 64),
 ]
 
 
@@ -212,6 +212,23 @@ def test_reload(t):
                           env=t.environment(), stdin=subprocess.DEVNULL)
     assert done.returncode in (1, 78), f"exit code {done.returncode} with a bad file"
     assert t.trackerd.is_alive() and t.stream().is_done
+
+
+@case()
+def test_pairs_in_one_word_or_two(t):
+    """Everywhere; and a question only where something is near."""
+    t.start({"default": ["alpha/one", "beta/org/two"]})
+    for args in (("cooldown", "beta/org/two", "60", "a", "reason"), ("status", "beta", "org/two"),
+                 ("status", "beta/org/two"), ("clear", "beta/org/two"), ("cooldown", "beta", "org/two", "60"),
+                 ("clear", "beta", "org/two"), ("probe", "alpha/one"), ("help",), ("help", "probe")):
+        code, out, err = t.ctl(*args)
+        eq((code, err), (0, ""), f"weirctl {args}")
+    for args, code in ((("clear", "alpha"), 64), (("cooldown", "alpha/one"), 64), (("clear", "zzz/qqqqqq"), 1),
+                       (("help", "zzzzzzzz"), 64), (("zzzzzzzz",), 64)):
+        found, out, err = t.ctl(*args)
+        eq(found, code, f"exit code of weirctl {args}")
+        assert "did you mean" not in err, err
+    assert "did you mean status?" in t.ctl("statsu")[2]
 
 
 @case()

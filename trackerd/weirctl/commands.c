@@ -14,6 +14,7 @@
 #include "common/base/fd.h"
 #include "common/conf/effective.h"
 #include "common/conf/load.h"
+#include "common/process/options.h"
 #include "common/terms/pair_key.h"
 #include "trackerd/weirctl/events.h"
 #include "trackerd/weirctl/explain.h"
@@ -65,8 +66,8 @@ static int ask_about_pair(const struct weirctl *ctl, struct evwire_command *comm
                             "%s: %s/%s, which stands in the configuration: has weir-trackerd been "
                             "reloaded, and is tracker.capacity large enough?",
                             reply.text, provider, model);
-    return weirctl_fail(WEIRCTL_REFUSED, "%s: %s/%s; did you mean %s?", reply.text, provider, model,
-                        weirctl_nearest_pair(ctl->conf, provider, model));
+    return weirctl_fail(WEIRCTL_REFUSED, "%s: %s/%s%s", reply.text, provider, model,
+                        weirctl_hint_pair(ctl->conf, provider, model));
 }
 
 static int clear_all(const struct weirctl *ctl)
@@ -155,8 +156,36 @@ static int run_version(const struct weirctl *ctl)
     return WEIRCTL_DONE;
 }
 
+static int run_help(const struct weirctl *ctl)
+{
+    if (ctl->argc == 0) {
+        commands_print_usage(stdout);
+        return WEIRCTL_DONE;
+    }
+    for (const struct command *c = commands; c->name != NULL; c++)
+        if (strcmp(c->name, ctl->argv[0]) == 0) {
+            printf("weirctl [-c FILE] [--json] %s%s%s\n\n%s\n\nweirctl(8) says more.\n", c->name,
+                   c->usage[0] != '\0' ? " " : "", c->usage, c->help);
+            return WEIRCTL_DONE;
+        }
+    return weirctl_fail(EX_USAGE, "there is no command %s", ctl->argv[0]);
+}
+
+void commands_print_usage(FILE *to)
+{
+    fputs("usage: weirctl [-c FILE] [--json] COMMAND\n\n", to);
+    for (const struct command *c = commands; c->name != NULL; c++)
+        fprintf(to, "  %-10s %-34s %s\n", c->name, c->usage, c->help);
+    fputs("\n  -c, --config FILE   the configuration (default " DAEMON_DEFAULT_CONF ")\n"
+          "      --json          output for programs\n"
+          "  -V, --version       print the version\n"
+          "  -h, --help          print this\n"
+          "\nPROVIDER MODEL may be written PROVIDER/MODEL.\n",
+          to);
+}
+
 const struct command commands[] = {
-    {"status", "[PROVIDER[/MODEL]]", "every pair and how it stands", 0, 1, true, false, false,
+    {"status", "[PROVIDER[/MODEL]]", "every pair and how it stands", 0, 2, true, false, false,
      view_run_status, false},
     {"top", "[SECONDS]", "the same, live", 0, 1, true, false, false, view_run_top, false},
     {"events", "", "follow what happens to pairs", 0, 0, true, false, false, events_run, false},
@@ -177,6 +206,7 @@ const struct command commands[] = {
      weir_run_upgrade, false},
     {"check", "[--effective]", "check the configuration", 0, 0, false, false, true, run_check,
      false},
+    {"help", "[COMMAND]", "what a command does", 0, 1, false, false, false, run_help, false},
     {"version", "", "print the version", 0, 0, false, false, false, run_version, false},
     {NULL, NULL, NULL, 0, 0, false, false, false, NULL, false},
 };

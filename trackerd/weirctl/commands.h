@@ -4,6 +4,7 @@
 #define WEIR_TRACKERD_WEIRCTL_COMMANDS_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "trackerd/weirctl/weirctl.h"
 
@@ -18,5 +19,7 @@ struct command {
 
 /* Ends with an entry without a name. */
 extern const struct command commands[];
+
+void commands_print_usage(FILE *to);
 
 #endif

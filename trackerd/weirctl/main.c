@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
+#include "common/base/alloc.h"
 #include "common/base/nearest.h"
 #include "common/conf/load.h"
 #include "common/process/options.h"
@@ -35,25 +36,13 @@ static const struct option long_options[] = {
 
 /* ---- usage ----------------------------------------------------------------------------------- */
 
-static void print_usage(FILE *to)
-{
-    fputs("usage: weirctl [-c FILE] [--json] COMMAND\n\n", to);
-    for (const struct command *c = commands; c->name != NULL; c++)
-        fprintf(to, "  %-10s %-34s %s\n", c->name, c->usage, c->help);
-    fputs("\n  -c, --config FILE   the configuration (default " DAEMON_DEFAULT_CONF ")\n"
-          "      --json          output for programs\n"
-          "  -V, --version       print the version\n"
-          "  -h, --help          print this\n",
-          to);
-}
-
 static int fail_usage(const struct command *command)
 {
     if (command != NULL)
         fprintf(stderr, "usage: weirctl [-c FILE] [--json] %s%s%s\n", command->name,
                 command->usage[0] != '\0' ? " " : "", command->usage);
     else
-        print_usage(stderr);
+        commands_print_usage(stderr);
     return EX_USAGE;
 }
 
@@ -67,8 +56,45 @@ static const struct command *find_command(const char *name)
             return c;
         nearest_offer(&nearest, c->name);
     }
-    weirctl_fail(EX_USAGE, "there is no command %s; did you mean %s?", name, nearest.best);
+    weirctl_fail(EX_USAGE, "there is no command %s%s", name,
+                 weirctl_hint(nearest_if_close(&nearest)));
     return NULL;
+}
+
+static bool takes_pair(const struct command *command)
+{
+    return strncmp(command->usage, "PROVIDER MODEL", strlen("PROVIDER MODEL")) == 0;
+}
+
+static bool is_pair(const struct conf *conf, const char *text, size_t id_len)
+{
+    for (uint32_t i = 0; i < conf->n_pairs; i++) {
+        const char *id = conf->pairs[i].provider->id;
+        if (strlen(id) == id_len && memcmp(id, text, id_len) == 0 &&
+            strcmp(conf->pairs[i].model, text + id_len + 1) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* PROVIDER/MODEL, where it is one word, becomes the two that commands take. Ids may have slashes
+ * of their own: a pair that there is comes first. Never freed: weirctl ends soon. */
+static void split_pair(const struct command *command, struct weirctl *ctl)
+{
+    char *first = ctl->argc > 0 ? ctl->argv[0] : NULL, *slash = NULL;
+    for (char *at = first; first != NULL && slash == NULL && (at = strchr(at, '/')) != NULL; at++)
+        slash = is_pair(ctl->conf, first, (size_t)(at - first)) ? at : NULL;
+    if (slash == NULL && first != NULL && ctl->argc < command->min_args)
+        slash = strchr(first, '/');
+    if (slash == NULL)
+        return;
+    char **argv = xcalloc((size_t)ctl->argc + 2, sizeof(*argv));
+    argv[0] = xstrndup(first, (size_t)(slash - first));
+    argv[1] = slash + 1;
+    for (int i = 1; i < ctl->argc; i++)
+        argv[i + 1] = ctl->argv[i];
+    ctl->argv = argv;
+    ctl->argc++;
 }
 
 static bool arguments_fit(const struct command *command, const struct weirctl *ctl)
@@ -76,6 +102,7 @@ static bool arguments_fit(const struct command *command, const struct weirctl *c
     bool is_named = (ctl->is_all && command->takes_all) ||
                     (ctl->chain != NULL && command->takes_chain); /* by an option */
     int min = is_named ? 0 : command->min_args, max = is_named ? 0 : command->max_args;
+    min -= takes_pair(command) && ctl->argc > 0 && strchr(ctl->argv[0], '/') != NULL;
     return ctl->argc >= min && (max < 0 || ctl->argc <= max) &&
            (!ctl->is_all || command->takes_all) && (ctl->chain == NULL || command->takes_chain) &&
            (!ctl->is_effective || command->takes_effective);
@@ -121,6 +148,8 @@ static int run(struct weirctl *ctl, int argc, char **argv)
         return EX_CONFIG;
     if (command->needs_conf)
         trust_owners(ctl);
+    if (takes_pair(command))
+        split_pair(command, ctl);
     int code = command->run(ctl);
     conf_free(&ctl->conf);
     if (fflush(stdout) != 0 && code == 0)
@@ -153,7 +182,7 @@ int main(int argc, char **argv)
             puts("weirctl " PACKAGE_VERSION);
             return 0;
         case 'h':
-            print_usage(stdout);
+            commands_print_usage(stdout);
             return 0;
         default:
             return fail_usage(NULL);

@@ -298,8 +298,8 @@ static int find_target(const struct weirctl *ctl)
     const char *provider = ctl->argv[0], *model = ctl->argv[1];
     found = conf_find_pair(ctl->conf, pair_key_hash(provider, model));
     if (found < 0)
-        weirctl_fail(WEIRCTL_REFUSED, "no pair is called %s/%s; did you mean %s?", provider, model,
-                     weirctl_nearest_pair(ctl->conf, provider, model));
+        weirctl_fail(WEIRCTL_REFUSED, "no pair is called %s/%s%s", provider, model,
+                     weirctl_hint_pair(ctl->conf, provider, model));
     return found;
 }
 

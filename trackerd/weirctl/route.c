@@ -289,8 +289,8 @@ static int fail_chain(const struct conf *conf, const char *name)
     struct nearest nearest = nearest_start(name, strlen(name));
     for (uint32_t i = 0; i < conf->n_chains; i++)
         nearest_offer(&nearest, conf->chains[i].name);
-    return weirctl_fail(WEIRCTL_REFUSED, "no chain is called %s; did you mean %s?", name,
-                        nearest.best);
+    return weirctl_fail(WEIRCTL_REFUSED, "no chain is called %s%s", name,
+                        weirctl_hint(nearest_if_close(&nearest)));
 }
 
 int route_run(const struct weirctl *ctl)

@@ -76,8 +76,8 @@ static int fail_pattern(const struct conf *conf, const char *pattern)
 {
     const char *slash = strchr(pattern, '/');
     char *provider = xstrndup(pattern, slash != NULL ? (size_t)(slash - pattern) : strlen(pattern));
-    int code = weirctl_fail(WEIRCTL_REFUSED, "no pair is called %s; did you mean %s?", pattern,
-                            weirctl_nearest_pair(conf, provider, slash != NULL ? slash + 1 : ""));
+    int code = weirctl_fail(WEIRCTL_REFUSED, "no pair is called %s%s", pattern,
+                            weirctl_hint_pair(conf, provider, slash != NULL ? slash + 1 : ""));
     free(provider);
     return code;
 }
@@ -85,15 +85,18 @@ static int fail_pattern(const struct conf *conf, const char *pattern)
 int view_run_status(const struct weirctl *ctl)
 {
     struct view view = {0};
-    const char *pattern = ctl->argc > 0 ? ctl->argv[0] : NULL;
     int code = view_open(&view, ctl->conf);
     if (code != 0)
         return code;
+    char *pattern = ctl->argc == 2   ? xasprintf("%s/%s", ctl->argv[0], ctl->argv[1])
+                    : ctl->argc == 1 ? xstrdup(ctl->argv[0])
+                                     : NULL;
     view_read(&view, ctl->conf, pattern);
     if (view.n > 0 || pattern == NULL)
         print_view(ctl, &view, print_status_text);
     else
         code = fail_pattern(ctl->conf, pattern);
+    free(pattern);
     view_close(&view);
     return code;
 }

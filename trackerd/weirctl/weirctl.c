@@ -59,9 +59,17 @@ bool weirctl_parse_seconds(const char *text, double *out)
     return errno == 0 && end != text && *end == '\0' && isfinite(*out) && *out > 0;
 }
 
-const char *weirctl_nearest_pair(const struct conf *conf, const char *provider, const char *model)
+const char *weirctl_hint(const char *name)
 {
-    static char best[CONF_PROVIDER_ID_MAX + CONF_MODEL_MAX + 2];
+    static char hint[CONF_PROVIDER_ID_MAX + CONF_MODEL_MAX + sizeof("; did you mean /?")];
+    hint[0] = '\0';
+    if (name != NULL)
+        snprintf(hint, sizeof(hint), "; did you mean %s?", name);
+    return hint;
+}
+
+const char *weirctl_hint_pair(const struct conf *conf, const char *provider, const char *model)
+{
     char *word = xasprintf("%s/%s", provider, model);
     struct nearest nearest = nearest_start(word, strlen(word));
     char **names = xcalloc(conf->n_pairs + 1, sizeof(*names));
@@ -69,10 +77,10 @@ const char *weirctl_nearest_pair(const struct conf *conf, const char *provider, 
         names[i] = xasprintf("%s/%s", conf->pairs[i].provider->id, conf->pairs[i].model);
         nearest_offer(&nearest, names[i]);
     }
-    snprintf(best, sizeof(best), "%s", nearest.best != NULL ? nearest.best : "");
+    const char *hint = weirctl_hint(nearest_if_close(&nearest));
     for (uint32_t i = 0; i < conf->n_pairs; i++)
         free(names[i]);
     free(names);
     free(word);
-    return best;
+    return hint;
 }

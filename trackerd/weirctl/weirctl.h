@@ -35,9 +35,11 @@ int weirctl_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2
 
 /* A number of seconds above 0. */
 WEIR_MUST_CHECK bool weirctl_parse_seconds(const char *text, double *out);
-/* The configured pair whose name is nearest, as PROVIDER/MODEL. In a static buffer: valid until the
+/* "; did you mean NAME?", or "" where nothing is near (NULL). In a static buffer: valid until the
  * next call. */
-const char *weirctl_nearest_pair(const struct conf *conf, const char *provider, const char *model);
+const char *weirctl_hint(const char *name);
+/* The same for the configured pair whose name is nearest, as PROVIDER/MODEL. */
+const char *weirctl_hint_pair(const struct conf *conf, const char *provider, const char *model);
 
 /* SIGINT and SIGTERM end the loops of top, events and reload through this flag. */
 extern volatile sig_atomic_t weirctl_is_interrupted;

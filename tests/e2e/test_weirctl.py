@@ -378,3 +378,43 @@ def test_a_pair_that_only_the_configuration_has(t):
     code, _, err = t.ctl("cooldown", "beta", "new", "60")
     eq(code, 1, "exit code")
     assert "did you mean" not in err and "reloaded" in err, err
+
+
+def _init(t, path, **keys):
+    environment = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
+    return subprocess.run([daemons.program("weirctl"), "-c", path, "init"], capture_output=True, text=True,
+                          timeout=20 * SLOW, env={**environment, **keys}, stdin=subprocess.DEVNULL)
+
+
+@case()
+def test_init_writes_a_first_configuration(t):
+    path = os.path.join(t.dir, "first.yaml")
+    done = _init(t, path)
+    eq(done.returncode, 1, "exit without a key")
+    assert "GROQ_API_KEY" in done.stderr and not os.path.exists(path), done.stderr
+    keys = {"OPENAI_API_KEY": "secret-of-openai", "GROQ_API_KEY": "secret-of-groq"}
+    done = _init(t, path, **keys)
+    eq((done.returncode, done.stderr), (0, ""), "exit with two keys")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    eq(os.stat(path).st_mode & 0o777, 0o600, "mode")
+    client_key = re.search(r'apiKeys: \["(weir_[0-9a-f]{64})"\]', text).group(1)
+    for secret in (*keys.values(), client_key):
+        assert secret not in done.stdout, "a key is printed"
+    assert not any(secret in text for secret in keys.values()), "a provider's key is in the file"
+    eq(re.findall(r"provider: (\S+),", text), ["groq", "openai"], "entries")
+    checked = subprocess.run([daemons.program("weirctl"), "-c", path, "check"], capture_output=True, text=True,
+                             timeout=20 * SLOW, env={**os.environ, **keys}, stdin=subprocess.DEVNULL)
+    eq((checked.returncode, checked.stderr), (0, ""), "weirctl check of it")
+    done = _init(t, path, **keys)
+    eq(done.returncode, 1, "exit over a file that is there")
+    with open(path, encoding="utf-8") as file:
+        eq(file.read(), text, "the file of before")
+
+
+@case()
+def test_init_tells_where_it_cannot_write(t):
+    path = os.path.join(t.dir, "no-such-folder", "weir.yaml")
+    done = _init(t, path, GROQ_API_KEY="secret-of-groq")
+    eq(done.returncode, 73, "exit code")
+    assert path in done.stderr and "No such file" in done.stderr, done.stderr

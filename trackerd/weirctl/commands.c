@@ -18,6 +18,7 @@
 #include "common/terms/pair_key.h"
 #include "trackerd/weirctl/events.h"
 #include "trackerd/weirctl/explain.h"
+#include "trackerd/weirctl/init.h"
 #include "trackerd/weirctl/link.h"
 #include "trackerd/weirctl/print.h"
 #include "trackerd/weirctl/probe_command.h"
@@ -206,6 +207,8 @@ const struct command commands[] = {
      weir_run_upgrade, false},
     {"check", "[--effective]", "check the configuration", 0, 0, false, false, true, run_check,
      false},
+    {"init", "", "write a first configuration from the keys in the environment", 0, 0, false, false,
+     false, init_run, false},
     {"help", "[COMMAND]", "what a command does", 0, 1, false, false, false, run_help, false},
     {"version", "", "print the version", 0, 0, false, false, false, run_version, false},
     {NULL, NULL, NULL, 0, 0, false, false, false, NULL, false},

@@ -7,6 +7,7 @@ libweirctl_a_SOURCES = \
 	trackerd/weirctl/door.c trackerd/weirctl/door.h \
 	trackerd/weirctl/events.c trackerd/weirctl/events.h \
 	trackerd/weirctl/explain.c trackerd/weirctl/explain.h \
+	trackerd/weirctl/init.c trackerd/weirctl/init.h \
 	trackerd/weirctl/link.c trackerd/weirctl/link.h \
 	trackerd/weirctl/print.c trackerd/weirctl/print.h \
 	trackerd/weirctl/probe.c trackerd/weirctl/probe.h \

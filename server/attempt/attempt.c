@@ -405,7 +405,7 @@ static bool is_refusal_of_usage(const struct attempt *a)
 {
     static const char name[] = "stream_options";
     return a->request.asks_usage && (a->result.status == 400 || a->result.status == 422) &&
-           memmem(a->body.data, a->body.len, name, sizeof(name) - 1) != NULL;
+           a->body.len > 0 && memmem(a->body.data, a->body.len, name, sizeof(name) - 1) != NULL;
 }
 
 static void send_request(struct attempt *a);

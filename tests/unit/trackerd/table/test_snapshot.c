@@ -19,6 +19,7 @@ static char folder[80], path[96];
 static int forks_that_fail, n_forks;
 static struct event_base *base;
 static struct snapshot *snapshot;
+static struct table *table;
 
 pid_t fork(void)
 {
@@ -39,7 +40,8 @@ static void begin(void)
     snprintf(path, sizeof(path), "%s/state", folder);
     log_set_level(LOGLV_ERROR);
     base = event_base_new();
-    snapshot = snapshot_new(base, path, table_new(4));
+    table = table_new(4);
+    snapshot = snapshot_new(base, path, table);
 }
 
 /* Until the file is there; ends the test when it takes much longer than a retry. */
@@ -58,6 +60,8 @@ static void turn_until_written(void)
 static void finish(void)
 {
     snapshot_free(&snapshot);
+    table_free(&table);
+    event_base_free(base);
     unlink(path);
     rmdir(folder);
     rmdir(dir);

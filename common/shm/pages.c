@@ -53,6 +53,9 @@ struct pages {
     struct pages_pair_key *keys;
     char *slots;
     size_t slot_bytes;
+    /* The head's, as they were when its size was checked: what is written over it later leads
+     * nobody out of the mapping. */
+    uint32_t n_slots, pairs_max;
 };
 
 /* ---- the object ------------------------------------------------------------------------------ */
@@ -136,8 +139,10 @@ static struct pages *wrap(const struct shm_object *object)
     pages->head = object->map.base;
     pages->chains = (struct pages_chain_key *)(pages->head + 1);
     pages->keys = (struct pages_pair_key *)(pages->chains + PAGES_CHAINS_MAX);
-    pages->slot_bytes = slot_bytes(pages->head->pairs_max);
-    pages->slots = (char *)pages->head + directory_bytes(pages->head->pairs_max);
+    pages->n_slots = pages->head->slots;
+    pages->pairs_max = pages->head->pairs_max;
+    pages->slot_bytes = slot_bytes(pages->pairs_max);
+    pages->slots = (char *)pages->head + directory_bytes(pages->pairs_max);
     return pages;
 }
 
@@ -174,7 +179,7 @@ struct pages *pages_take_over(const char *table_name, uint32_t slots, uint32_t p
 {
     pairs_max = (pairs_max + 7) / 8 * 8;
     struct pages *pages = open_named(table_name, true);
-    if (pages != NULL && pages->head->slots >= slots / 2 && pages->head->pairs_max >= pairs_max / 2)
+    if (pages != NULL && pages->n_slots >= slots / 2 && pages->pairs_max >= pairs_max / 2)
         return pages;
     pages_close(&pages);
     return make(table_name, slots, pairs_max, gid);
@@ -250,7 +255,7 @@ int pages_pair_add(struct pages *pages, const char *provider, const char *model)
     uint64_t key_hash = pair_key_hash(provider, model);
     int found = pages_pair_find(pages, key_hash);
     uint64_t n = pages_counter_get(&pages->head->n_pairs);
-    if (found >= 0 || n >= pages->head->pairs_max)
+    if (found >= 0 || n >= pages->pairs_max)
         return found;
     struct pages_pair_key *key = &pages->keys[n];
     *key = (struct pages_pair_key){.key_hash = key_hash};
@@ -366,25 +371,25 @@ uint64_t pages_noted(const struct pages *pages, enum pages_note what)
 
 uint32_t pages_pairs_max(const struct pages *pages)
 {
-    return pages->head->pairs_max;
+    return pages->pairs_max;
 }
 
 uint32_t pages_pairs(const struct pages *pages)
 {
     uint64_t n = atomic_load_explicit(&pages->head->n_pairs, memory_order_acquire);
-    return n < pages->head->pairs_max ? (uint32_t)n : pages->head->pairs_max;
+    return n < pages->pairs_max ? (uint32_t)n : pages->pairs_max;
 }
 
 uint32_t pages_slots(const struct pages *pages)
 {
-    return pages->head->slots;
+    return pages->n_slots;
 }
 
 /* ---- slots --------------------------------------------------------------------------------- */
 
 struct pages_slot *pages_slot(const struct pages *pages, uint32_t slot)
 {
-    if (slot >= pages->head->slots)
+    if (slot >= pages->n_slots)
         return NULL;
     return (struct pages_slot *)(pages->slots + slot * pages->slot_bytes);
 }
@@ -392,7 +397,7 @@ struct pages_slot *pages_slot(const struct pages *pages, uint32_t slot)
 struct pages_pair *pages_pair(const struct pages *pages, uint32_t slot, int pair)
 {
     struct pages_slot *s = pages_slot(pages, slot);
-    if (s == NULL || pair < 0 || (uint32_t)pair >= pages->head->pairs_max)
+    if (s == NULL || pair < 0 || (uint32_t)pair >= pages->pairs_max)
         return NULL;
     return (struct pages_pair *)(s + 1) + pair;
 }

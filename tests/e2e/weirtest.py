@@ -436,7 +436,9 @@ class Case:
                 continue
             with open(path, "rb") as f:
                 data = f.read()
-            assert not entry.startswith("sanitizer"), f"{entry}: {data[:4000].decode()}"
+            # LeakSanitizer's own tracer met a process that was killed while it looked: says nothing of ours.
+            is_torn = re.fullmatch(rb"==\d+==Unable to get registers from thread \d+\.\n", data) is not None
+            assert is_torn or not entry.startswith("sanitizer"), f"{entry}: {data[:4000].decode()}"
             found = daemons.SANITIZER_WORDS.search(data)
             assert not found, f"{entry}: {data[found.start():][:4000].decode('utf-8', 'replace')}"
             if entry.endswith(".log") and not entry.startswith("weir-sim"):

@@ -85,6 +85,13 @@ const checks = {
     assert.strictEqual(seen.text, whole);
     assert.strictEqual(seen.provider, 'alpha/plain');
     assert.ok(seen.chunks.some((c) => c.choices[0]?.finish_reason === 'stop'));
+    assert.ok(seen.chunks.every((c) => !c.usage), 'the usage that only weir asked for stays with weir');
+  },
+
+  async 'usage that was asked for'() {
+    const seen = await drain('plain', { stream_options: { include_usage: true } });
+    assert.ifError(seen.error);
+    assert.strictEqual(seen.text, whole);
     assert.ok(seen.chunks.at(-1).usage.total_tokens > 0, 'usage is in the last chunk');
   },
 

@@ -37,6 +37,8 @@ def _is_sanitized():
 
 
 SANITIZED = _is_sanitized()
+# What a sanitizer keeps of freed memory comes to as much again, and more.
+MEMORY = 3 if SANITIZED else 1
 # Upper bounds on times are stretched where programs run slower; lower bounds never are.
 SLOW = float(os.environ.get("WEIR_TEST_SLOW", 3 if SANITIZED else 1))
 

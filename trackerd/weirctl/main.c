@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -78,8 +79,9 @@ static bool is_pair(const struct conf *conf, const char *text, size_t id_len)
 }
 
 /* PROVIDER/MODEL, where it is one word, becomes the two that commands take. Ids may have slashes
- * of their own: a pair that there is comes first. Never freed: weirctl ends soon. */
-static void split_pair(const struct command *command, struct weirctl *ctl)
+ * of their own: a pair that there is comes first. Returns the arguments that it made, whose first
+ * is its own, too; NULL = none. */
+static char **split_pair(const struct command *command, struct weirctl *ctl)
 {
     char *first = ctl->argc > 0 ? ctl->argv[0] : NULL, *slash = NULL;
     for (char *at = first; first != NULL && slash == NULL && (at = strchr(at, '/')) != NULL; at++)
@@ -87,7 +89,7 @@ static void split_pair(const struct command *command, struct weirctl *ctl)
     if (slash == NULL && first != NULL && ctl->argc < command->min_args)
         slash = strchr(first, '/');
     if (slash == NULL)
-        return;
+        return NULL;
     char **argv = xcalloc((size_t)ctl->argc + 2, sizeof(*argv));
     argv[0] = xstrndup(first, (size_t)(slash - first));
     argv[1] = slash + 1;
@@ -95,6 +97,7 @@ static void split_pair(const struct command *command, struct weirctl *ctl)
         argv[i + 1] = ctl->argv[i];
     ctl->argv = argv;
     ctl->argc++;
+    return argv;
 }
 
 static bool arguments_fit(const struct command *command, const struct weirctl *ctl)
@@ -148,9 +151,11 @@ static int run(struct weirctl *ctl, int argc, char **argv)
         return EX_CONFIG;
     if (command->needs_conf)
         trust_owners(ctl);
-    if (takes_pair(command))
-        split_pair(command, ctl);
+    char **split = takes_pair(command) ? split_pair(command, ctl) : NULL;
     int code = command->run(ctl);
+    if (split != NULL)
+        free(split[0]);
+    free(split);
     conf_free(&ctl->conf);
     if (fflush(stdout) != 0 && code == 0)
         code = weirctl_fail(EX_IOERR, "cannot write the output");

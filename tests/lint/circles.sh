@@ -6,7 +6,7 @@
 # Run by `make check` in the build directory.
 set -u
 [ -f Makefile ] || exit 99
-objects=$(find . \( -name 'lib*.a' ! -name libsim.a -o -name 'transfer_curl_so-*.o' \) ! -path './*/lib*.a')
+objects=$(find . \( -name 'lib*.a' ! -name libsim.a ! -name libreplay.a -o -name 'transfer_curl_so-*.o' \) ! -path './*/lib*.a')
 edges=$(mktemp) || exit 99
 trap 'rm -f "$edges"' EXIT
 

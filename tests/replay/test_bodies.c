@@ -8,6 +8,7 @@
 #include "common/base/buf.h"
 #include "config.h"
 #include "tests/replay/replay.h"
+#include "tests/unit/unit.h"
 #ifdef HAVE_ZLIB
 #include <zlib.h>
 #endif
@@ -337,7 +338,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("bodies");
     TCase *tc = tcase_create("bodies");
     tcase_add_checked_fixture(tc, replay_begin, replay_end);
     tcase_add_loop_test(tc, the_body_decides, 0, sizeof(labels) / sizeof(labels[0]));
@@ -351,10 +351,5 @@ int main(void)
     tcase_add_test(tc, a_large_coded_stream_comes_in_slices);
     tcase_add_test(tc, a_client_that_leaves_leaves_no_slice);
 #endif
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run_case("bodies", tc);
 }

@@ -9,6 +9,7 @@
 #include "common/terms/outcome.h"
 #include "common/terms/pair_key.h"
 #include "tests/replay/replay.h"
+#include "tests/unit/unit.h"
 
 #define SSE  "content-type: text/event-stream\n"
 #define JSON "content-type: application/json\n"
@@ -1766,7 +1767,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("exchange");
     TCase *tc = tcase_create("replay");
     tcase_add_checked_fixture(tc, replay_begin, replay_end);
     tcase_add_test(tc, a_stream_is_relayed_byte_for_byte);
@@ -1876,10 +1876,5 @@ int main(void)
     tcase_add_test(tc, the_clients_own_stream_options_are_never_taken_back);
     tcase_add_test(tc, the_second_try_has_no_more_time_than_the_first);
     tcase_add_test(tc, the_body_goes_on_as_it_was_written);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run_case("exchange", tc);
 }

@@ -562,7 +562,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("faults");
     TCase *tc = tcase_create("faults");
     tcase_set_timeout(tc, UNIT_TIMEOUT_S);
     tcase_add_checked_fixture(tc, replay_begin, replay_end);
@@ -593,10 +592,5 @@ int main(void)
     tcase_add_test(tc, an_answer_larger_than_weir_takes_is_nobodys_fault);
     tcase_add_test(tc, an_answer_has_its_own_times);
     tcase_add_test(tc, comments_for_long_are_a_queue_not_a_failure);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run_case("faults", tc);
 }

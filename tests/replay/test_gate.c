@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/routing/claims.h"
 #include "tests/replay/replay.h"
+#include "tests/unit/unit.h"
 
 #define SSE  "content-type: text/event-stream\n"
 #define JSON "content-type: application/json\n"
@@ -385,7 +386,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("gate");
     TCase *tc = tcase_create("gate");
     tcase_add_checked_fixture(tc, replay_begin, replay_end);
     tcase_add_test(tc, the_first_content_gives_the_place_back);
@@ -410,10 +410,5 @@ int main(void)
     tcase_add_test(tc, a_drain_lets_it_wait);
     tcase_add_test(tc, the_queue_ends_at_the_gate);
     tcase_add_test(tc, a_probe_waits_for_no_gate);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run_case("gate", tc);
 }

@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "tests/replay/replay.h"
+#include "tests/unit/unit.h"
 
 #define SSE  "content-type: text/event-stream\n"
 #define JSON "content-type: application/json\n"
@@ -364,7 +365,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("dialect");
     TCase *tc = tcase_create("dialect");
     tcase_add_checked_fixture(tc, replay_begin, replay_end);
     tcase_add_test(tc, each_entry_gets_what_its_type_takes);
@@ -385,10 +385,5 @@ int main(void)
     tcase_add_loop_test(tc, a_429_that_says_when_to_come_back, 0, n_times);
     tcase_add_loop_test(tc, a_reset_is_read_alike_for_all_types, 0, n_times);
     tcase_add_test(tc, no_header_rests_a_pair_longer_than_max_rest);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run_case("dialect", tc);
 }

@@ -7,7 +7,7 @@ EXTRA_DIST += tests/unit/conf_fixture.h
 EXTRA_DIST += tests/unit/trackerd/table/cooldown_fixture.h
 if HAVE_CHECK
 # What automake knows: build all of this before any test is linked. The lines behind narrow it.
-LDADD = libsim.a $(SERVER_LIBS) libweirctl.a libtrackerd_daemon.a libtrackerd_table.a $(COMMON_LIBS) $(CODING_LIBS) $(CHECK_LIBS)
+LDADD = libreplay.a libsim.a $(SERVER_LIBS) libweirctl.a libtrackerd_daemon.a libtrackerd_table.a $(COMMON_LIBS) $(CODING_LIBS) $(CHECK_LIBS)
 tests/unit/%: AM_CFLAGS += $(CHECK_CFLAGS)
 tests/unit/common/base/%: LDADD = libcommon_base.a $(JSONC_LIBS) $(CHECK_LIBS)
 tests/unit/common/terms/%: LDADD = $(TERMS_LIBS) $(CHECK_LIBS)

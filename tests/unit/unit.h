@@ -12,19 +12,25 @@
 /* A test over a whole table, or over every way to cut a text, may take a while under valgrind. */
 #define UNIT_TIMEOUT_S 60
 
-static inline int unit_run(const char *name, const TTest *const *tests, size_t n)
+/* Runs one case as a suite of its own; takes the case. What main returns. */
+static inline int unit_run_case(const char *name, TCase *tcase)
 {
     Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, UNIT_TIMEOUT_S);
-    for (size_t i = 0; i < n; i++)
-        tcase_add_test(tcase, tests[i]);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static inline int unit_run(const char *name, const TTest *const *tests, size_t n)
+{
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, UNIT_TIMEOUT_S);
+    for (size_t i = 0; i < n; i++)
+        tcase_add_test(tcase, tests[i]);
+    return unit_run_case(name, tcase);
 }
 
 /* int main: UNIT_MAIN("name", test_a, test_b) */

@@ -98,15 +98,21 @@ static void print_rest(const struct pair_row *row)
     putchar('\n');
 }
 
-static void print_text(const struct report *report)
+/* "groq/llama-3.3-70b: rate_limited (HTTP 429)" */
+static void print_outcome(const struct report *report)
 {
-    const struct probe_result *r = report->result;
     print_clean(report->row.provider, 0);
     putchar('/');
     print_clean(report->row.model, 0);
-    printf(": %s", r->outcome);
-    if (r->status != 0)
-        printf(" (HTTP %d)", r->status);
+    printf(": %s", report->result->outcome);
+    if (report->result->status != 0)
+        printf(" (HTTP %d)", report->result->status);
+}
+
+static void print_text(const struct report *report)
+{
+    const struct probe_result *r = report->result;
+    print_outcome(report);
     putchar('\n');
     if (r->message[0] != '\0')
         print_field("message", r->message);
@@ -129,12 +135,7 @@ static void print_line(const struct report *report)
 {
     const struct probe_result *r = report->result;
     char text[PRINT_DURATION_BYTES];
-    print_clean(report->row.provider, 0);
-    putchar('/');
-    print_clean(report->row.model, 0);
-    printf(": %s", r->outcome);
-    if (r->status != 0)
-        printf(" (HTTP %d)", r->status);
+    print_outcome(report);
     printf(", %s", print_duration(text, ms_between(report->began_at, report->ended_at)));
     if (r->message[0] != '\0') {
         printf(": ");

@@ -8,34 +8,10 @@
 #include "common/base/clock.h"
 #include "common/terms/outcome.h"
 #include "common/terms/pair_key.h"
-#include "tests/replay/replay.h"
+#include "tests/replay/wire.h"
 #include "tests/unit/unit.h"
 
-#define SSE  "content-type: text/event-stream\n"
-#define JSON "content-type: application/json\n"
-#define ROLE \
-    "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"
-#define TOKEN          "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"t\"}}]}\n\n"
-#define FINISH         "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
-#define DONE           "data: [DONE]\n\n"
-#define ANSWER         "{\"choices\":[{\"message\":{\"content\":\"hi\"}}]}"
 #define ERROR_OF(text) "{\"error\":{\"message\":\"" text "\",\"type\":\"t\",\"code\":null}}"
-
-static void assert_has(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is missing in \"%s\"", part, text);
-}
-
-static void assert_has_not(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) == NULL, "\"%s\" stands in \"%s\"", part, text);
-}
-
-static void begin_stream(void)
-{
-    replay_chat_stream();
-    replay_head(200, SSE);
-}
 
 static void answer_error(int status, const char *body)
 {

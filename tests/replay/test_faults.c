@@ -5,32 +5,10 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "tests/replay/replay.h"
+#include "tests/replay/wire.h"
 #include "tests/unit/unit.h"
 
-#define SSE          "content-type: text/event-stream\n"
-#define JSON         "content-type: application/json\n"
-#define EVENT(json)  "data: " json "\n\n"
-#define DELTA(delta) EVENT("{\"choices\":[{\"index\":0,\"delta\":{" delta "}}]}")
-#define ROLE         DELTA("\"role\":\"assistant\",\"content\":\"\"")
-#define TOKEN        DELTA("\"content\":\"t\"")
-#define FINISHED(why) \
-    EVENT("{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"" why "\"}]}")
-#define FINISH FINISHED("stop")
-#define DONE   "data: [DONE]\n\n"
-#define GOOD   ROLE TOKEN FINISH DONE
-#define ANSWER "{\"choices\":[{\"message\":{\"content\":\"hi\"}}]}"
-
-static void assert_has(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is missing in \"%s\"", part, text);
-}
-
-static void begin_stream(void)
-{
-    replay_chat_stream();
-    replay_head(200, SSE);
-}
+#define GOOD ROLE TOKEN FINISH DONE
 
 /* An error that stands in the first event of a stream, in a 200 that is no stream, and behind
  * content. */

@@ -6,25 +6,13 @@
 
 #include "common/base/clock.h"
 #include "common/routing/claims.h"
-#include "tests/replay/replay.h"
+#include "tests/replay/wire.h"
 #include "tests/unit/unit.h"
 
-#define SSE  "content-type: text/event-stream\n"
-#define JSON "content-type: application/json\n"
-#define ROLE "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n"
-#define TEXT "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"t\"}}]}\n\n"
-#define END                                                                           \
-    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n" \
-    "data: [DONE]\n\n"
-#define ANSWER    "{\"choices\":[{\"message\":{\"content\":\"hi\"}}]}"
+#define END       FINISH DONE
 #define TOO_LONG  "{\"error\":{\"message\":\"no\",\"code\":\"bad_value\"}}"
 #define WAIT_MS   CLAIMS_GATE_WAIT_MS
 #define GLANCE_MS 20 /* how soon an open gate is seen */
-
-static void assert_has(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) != NULL, "no \"%s\" in \"%s\"", part, text);
-}
 
 /* The pair recovers, and another worker's request tries it. */
 static void close_gate(uint32_t pair)
@@ -43,10 +31,10 @@ static void close_all(void)
 static void serve(void)
 {
     replay_head(200, SSE);
-    replay_data(TEXT END);
+    replay_data(TOKEN END);
     ck_assert(replay_is_over());
     ck_assert_int_eq(replay_status(), 200);
-    ck_assert_str_eq(replay_body(), TEXT END);
+    ck_assert_str_eq(replay_body(), TOKEN END);
 }
 
 static void answer_error(int status, const char *body)
@@ -67,7 +55,7 @@ START_TEST(the_first_content_gives_the_place_back)
     replay_head(200, SSE);
     replay_data(ROLE);
     ck_assert_uint_eq(replay_at_gate(0), 1);
-    replay_data(TEXT);
+    replay_data(TOKEN);
     ck_assert_uint_eq(replay_at_gate(0), 0);
     replay_data(END);
     ck_assert_uint_eq(replay_at_gate(0), 0);
@@ -80,7 +68,7 @@ START_TEST(content_that_is_held_gives_it_back_too)
     replay_conf()->chains[0].delivery = DELIVERY_COMPLETE;
     replay_chat_stream();
     replay_head(200, SSE);
-    replay_data(TEXT);
+    replay_data(TOKEN);
     ck_assert_int_eq(replay_status(), 0);
     ck_assert_uint_eq(replay_at_gate(0), 0);
     replay_data(END);
@@ -106,9 +94,9 @@ START_TEST(a_place_is_given_back_once)
     replay_recovering(0, true);
     replay_chat_stream();
     replay_head(200, SSE);
-    replay_data(TEXT);
+    replay_data(TOKEN);
     replay_other_tries(0);
-    replay_data(TEXT);
+    replay_data(TOKEN);
     replay_done(TRANSFER_CUT);
     ck_assert(replay_is_over());
     ck_assert_uint_eq(replay_at_gate(0), 1);
@@ -176,7 +164,7 @@ START_TEST(a_request_waits_for_a_gate)
     ck_assert_uint_eq(replay_pair(), 1);
     ck_assert_uint_eq(replay_at_gate(1), 1);
     replay_head(200, SSE);
-    replay_data(TEXT END);
+    replay_data(TOKEN END);
     assert_has(replay_headers(), "X-Weir-Provider: b/m1\r\n");
     assert_has(replay_headers(), "X-Weir-Attempts: 3\r\n");
     struct recent_request told = replay_remembered();
@@ -379,7 +367,7 @@ START_TEST(a_probe_waits_for_no_gate)
     replay_chat("{\"model\":\"a/m0\",\"messages\":[],\"stream\":true}");
     ck_assert_uint_eq(replay_pair(), 0);
     replay_head(200, SSE);
-    replay_data(TEXT END);
+    replay_data(TOKEN END);
     ck_assert_uint_eq(replay_at_gate(0), 1);
 }
 END_TEST

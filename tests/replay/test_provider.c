@@ -6,17 +6,12 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "tests/replay/replay.h"
+#include "tests/replay/wire.h"
 #include "tests/unit/unit.h"
 
-#define SSE  "content-type: text/event-stream\n"
-#define JSON "content-type: application/json\n"
-#define DONE "data: [DONE]\n\n"
-#define FINISH \
-    "data: "   \
+#define LAST \
+    "data: " \
     "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"t\"},\"finish_reason\":\"stop\"}]}\n\n"
-#define DELTA(delta) "data: {\"choices\":[{\"index\":0,\"delta\":{" delta "}}]}\n\n"
-#define ANSWER       "{\"choices\":[{\"message\":{\"content\":\"hi\"}}]}"
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
@@ -73,12 +68,6 @@ END_TEST
 
 /* ---- answers ------------------------------------------------------------------------------- */
 
-static void begin_stream(void)
-{
-    replay_chat_stream();
-    replay_head(200, SSE);
-}
-
 START_TEST(reasoning_becomes_content_in_a_stream)
 {
     replay_conf()->normalize_responses = true;
@@ -88,10 +77,10 @@ START_TEST(reasoning_becomes_content_in_a_stream)
     replay_data(DELTA("\"content\":null,\"reasoning_content\":\"r\""));
     ck_assert_int_eq(replay_status(), 200); /* it is content: the commit */
     replay_data(DELTA("\"content\":\"c\",\"reasoning_content\":\"s\""));
-    replay_data(FINISH DONE);
+    replay_data(LAST DONE);
     ck_assert_str_eq(replay_body(),
                      DELTA("\"role\":\"assistant\",\"content\":\"\"") DELTA("\"content\":\"r\"")
-                         DELTA("\"content\":\"c\",\"reasoning_content\":\"s\"") FINISH DONE);
+                         DELTA("\"content\":\"c\",\"reasoning_content\":\"s\"") LAST DONE);
 }
 END_TEST
 
@@ -100,8 +89,8 @@ START_TEST(a_held_stream_is_normalised_too)
     replay_conf()->normalize_responses = true;
     replay_conf()->chains[0].delivery = DELIVERY_COMPLETE;
     begin_stream();
-    replay_data(DELTA("\"reasoning_content\":\"r\"") FINISH DONE);
-    ck_assert_str_eq(replay_body(), DELTA("\"content\":\"r\"") FINISH DONE);
+    replay_data(DELTA("\"reasoning_content\":\"r\"") LAST DONE);
+    ck_assert_str_eq(replay_body(), DELTA("\"content\":\"r\"") LAST DONE);
 }
 END_TEST
 
@@ -120,9 +109,9 @@ END_TEST
 START_TEST(unasked_nothing_is_normalised)
 {
     begin_stream();
-    replay_data(DELTA("\"content\":null,\"reasoning_content\":\"r\"") FINISH DONE);
+    replay_data(DELTA("\"content\":null,\"reasoning_content\":\"r\"") LAST DONE);
     ck_assert_str_eq(replay_body(),
-                     DELTA("\"content\":null,\"reasoning_content\":\"r\"") FINISH DONE);
+                     DELTA("\"content\":null,\"reasoning_content\":\"r\"") LAST DONE);
 }
 END_TEST
 
@@ -312,7 +301,7 @@ START_TEST(a_success_that_used_up_its_limit)
 {
     const struct time_row *row = &times[_i];
     head_with(200, AT_0, row);
-    replay_data(FINISH DONE);
+    replay_data(LAST DONE);
     ck_assert_uint_eq(replay_events(EV_QUOTA, 0), 1);
     uint64_t reset_at = replay_last_event()->reset_requests_at;
     uint64_t rest_ms = reset_at != 0 ? (reset_at - clock_boot_ns()) / CLOCK_NS_PER_MS : 0;

@@ -9,8 +9,16 @@ check_LIBRARIES += libreplay.a
 libreplay_a_SOURCES = tests/replay/replay.c tests/replay/replay.h tests/replay/wire.h
 libreplay_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests/replay/test_%: LDADD = libreplay.a $(REPLAY_LIBS)
-REPLAY_TESTS = tests/replay/test_bodies tests/replay/test_exchange tests/replay/test_ends_model tests/replay/test_faults tests/replay/test_gate \
-	tests/replay/test_provider
+REPLAY_TESTS = \
+	tests/replay/test_bodies \
+	tests/replay/test_ends_model \
+	tests/replay/test_exchange \
+	tests/replay/test_explain \
+	tests/replay/test_faults \
+	tests/replay/test_gate \
+	tests/replay/test_provider \
+	tests/replay/test_queue \
+	tests/replay/test_requests
 check_PROGRAMS += $(REPLAY_TESTS)
 TESTS += $(REPLAY_TESTS)
 tests/replay/%: AM_CFLAGS += $(CHECK_CFLAGS) $(ZLIB_CFLAGS)

@@ -37,13 +37,6 @@ static void serve(void)
     ck_assert_str_eq(replay_body(), TOKEN END);
 }
 
-static void answer_error(int status, const char *body)
-{
-    replay_head(status, JSON);
-    replay_data(body);
-    replay_done(TRANSFER_COMPLETE);
-}
-
 /* ---- the place ------------------------------------------------------------------------------ */
 
 START_TEST(the_first_content_gives_the_place_back)
